@@ -1,0 +1,1 @@
+"""Experiments, one short file each; `default.py` holds every key."""

@@ -1,0 +1,154 @@
+"""Every key of a run, with its unit and what is allowed; the experiments beside this file override a few.
+
+A file's argument chooses the data: `configs/alpha04.py` uses the embedded synthetic faces,
+`configs/alpha04.py:celeba_folder` a CelebA folder, and so on for every name in ARGUMENTS. Single keys are overridden on
+the command line: `--config.alpha=0.2 --config.data.root=/data/celeba`.
+"""
+
+import ml_collections
+
+ARGUMENTS = ("synthetic", "folder", "celeb_a", "celeba_folder", "lfw", "fer2013")
+
+
+def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
+  """The paper's setting on the dataset called `arg` (synthetic when empty)."""
+  arg = arg or "synthetic"
+  if arg not in ARGUMENTS:
+    raise ValueError(f"no dataset is called {arg!r}; write configs/FILE.py:NAME with one of {', '.join(ARGUMENTS)}")
+  c = ml_collections.ConfigDict()
+  c.task = "qm_vae"  # qm_vae | classifier (trains `service` on `data` and stops)
+  c.seed = 0  # every random number of the run follows from it
+  c.image_size = 0  # pixels, side of the face crop, a multiple of 4; 0: 64 on a CPU, 128 on a GPU
+
+  c.epochs = 40  # passes over the training faces
+  c.batch_size = 32  # faces
+  c.learning_rate = 1e-3  # Adam's step size
+  c.schedule = "constant"  # constant | cosine (to 0 at the last step)
+
+  # L = alpha L_e + (1 - alpha) MSE + codebook + beta commitment (Eq. 7).
+  c.alpha = 0.4  # [0, 1], weight of the service
+  c.beta = 0.25  # >= 0, weight of the commitment term
+  c.service_loss = "cross_entropy"  # literal (Eq. 8, no gradient) | expected | cross_entropy | kl
+  c.service_weight = 1.0  # >= 0, multiplies L_e; 1 is Eq. 7
+
+  c.views = ("blindfold", "mosaic", "laplace", "cartoon")  # names from qm_vae/deid, at least one
+  c.deid = _deidentifiers()
+  c.augment_faces = _augmentation(flip=0.5, contrast=0.2, brightness=0.1)  # of the training faces
+  c.augment_before_service = _augmentation(  # of the output, before the service in the loss
+    shift=0.1, scale=0.2, flip=0.5, blur=1.0, contrast=0.2, brightness=0.1, noise=0.02
+  )
+
+  c.model = ml_collections.ConfigDict()
+  c.model.preset = "auto"  # paper (hidden 128) | small (hidden 48) | auto: small on a CPU, paper on a GPU
+  c.model.dtype = "float32"  # float32 | bfloat16: what the convolutions compute in
+
+  c.quantizer = ml_collections.ConfigDict()
+  c.quantizer.name = "vq"  # vq | fsq
+  c.quantizer.code_dim = 64  # channels of a code; vq only, for fsq it is the number of levels
+  c.quantizer.vq = _vq()
+  c.quantizer.fsq = ml_collections.ConfigDict({"levels": (8, 5, 5, 5)})  # values per channel, each >= 2
+
+  c.data = _dataset(arg)
+
+  # The frozen service of the loss, and the judges, which never enter a loss. Those without a checkpoint are trained
+  # first on `service_data` and cached.
+  c.service = _network("mini_xception", seed=0)
+  c.judges = ml_collections.ConfigDict({"second": _network("resnet", seed=1)})
+  c.service_data = _dataset("synthetic" if arg == "synthetic" else "")  # name '': none, so checkpoints must be given
+  if arg == "synthetic":
+    c.service_data.options.synthetic.update(num_people=1000, images_per_person=4, first_person=100_000)
+    c.service_data.limit = 0
+    c.service_data.train_fraction = 0.9
+  c.cache_dir = ""  # folder for face crops and trained services; '': $XDG_CACHE_HOME/qm_vae or ~/.cache/qm_vae
+
+  c.log_every = 25  # optimiser steps between two rows of metrics.jsonl
+  c.evaluate_every = 1  # epochs between two evaluations on the test faces
+  c.checkpoint_every = 5  # epochs between two checkpoints
+  c.keep_checkpoints = 3  # newest kept
+  c.tensorboard = False  # also write TensorBoard scalars and image grids to WORKDIR/tensorboard
+  return c
+
+
+def _dataset(name):
+  d = ml_collections.ConfigDict()
+  d.name = name  # a name from qm_vae/data
+  d.root = ""  # folder or file of the dataset; not used by synthetic
+  d.limit = 1000 if name in ("synthetic", "celeb_a", "celeba_folder") else 0  # first records used; 0: all
+  # identity: nobody stands on both sides | order: first records train, as in the paper | published: the dataset's own
+  d.split = {"fer2013": "published", "celeba_folder": "order", "celeb_a": "order"}.get(name, "identity")
+  d.train_fraction = 0.8  # (0, 1), share that trains; not used by `published`
+  d.faces = _faces(name)
+  d.options = ml_collections.ConfigDict()
+  d.options.synthetic = ml_collections.ConfigDict()
+  d.options.synthetic.num_people = 500
+  d.options.synthetic.images_per_person = 2
+  d.options.synthetic.frame_size = 96  # pixels
+  d.options.synthetic.first_person = 0  # people of two ranges that do not overlap are different people
+  d.options.synthetic.seed = 0
+  d.options.folder = ml_collections.ConfigDict()
+  d.options.folder.csv = ""  # file with a header row; '': every image below root, nobody known
+  d.options.folder.image_column = "image"
+  d.options.folder.identity_column = "identity"
+  d.options.folder.label_column = "expression"
+  d.options.celeba_folder = ml_collections.ConfigDict({"partition": "all"})  # all | train | valid | test
+  d.options.celeb_a = ml_collections.ConfigDict({"split": "train", "download": False})
+  d.options.lfw = ml_collections.ConfigDict({"split": "train", "download": False})
+  d.options.fer2013 = ml_collections.ConfigDict({"usage": "all"})  # all | Training | PublicTest | PrivateTest
+  return d
+
+
+def _faces(dataset):
+  f = ml_collections.ConfigDict()
+  # haar: OpenCV's frontal cascade, as in the paper | none: the picture is the face, its largest centred square is taken
+  f.detector = "none" if dataset == "fer2013" else "haar"
+  f.margin = 0.1  # share of the found box's side added on each side, [0, 1]
+  f.scale_factor = 1.1  # > 1, ratio of two sizes the cascade tries
+  f.min_neighbors = 5  # >= 0, overlapping hits that make a face
+  f.min_size = 24  # pixels, smallest face looked for
+  return f
+
+
+def _deidentifiers():
+  d = ml_collections.ConfigDict()
+  d.mosaic = ml_collections.ConfigDict({"block": 8})  # pixels of the crop
+  d.laplace = ml_collections.ConfigDict({"scale": 8.0})  # grey levels; the paper prints 1, its Table 2 fits about 8
+  d.blur = ml_collections.ConfigDict({"sigma": 4.0})  # pixels of the crop
+  return d
+
+
+def _vq():
+  q = ml_collections.ConfigDict()
+  q.num_codes = 512
+  q.codebook = "ema"  # ema | gradient (Eq. 7's third term)
+  q.decay = 0.99  # [0, 1), of the moving average
+  q.normalize = False  # codes and encodings on the unit sphere
+  q.estimator = "straight_through"  # straight_through | rotation (Fifty et al. 2024)
+  return q
+
+
+def _augmentation(**overrides):
+  a = ml_collections.ConfigDict()
+  a.shift = 0.0  # share of the side, [0, 0.5]
+  a.scale = 0.0  # sides are multiplied by exp(u), |u| <= scale
+  a.flip = 0.0  # probability, [0, 1]
+  a.blur = 0.0  # pixels, the largest sigma
+  a.contrast = 0.0  # relative, [0, 1]
+  a.brightness = 0.0  # of the range, [0, 1]
+  a.noise = 0.0  # of the range, standard deviation, [0, 1]
+  a.update(overrides)
+  return a
+
+
+def _network(architecture, seed):
+  n = ml_collections.ConfigDict()
+  n.checkpoint = ""  # folder written by qm_vae.convert or by configs/expression.py; '': train one on `service_data`
+  n.architecture = architecture  # mini_xception | resnet
+  n.seed = seed
+  n.input_size = 48  # pixels the network sees
+  n.epochs = 8
+  n.batch_size = 64
+  n.learning_rate = 3e-3
+  n.weight_decay = 1e-4
+  n.label_smoothing = 0.1  # [0, 1)
+  n.augment = _augmentation(shift=0.08, scale=0.1, flip=0.5, contrast=0.2, brightness=0.1, noise=0.02)
+  return n

@@ -1,0 +1,1 @@
+"""Launchers: they start runs and define nothing."""

@@ -1,0 +1,214 @@
+"""From a config to the parts of a run: the only reader of config keys below the programs."""
+
+import os
+import pathlib
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from qm_vae import face_cache, faces, generator, losses, rules, schedule
+from qm_vae.augment import Augmentation
+from qm_vae.data import DATASETS, split
+from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.models.vqvae import PRESETS
+from qm_vae.quantize import QUANTIZERS
+from qm_vae.services import SERVICES, expression
+from qm_vae.state import Experiment, Split
+from qm_vae.tasks import classifier, qm_vae
+from qm_vae.types import Deidentifier, Service, Source
+
+PUBLISHED_SPLITS = {
+  "fer2013": ({"usage": "Training"}, {"usage": "PublicTest"}),
+  "celeba_folder": ({"partition": "train"}, {"partition": "test"}),
+  "celeb_a": ({"split": "train"}, {"split": "test"}),
+}
+"""Options that give a dataset's own training and test records."""
+
+
+class QmVaeParts(NamedTuple):
+  """The pieces of a QM-VAE run by name."""
+
+  generator: generator.Generator
+  views: dict[str, Deidentifier]
+  service: Service
+  judges: dict[str, Service]
+
+
+class ClassifierParts(NamedTuple):
+  """The pieces of a classifier run: what network.json says of it."""
+
+  meta: dict
+
+
+def experiment(config: ml_collections.ConfigDict) -> Experiment:
+  """The parts of the run that `config` describes; every service's checkpoint must be given (see train.train_services).
+
+  Raises:
+    ValueError: for keys that `rules.check` refuses, or data that do not fit the task.
+  """
+  rules.check(config)
+  return {"qm_vae": _qm_vae, "classifier": _classifier}[config.task](config)
+
+
+def cache_dir(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where face crops and trained services are kept."""
+  if config.cache_dir:
+    return pathlib.Path(config.cache_dir).expanduser()
+  return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "qm_vae"
+
+
+def image_size(config: ml_collections.ConfigDict) -> int:
+  """Side of the face crop, pixels."""
+  return config.image_size or (64 if jax.default_backend() == "cpu" else 128)
+
+
+def preset(config: ml_collections.ConfigDict) -> str:
+  """Name of the network preset."""
+  if config.model.preset != "auto":
+    return config.model.preset
+  return "small" if jax.default_backend() == "cpu" else "paper"
+
+
+def dataset(config: ml_collections.ConfigDict, **overrides) -> Source:
+  """The source that a dataset config (`config.data`, `config.service_data`) names."""
+  options = dict(config.options[config.name]) | overrides
+  if config.name != "synthetic":
+    if not config.root and config.name not in ("celeb_a", "lfw"):
+      raise ValueError(f"dataset {config.name!r} needs its folder or file: --config.data.root=PATH")
+    options["data_dir" if config.name in ("celeb_a", "lfw") else "root"] = config.root
+  return DATASETS[config.name](**options)
+
+
+def load_faces(config: ml_collections.ConfigDict, size: int, seed: int, cache: pathlib.Path) -> Split:
+  """Cropped faces of a dataset config, split into training and test faces.
+
+  Args:
+    config: `config.data` or `config.service_data`.
+    size: side of the crops, pixels.
+    seed: of the split by identity.
+    cache: folder of the face cache.
+
+  Raises:
+    ValueError: where a dataset has no published split, or too few faces are found.
+  """
+  settings = faces.Settings(image_size=size, **config.faces.to_dict())
+
+  def crops(**overrides):
+    source = dataset(config, **overrides)
+    return source, face_cache.load_or_crop(source, settings, cache / "faces", config.limit)
+
+  if config.split == "published":
+    if config.name not in PUBLISHED_SPLITS:
+      raise ValueError(
+        f"dataset {config.name!r} has no published split; set config.data.split to identity or order "
+        f"(published: {', '.join(PUBLISHED_SPLITS)})"
+      )
+    (train_source, train), (test_source, test) = (crops(**options) for options in PUBLISHED_SPLITS[config.name])
+    return Split(train, test, test_source, len(train_source) + len(test_source), 0)
+  source, found = crops()
+  if config.split == "order":
+    train, test = split.by_order(len(found), config.train_fraction)
+  else:
+    train, test = split.by_identity(found.identity, config.train_fraction, seed)
+  test, dropped = split.drop_duplicates(found.image, train, test)
+  num_records = min(config.limit or len(source), len(source))
+  return Split(found.take(train), found.take(test), source, num_records, len(dropped))
+
+
+def service_config(config: ml_collections.ConfigDict, network: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+  """The config of the run that trains `network`, which is `config.service` or a judge, on `config.service_data`."""
+  derived = config.copy_and_resolve_references()
+  with derived.unlocked():
+    derived.task = "classifier"
+    derived.image_size = image_size(config)
+    derived.data = config.service_data.copy_and_resolve_references()
+    derived.service = network.copy_and_resolve_references()
+    derived.judges = ml_collections.ConfigDict()
+    derived.checkpoint_every = 1
+  return derived
+
+
+def deidentifier(config: ml_collections.ConfigDict, name: str) -> Deidentifier:
+  """The de-identifier called `name` with its options from `config.deid`."""
+  return DEIDENTIFIERS[name](**config.deid.get(name, {}))
+
+
+def quantizer(config: ml_collections.ConfigDict):
+  """(quantizer, channels of its codes) as `config.quantizer` says."""
+  q = config.quantizer
+  if q.name == "fsq":
+    return QUANTIZERS["fsq"](levels=tuple(q.fsq.levels)), len(q.fsq.levels)
+  return QUANTIZERS["vq"](code_dim=q.code_dim, **q.vq), q.code_dim
+
+
+def _qm_vae(config):
+  data = load_faces(config.data, image_size(config), config.seed, cache_dir(config))
+  service = SERVICES["expression"](config.service.checkpoint)
+  judges = {
+    name: expression.reorder(SERVICES["expression"](judge.checkpoint), service.classes)
+    for name, judge in config.judges.items()
+  }
+  views = {name: deidentifier(config, name) for name in config.views}
+  vq, code_dim = quantizer(config)
+  made = generator.make(tuple(views.values()), PRESETS[preset(config)], code_dim, vq, jnp.dtype(config.model.dtype))
+  steps = config.epochs * (len(data.train) // config.batch_size)
+  optimizer = optax.adam(schedule.make(config.schedule, config.learning_rate, steps))
+  task = qm_vae.make(
+    made,
+    service,
+    judges,
+    optimizer,
+    service_loss=config.service_loss,
+    augment_faces=Augmentation(**config.augment_faces),
+    augment_before_service=Augmentation(**config.augment_before_service),
+  )
+  frozen = {
+    "views": tuple(view.params for view in views.values()),
+    "service": service.params,
+    "judges": {name: judge.params for name, judge in judges.items()},
+  }
+  weights = losses.Weights(
+    alpha=jnp.float32(config.alpha), beta=jnp.float32(config.beta), service=jnp.float32(config.service_weight)
+  )
+  parts = QmVaeParts(made, views, service, judges)
+  return _experiment(config, task, frozen, weights, data, config, parts)
+
+
+def _classifier(config):
+  network = config.service
+  data = load_faces(config.data, image_size(config), network.seed, cache_dir(config))
+  if not data.train.classes or (data.train.label < 0).all():
+    raise ValueError(
+      f"dataset {config.data.name!r} carries no expression labels, so no classifier can be trained on it"
+    )
+  steps = network.epochs * (len(data.train) // network.batch_size)
+  rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)
+  meta = expression.describe(network.architecture, network.input_size, data.train.classes)
+  task = classifier.make(
+    meta,
+    optax.adamw(rate, weight_decay=network.weight_decay),
+    augmentation=Augmentation(**network.augment),
+    label_smoothing=network.label_smoothing,
+  )
+  parts = ClassifierParts(meta)
+  return _experiment(config, task, (), (), data, network, parts)
+
+
+def _experiment(config, task, frozen, weights, data, lengths, parts):
+  """`lengths` holds seed, epochs and batch size: the config itself, or the network that a classifier run trains."""
+  return Experiment(
+    task=task,
+    frozen=frozen,
+    weights=weights,
+    data=data,
+    seed=lengths.seed,
+    epochs=lengths.epochs,
+    batch_size=lengths.batch_size,
+    evaluate_every=config.evaluate_every,
+    checkpoint_every=config.checkpoint_every,
+    log_every=config.log_every,
+    parts=parts,
+  )

@@ -1,0 +1,74 @@
+"""Face crops on the host, batch by batch."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qm_vae import types
+
+FIELDS = ("image", "mask", "eyes", "identity", "label")
+"""What a batch carries of each face, besides `_mask`."""
+
+
+def epoch_order(num: int, seed: int, epoch: int) -> np.ndarray:
+  """A permutation int64 [num] that depends on the seed and the epoch alone, so that a resumed run sees the same one."""
+  return np.random.default_rng((seed, epoch)).permutation(num)
+
+
+def batches(
+  faces: types.FaceSet, positions: np.ndarray, batch_size: int, *, pad: bool
+) -> Iterator[dict[str, np.ndarray]]:
+  """Batches of one size, in the order of `positions`.
+
+  Args:
+    faces: the crops.
+    positions: integers [N] in [0, len(faces)).
+    batch_size: B, at least 1.
+    pad: True fills the last batch by repeating its first example with `_mask` 0 (evaluation: every face counts once);
+      False leaves an incomplete last batch out (training: every step sees B faces).
+
+  Returns:
+    An iterator over dictionaries: image uint8 [B, S, S, 3], mask uint8 [B, S, S, 1], eyes float32 [B, 4], identity and
+    label int32 [B], `_mask` float32 [B], 1 for a face and 0 for padding.
+
+  Raises:
+    ValueError: for a batch size below 1, or with `pad=False` for fewer faces than one batch holds.
+  """
+  positions = np.asarray(positions, np.int64)
+  if batch_size < 1:
+    raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+  if not pad and len(positions) < batch_size:
+    raise ValueError(
+      f"{len(positions)} faces do not fill one batch of {batch_size}; lower batch_size or use more images"
+    )
+  return _batches(faces, positions, batch_size, pad)
+
+
+def _batches(faces, positions, batch_size, pad):
+  for start in range(0, len(positions), batch_size):
+    chosen = positions[start : start + batch_size]
+    missing = batch_size - len(chosen)
+    if missing and not pad:
+      return
+    rows = np.concatenate([chosen, np.repeat(chosen[:1], missing)])
+    batch = {field: getattr(faces, field)[rows] for field in FIELDS}
+    batch["_mask"] = (np.arange(batch_size) < len(chosen)).astype(np.float32)
+    yield batch
+
+
+def to_face(batch: dict[str, jax.Array]) -> types.Face:
+  """The batch as the device's Face: image and mask float32, image scaled to [0, 1]; called inside the jitted step.
+
+  Args:
+    batch: as `batches` yields it. Sending uint8 and dividing here costs a quarter of the transfer of float32.
+
+  Returns:
+    Face with image [B, S, S, 3], mask [B, S, S, 1] and eyes [B, 4].
+  """
+  return types.Face(
+    image=jnp.asarray(batch["image"], jnp.float32) / 255,
+    mask=jnp.asarray(batch["mask"], jnp.float32),
+    eyes=jnp.asarray(batch["eyes"], jnp.float32),
+  )

@@ -1,0 +1,125 @@
+"""CelebA (Liu et al. 2015) read directly from its own directory layout."""
+
+import csv
+import pathlib
+
+import numpy as np
+
+from qm_vae.data import file_source
+
+PARTITIONS = ("train", "valid", "test")
+"""The numbers 0, 1 and 2 of list_eval_partition.txt."""
+
+_IMAGES = ("img_align_celeba", "img_align_celeba/img_align_celeba", "Img/img_align_celeba", "img")
+_LISTS = ("", "Anno", "Eval")
+
+
+class CelebaSource(file_source.FileSource):
+  """Image files with CelebA's attributes.
+
+  `attributes` holds the attributes' names, () where there is no list of them; `attribute_values` is int8 [N, A]: 1
+  where an attribute is present, -1 where absent, 0 where the list lacks the image; None where there is no list.
+  """
+
+  attributes: tuple[str, ...] = ()
+  attribute_values: np.ndarray | None = None
+
+
+def make(*, root: str, partition: str = "all") -> CelebaSource:
+  """CelebA's images in the order of their numbers.
+
+  Args:
+    root: the directory that holds `img_align_celeba/` (also below `Img/`, or once more inside itself) or `img/`. Beside
+      it, or below `Anno/` and `Eval/`, each optional: `identity_CelebA.txt` or `labels.csv` (columns image, identity);
+      `list_attr_celeba.txt` or `attributes.csv` (image, then the attributes); `list_eval_partition.txt`.
+    partition: 'train', 'valid' or 'test' of list_eval_partition.txt, or 'all'.
+
+  Returns:
+    A source without labels; identities are those of the list, unknown for images that it lacks.
+
+  Raises:
+    ValueError: where the images, or the list that a partition needs, are missing, or a list cannot be read.
+  """
+  if partition not in ("all", *PARTITIONS):
+    raise ValueError(f"partition is {partition!r}; choose one of all, {', '.join(PARTITIONS)}")
+  directory = file_source.existing_directory(root)
+  images = _images(directory)
+  names = [name for name in file_source.find_images(images) if "/" not in name]
+  if not names:
+    raise ValueError(f"no image in {images}; it must hold 000001.jpg and so on")
+  if partition != "all":
+    part = _partition(directory)
+    names = [name for name in names if part.get(name) == str(PARTITIONS.index(partition))]
+    if not names:
+      raise ValueError(f"no image of {images} is in partition {partition!r} of list_eval_partition.txt")
+  person = _identity(directory)
+  source = CelebaSource(images, names, [person.get(name, "") for name in names])
+  source.attributes, values = _attributes(directory)
+  if source.attributes:
+    absent = np.zeros(len(source.attributes), np.int8)
+    source.attribute_values = np.array([values.get(name, absent) for name in names], np.int8)
+  return source
+
+
+def _images(directory):
+  for name in _IMAGES:
+    path = directory / name
+    if path.is_dir() and any(child.is_file() for child in path.iterdir()):
+      return path
+  if any((directory / place / "img_align_celeba.zip").exists() for place in ("", "Img")):
+    raise ValueError(f"img_align_celeba.zip below {directory} is still packed; unzip it there")
+  raise ValueError(f"{directory} has no images in any of {', '.join(_IMAGES)}; root must be CelebA's directory")
+
+
+def _find(directory, name):
+  paths = (directory / place / name for place in _LISTS)
+  return next((path for path in paths if path.is_file()), None)
+
+
+def _partition(directory):
+  path = _find(directory, "list_eval_partition.txt")
+  if path is None:
+    raise ValueError(f"{directory} has no list_eval_partition.txt, which partition needs; use partition 'all'")
+  return _pairs(path)
+
+
+def _identity(directory):
+  path = _find(directory, "identity_CelebA.txt")
+  if path is not None:
+    return _pairs(path)
+  path = _find(directory, "labels.csv")
+  if path is None:
+    return {}
+  header, rows = _table(path)
+  if "image" not in header or "identity" not in header:
+    raise ValueError(f"{path} has the columns {', '.join(header)}; it needs image and identity")
+  return {row[header.index("image")]: row[header.index("identity")] for row in rows}
+
+
+def _attributes(directory):
+  path = _find(directory, "list_attr_celeba.txt")
+  if path is not None:
+    # The first line is the number of images, the second holds the attributes' names.
+    _, header, *rows = path.read_text(encoding="utf-8").split("\n")
+    names, rows = header.split(), [line.split() for line in rows if line.strip()]
+  else:
+    path = _find(directory, "attributes.csv")
+    if path is None:
+      return (), {}
+    (_, *names), rows = _table(path)
+  if any(len(row) != len(names) + 1 or set(row[1:]) - {"-1", "1"} for row in rows):
+    raise ValueError(f"{path} has a line without exactly {len(names)} values of -1 or 1; download it again")
+  return tuple(names), {name: np.array(values, np.int8) for name, *values in rows}
+
+
+def _pairs(path: pathlib.Path):
+  rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+  if any(len(row) != 2 for row in rows):
+    raise ValueError(f"{path} has a line that is not an image and a number; download it again")
+  return dict(rows)
+
+
+def _table(path):
+  with open(path, newline="", encoding="utf-8-sig") as file:
+    header, *rows = [row for row in csv.reader(file) if row] or [[]]
+  return header, rows

@@ -1,0 +1,80 @@
+"""Image files of any common form as uint8 RGB."""
+
+import io
+import os
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from qm_vae import types
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+"""Endings of the files that count as images, compared in lower case."""
+
+
+def read_image(file: str | os.PathLike | BinaryIO, name: str | None = None) -> np.ndarray:
+  """The first frame of an image file.
+
+  The orientation that a camera noted (EXIF) is applied, 16-bit samples are scaled to 8 bits, what is transparent is
+  laid on white, greyscale, palette and CMYK images become RGB. Colour profiles are not applied. A truncated file is
+  refused, never filled up.
+
+  Args:
+    file: a path, or an open binary file.
+    name: what the error calls the image; the path when absent.
+
+  Returns:
+    uint8 [H, W, 3] RGB.
+
+  Raises:
+    UnreadableImage: with the reason, where the file is missing, empty, truncated, no image, larger than Pillow's limit
+      against decompression bombs (179 million pixels), or of floating-point or 32-bit samples, whose white is unknown.
+  """
+  name = str(file) if name is None else name
+  try:
+    return _decode(file)
+  # Pillow's decoders raise what their format's parser happens to: OSError, SyntaxError, struct.error, IndexError, ...
+  except Exception as error:
+    raise types.UnreadableImage(name, _reason(file, error)) from error
+
+
+def _decode(file):
+  with Image.open(file) as image:
+    image = ImageOps.exif_transpose(image)
+    if image.mode.startswith("I;16"):
+      grey = np.asarray(image).astype(np.uint32)
+      return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
+    if image.mode in ("I", "F"):
+      raise ValueError("its samples are 32-bit, so that white is unknown; save it with 8 or 16 bits a channel")
+    if image.has_transparency_data:
+      image = image.convert("RGBA")
+      image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    return np.array(image.convert("RGB"))
+
+
+def _reason(file, error):
+  if isinstance(error, OSError) and error.strerror:
+    return f"cannot be opened: {error.strerror.lower()}"
+  if isinstance(error, Image.UnidentifiedImageError):
+    return "the file is empty" if _is_empty(file) else "not an image, or of an unknown format"
+  if isinstance(error, Image.DecompressionBombError):
+    return "too many pixels: it could be a decompression bomb"
+  if isinstance(error, EOFError) or "truncated" in str(error).lower():
+    return "the image is truncated"
+  if isinstance(error, ValueError):
+    return str(error)
+  return f"the image is damaged ({error})"
+
+
+def _is_empty(file):
+  if isinstance(file, str | os.PathLike):
+    return os.path.getsize(file) == 0
+  return file.seek(0, os.SEEK_END) == 0
+
+
+def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
+  """A uint8 [H, W, 3] RGB image after JPEG compression at `quality` (1..95, without chroma subsampling)."""
+  with io.BytesIO() as file:
+    Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0)
+    return np.asarray(Image.open(file).convert("RGB"))

@@ -1,0 +1,245 @@
+r"""Judges a trained QM-VAE on its test faces and writes the report.
+
+  python -m qm_vae.evaluate --workdir=runs/alpha04
+
+Writes WORKDIR/report.json, evaluation.npz, report.html and figures/. The last checkpoint is judged, never one chosen by
+a number that is then reported.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+
+import flax
+import jax
+import numpy as np
+import tqdm
+
+from qm_vae import build, faces, metrics, outputs, run, utility, writer
+from qm_vae.report import page
+from qm_vae.state import Split
+
+SCHEMA = 1
+CONTROLS = ("identity", "blank")
+_EXAMPLES_PER_ANSWER = 2
+
+
+def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
+  """Evaluates the run in `workdir` and writes its report.
+
+  Args:
+    workdir: folder of a finished run of the task `qm_vae`.
+    command: what the report names as its origin.
+
+  Returns:
+    The report, as written to report.json (its form is in docs/report.md).
+
+  Raises:
+    ValueError: when the folder holds no such run.
+  """
+  workdir = pathlib.Path(workdir)
+  config = run.load_config(workdir)
+  if config.task != "qm_vae":
+    raise ValueError(f"{workdir} holds a run of task {config.task!r}; only qm_vae runs have this report")
+  experiment, state = run.restore(config, workdir)
+  test, parts = experiment.data.test, experiment.parts
+  made = outputs.make(experiment, state, {name: build.deidentifier(config, name) for name in CONTROLS})
+  answer = outputs.Answers(parts, experiment.frozen)
+  originals = answer(test.image)
+  by_method = {name: answer(image) for name, image in made.images.items()}
+  truth = originals["service"].argmax(-1)
+  methods = []
+  for name, image in tqdm.tqdm(made.images.items(), desc="judge", unit="method"):
+    methods.append(
+      {"name": name, "kind": _kind(name, parts), "options": dict(config.deid.get(name, {}))}
+      | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
+      | utility.fidelity(test, image)
+      | _pipeline(config, experiment, image, truth, answer)
+    )
+  qm_vae = methods[-1]
+  report = {
+    "version": SCHEMA,
+    "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    "command": command,
+    "config": config.to_dict(),
+    "environment": _environment(),
+    "data": _data(config, experiment.data),
+    "service": _service(config.service, originals["service"], test, parts.service.classes)
+    | {"answers": {c: int((truth == i).sum()) for i, c in enumerate(parts.service.classes)}},
+    "judges": [
+      {"name": name}
+      | _service(config.judges[name], originals[name], test, parts.service.classes)
+      | {"agreement_on_originals": utility.rate(originals[name].argmax(-1) == truth, test)}
+      for name in parts.judges
+    ],
+    "controls": utility.controls(methods),
+    "noise_floor": utility.noise_floor(test, truth, answer),
+    "methods": methods,
+    "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
+    "codebook": {
+      "codes": len(made.code_counts),
+      "used": float(metrics.share_used(made.code_counts)),
+      "perplexity": float(metrics.perplexity(made.code_counts)),
+    },
+    "curve": _curve(workdir),
+    "training": _training(config, workdir),
+  }
+  before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
+  report["probabilities"] = {
+    "classes": list(parts.service.classes),
+    "mean_difference": (after - before).mean(0).tolist(),
+    "std_difference": (after - before).std(0).tolist(),
+  }
+  chosen = np.concatenate([np.flatnonzero(truth == c)[:_EXAMPLES_PER_ANSWER] for c in np.unique(truth)])
+  report["examples"] = [_example(i, test, truth, by_method, parts.service.classes) for i in chosen]
+  report["case"] = report["examples"][0] | {"views": list(parts.views)}
+  arrays = {"original": test.image[chosen], "probabilities_original": before, "probabilities_output": after}
+  arrays |= {f"method_{name}": image[chosen] for name, image in made.images.items()}
+  arrays |= _case(experiment.data, made, int(chosen[0]))
+  _write(workdir, report, arrays)
+  page.write(workdir)
+  return report
+
+
+def _kind(name, parts):
+  return "model" if name == "qm_vae" else "view" if name in parts.views else "control"
+
+
+def _pipeline(config, experiment, image, truth, answer):
+  """The paper's whole pipeline: paste the output into its frame, look for the face again, classify what was found."""
+  settings = faces.Settings(image_size=image.shape[1], **config.data.faces.to_dict())
+  if settings.detector == "none":
+    return {"pipeline_loss_rate": None, "pipeline_no_face": None}
+  test, source = experiment.data.test, experiment.data.test_source
+  found = np.zeros(len(test), bool)
+  crops = image.copy()
+  for i in range(len(test)):
+    frame = faces.paste(source[int(test.index[i])].image, image[i], test.box[i])
+    boxes = faces.detect(frame, settings)
+    found[i] = len(boxes) > 0
+    if found[i]:
+      crops[i] = faces.crop(frame, boxes[0], settings)[0]
+  lost = ~found | (answer(crops)["service"].argmax(-1) != truth)
+  return {"pipeline_loss_rate": utility.rate(lost, test), "pipeline_no_face": utility.rate(~found, test)}
+
+
+def _service(network, logits, test, classes):
+  """What is known of a network; its accuracy where the data carry labels of its classes."""
+  accuracy = None
+  if (test.label >= 0).any() and set(test.classes) <= set(classes):
+    known = np.flatnonzero(test.label >= 0)
+    labels = np.array([classes.index(name) for name in test.classes])[test.label[known]]
+    accuracy = utility.rate(logits[known].argmax(-1) == labels, test.take(known))
+  meta = json.loads((pathlib.Path(network.checkpoint) / "network.json").read_text(encoding="utf-8"))
+  return {
+    "name": network.architecture,
+    "checkpoint": network.checkpoint,
+    "architecture": meta["architecture"],
+    "classes": list(classes),
+    "accuracy": accuracy,
+  }
+
+
+def _environment():
+  return {
+    "python": platform.python_version(),
+    "jax": jax.__version__,
+    "flax": flax.__version__,
+    "platform": platform.platform(),
+    "device": jax.devices()[0].device_kind,
+    "cores": os.cpu_count(),
+  }
+
+
+def _data(config, data: Split):
+  def people(found):
+    return len(np.unique(found.identity[found.identity >= 0]))
+
+  return {
+    "name": config.data.name,
+    "classes": list(data.test.classes),
+    "image_size": int(data.test.image.shape[1]),
+    "split": config.data.split,
+    "seed": config.seed,
+    "train": {"n": len(data.train), "identities": people(data.train)},
+    "test": {"n": len(data.test), "identities": people(data.test)},
+    "records": data.num_records,
+    "missed": [missed._asdict() for missed in data.test.missed],
+    "duplicates_dropped": data.num_duplicates,
+  }
+
+
+def _curve(workdir):
+  curve = []
+  for row in writer.read_rows(workdir):
+    if row["split"] == "test":
+      judges = {key.removeprefix("judges/"): value for key, value in row.items() if key.startswith("judges/")}
+      rest = {key: value for key, value in row.items() if not key.startswith("judges/") and key != "split"}
+      curve.append(rest | {"judges": judges})
+  return curve
+
+
+def _training(config, workdir):
+  rows = [row for row in writer.read_rows(workdir) if row["split"] == "train"]
+  speed = float(np.median([row["images_per_second"] for row in rows]))
+  steps = rows[-1]["step"]
+  return {
+    "epochs": config.epochs,
+    "steps": steps,
+    "seconds": steps * config.batch_size / speed,
+    "images_per_second": speed,
+    "alpha": config.alpha,
+    "service_loss": config.service_loss,
+    "preset": build.preset(config),
+  }
+
+
+def _example(i, test, truth, by_method, classes):
+  answers = {name: classes[logits["service"][i].argmax()] for name, logits in by_method.items()}
+  return {
+    "name": test.name[i],
+    "service_answer_original": classes[truth[i]],
+    "service_answer_output": answers.pop("qm_vae"),
+    "answers": answers,
+  }
+
+
+def _case(data, made, i):
+  frame = data.test_source[int(data.test.index[i])].image
+  return {
+    "case_frame": frame,
+    "case_box": data.test.box[i],
+    "case_crop": data.test.image[i],
+    "case_views": made.views[i],
+    "case_output": made.images["qm_vae"][i],
+    "case_pasted": faces.paste(frame, made.images["qm_vae"][i], data.test.box[i]),
+  }
+
+
+def _write(workdir, report, arrays):
+  aside = workdir / ".evaluation.npz"
+  with aside.open("wb") as file:
+    np.savez_compressed(file, **arrays)
+  aside.replace(workdir / "evaluation.npz")
+  writer.write_text(workdir / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+
+
+def main(arguments: list[str] | None = None) -> None:
+  """The command line."""
+  parser = argparse.ArgumentParser(
+    prog="python -m qm_vae.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--workdir", required=True, help="folder of a finished run")
+  workdir = parser.parse_args(arguments).workdir
+  try:
+    evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}")
+  except ValueError as error:
+    parser.exit(1, f"error: {error}\n")
+  print(f"Report: {pathlib.Path(workdir) / 'report.html'}")
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,56 @@
+r"""Trains QM-VAE (or one of its services), judges it and writes the report.
+
+  python -m qm_vae.main --config=configs/alpha04.py
+  python -m qm_vae.main --config=configs/alpha04.py:celeba_folder --config.data.root=CELEBA \
+      --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=NETWORK
+  python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv
+
+The part after the colon chooses the data: synthetic (default), folder, celeb_a, celeba_folder, lfw or fer2013. Single
+keys are overridden as --config.KEY=VALUE; configs/default.py lists every key with its unit and what is allowed. The run
+lives in --workdir: config.json, metrics.jsonl, checkpoints/, report.json, report.html, figures/. The same command goes
+on where a killed run stopped.
+"""
+
+import pathlib
+import sys
+
+from absl import app, flags, logging
+from ml_collections import config_flags
+
+from qm_vae import evaluate, run
+
+_CONFIG = config_flags.DEFINE_config_file(
+  "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
+)
+_WORKDIR = flags.DEFINE_string(
+  "workdir", None, "Folder of the run; runs/EXPERIMENT or runs/EXPERIMENT-DATA when not given."
+)
+
+
+def main(arguments: list[str]) -> None:
+  """Runs the experiment that the flags name."""
+  if not flags.FLAGS["verbosity"].present:
+    logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
+  if len(arguments) > 1:
+    raise app.UsageError(f"unexpected argument {arguments[1]!r}; options are written --name=value")
+  try:
+    workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
+    config = run.with_services(_CONFIG.value)
+    run.run(config, workdir)
+    if config.task == "qm_vae":
+      evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
+      print(f"Report: {workdir / 'report.html'}")
+    else:
+      print(f"Network: {workdir / 'network'} (give it as --config.service.checkpoint)")
+  except (ValueError, FloatingPointError) as error:
+    sys.exit(f"error: {error}")
+
+
+def _default_workdir() -> str:
+  file, _, data = flags.FLAGS["config"].config_filename.partition(":")
+  return f"runs/{pathlib.Path(file).stem}" + (f"-{data}" if data else "")
+
+
+if __name__ == "__main__":
+  flags.mark_flag_as_required("config")
+  app.run(main)

@@ -1,0 +1,70 @@
+"""Networks that tell a facial expression: grey image in [-1, 1] to logits."""
+
+import flax.linen as nn
+import jax.numpy as jnp
+
+from qm_vae.models.blocks import BlockConv, PatchConv, PointwiseConv, SeparableConv, max_pool
+from qm_vae.registry import Registry
+
+EXPRESSION_NETWORKS = Registry(
+  "expression network",
+  {"mini_xception": "qm_vae.models.expression:MiniXception", "resnet": "qm_vae.models.expression:ResNet"},
+)
+"""Networks `(num_classes)` that map (image [B, S, S, 1] in [-1, 1], train) to logits [B, num_classes]."""
+
+
+class MiniXception(nn.Module):
+  """mini_XCEPTION: 58 thousand parameters, 20 MFLOP at 64 x 64; image [B, S, S, 1] in [-1, 1] -> logits [B, num_classes].
+
+  Source: Arriaga et al. 2017, "Real-time Convolutional Neural Networks for Emotion and Gender Classification"; layer by
+  layer the Keras network of oarriaga/face_classification without its softmax.
+  """
+
+  num_classes: int = 7
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    norm = lambda name: _norm(train, name, epsilon=1e-3)
+    for i in (1, 2):
+      x = BlockConv(8, name=f"conv_{i}")(x)
+      x = nn.relu(norm(f"norm_{i}")(x))
+    for i, features in enumerate((16, 32, 64, 128), start=1):
+      shortcut = norm(f"module_{i}_shortcut_norm")(PointwiseConv(features, 2, name=f"module_{i}_shortcut")(x))
+      x = nn.relu(norm(f"module_{i}_norm_1")(SeparableConv(features, name=f"module_{i}_separable_1")(x)))
+      x = norm(f"module_{i}_norm_2")(SeparableConv(features, name=f"module_{i}_separable_2")(x))
+      x = max_pool(x) + shortcut
+    return jnp.mean(nn.Conv(self.num_classes, (3, 3), name="logits")(x), (-3, -2))
+
+
+class ResNet(nn.Module):
+  """Pre-activation ResNet: 0.7 million parameters, 37 MFLOP at 48 x 48; image [B, S, S, 1] in [-1, 1] -> [B, num_classes].
+
+  Every stage starts with a 2x2 convolution of stride 2 and keeps its size from there: overlapping strided convolutions
+  are slow on XLA's CPU backend, above all their kernel gradient. In training the caller gives a "dropout" key.
+
+  Source: He et al. 2016, "Identity Mappings in Deep Residual Networks".
+  """
+
+  num_classes: int = 7
+  widths: tuple[int, ...] = (20, 40, 80, 160)
+  blocks: int = 1
+  dropout: float = 0.3
+
+  @nn.compact
+  def __call__(self, x, train: bool = False):
+    activate = lambda name, x: nn.relu(_norm(train, name)(x))
+    for i, width in enumerate(self.widths, start=1):
+      x = PatchConv(width, name=f"stage_{i}")(x if i == 1 else activate(f"stage_{i}_norm", x))
+      for j in range(1, self.blocks + 1):
+        h = x
+        for k in (1, 2):
+          h = activate(f"stage_{i}_block_{j}_norm_{k}", h)
+          h = nn.Conv(width, (3, 3), use_bias=False, name=f"stage_{i}_block_{j}_conv_{k}")(h)
+        x = x + h
+    x = jnp.mean(activate("norm", x), (-3, -2))
+    return nn.Dense(self.num_classes, name="logits")(nn.Dropout(self.dropout, deterministic=not train)(x))
+
+
+def _norm(train, name, epsilon=1e-5):
+  # 0.9 instead of Keras' 0.99: a few hundred steps must suffice for the averages that inference uses.
+  return nn.BatchNorm(use_running_average=not train, momentum=0.9, epsilon=epsilon, name=name)

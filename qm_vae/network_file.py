@@ -1,0 +1,76 @@
+"""Frozen networks on disk: a folder with network.json, which tells what it is, and arrays.npz, which holds its arrays."""
+
+import hashlib
+import json
+import os
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from flax import traverse_util
+
+META = "network.json"
+ARRAYS = "arrays.npz"
+REMEDY = "write the folder anew, with python -m qm_vae.convert or by training (configs/expression.py)"
+
+
+def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+  """Writes a network into `directory`, which is made where it is missing; other files there stay.
+
+  Both files are written aside and renamed, the description last, so that a kill leaves the old network, the new one, or
+  a pair that `load` refuses.
+
+  Args:
+    directory: the folder.
+    meta: what JSON can hold; `num_params` and `sha256` are filled in here.
+    variables: nested dict of arrays, e.g. {"params": ..., "batch_stats": ...}.
+  """
+  directory = pathlib.Path(directory)
+  directory.mkdir(parents=True, exist_ok=True)
+  flat = {key: np.asarray(array) for key, array in traverse_util.flatten_dict(dict(variables), sep="/").items()}
+  num_params = sum(array.size for key, array in flat.items() if key.startswith("params/"))
+  meta = dict(meta) | {"num_params": num_params, "sha256": _digest(flat)}
+  aside = directory / f"{ARRAYS}.aside"
+  with aside.open("wb") as file:
+    np.savez(file, **flat)
+  os.replace(aside, directory / ARRAYS)
+  aside = directory / f"{META}.aside"
+  aside.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")
+  os.replace(aside, directory / META)
+
+
+def load(directory: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+  """(meta, variables) of the network in `directory`; the arrays are NumPy's.
+
+  Raises:
+    ValueError: naming the file and the remedy, when one is missing, damaged, or does not belong to the other.
+  """
+  directory = pathlib.Path(directory)
+  for name in (META, ARRAYS):
+    if not (directory / name).is_file():
+      raise ValueError(f"{directory / name} is missing; {REMEDY}")
+  try:
+    meta = json.loads((directory / META).read_text(encoding="utf-8"))
+    expected = meta["sha256"]
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError(f"{directory / META} is damaged ({error!r}); {REMEDY}") from error
+  try:
+    with np.load(directory / ARRAYS, allow_pickle=False) as file:
+      flat = {key: file[key] for key in file.files}
+  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    raise ValueError(f"{directory / ARRAYS} is damaged ({error}); {REMEDY}") from error
+  if _digest(flat) != expected:
+    raise ValueError(f"{directory / ARRAYS} does not hold what {META} beside it describes (SHA-256 differs); {REMEDY}")
+  return meta, traverse_util.unflatten_dict(flat, sep="/")
+
+
+def _digest(flat):
+  """SHA-256 over names, types, shapes and bytes in the order of the names."""
+  digest = hashlib.sha256()
+  for key in sorted(flat):
+    array = np.ascontiguousarray(flat[key])
+    digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
+    digest.update(array.tobytes())
+  return digest.hexdigest()

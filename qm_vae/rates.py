@@ -1,0 +1,134 @@
+"""Rates with their uncertainty, on the host, in NumPy."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from qm_vae import types
+
+Z = 1.959963984540054  # two-sided 95 %
+LEVEL = 95.0  # percent
+
+
+class Rate(NamedTuple):
+  """A share of n trials and its 95 % interval."""
+
+  value: float  # NaN when n is 0
+  n: int
+  low: float
+  high: float
+  method: str  # wilson | bootstrap | none
+
+  def as_dict(self) -> dict:
+    """The fields by name; a NaN value becomes None, which JSON can hold."""
+    return self._asdict() | {"value": None if math.isnan(self.value) else self.value}
+
+
+NONE = Rate(math.nan, 0, 0.0, 1.0, "none")
+
+
+def _wilson_interval(p, n):
+  centre = p + Z * Z / (2 * n)
+  reach = Z * math.sqrt(p * (1 - p) / n + Z * Z / (4 * n * n))
+  scale = 1 + Z * Z / n
+  # At p = 0 and p = 1 the bound is p itself; rounding must not move it.
+  return (0.0 if p == 0 else (centre - reach) / scale), (1.0 if p == 1 else (centre + reach) / scale)
+
+
+def wilson(successes, n) -> Rate:
+  """Rate of independent trials with Wilson's score interval.
+
+  Args:
+    successes: number of successes, 0 <= successes <= n.
+    n: number of trials; 0 gives NaN with the interval [0, 1].
+
+  Raises:
+    ValueError: for successes outside 0..n.
+
+  Source: Wilson 1927.
+  """
+  if not 0 <= successes <= n:
+    raise ValueError(f"wilson: {successes} successes of {n} trials; successes must lie in 0..n")
+  if not n:
+    return NONE
+  p = float(successes / n)
+  return Rate(p, int(n), *_wilson_interval(p, n), "wilson")
+
+
+def _people(identity):
+  """int [N] numbering the people; each unknown identity is a person of its own."""
+  identity = np.asarray(identity, np.int64)
+  unknown = identity == types.UNKNOWN
+  _, person = np.unique(identity, return_inverse=True)
+  return np.unique(
+    np.where(unknown, person.max(initial=0) + 1 + np.arange(len(identity)), person), return_inverse=True
+  )[1]
+
+
+def bootstrap_by_identity(values, identity, seed=0, resamples=2000) -> Rate:
+  """Mean of `values` with the percentile interval of a bootstrap that draws people, with all their images.
+
+  Images of one person are not independent trials; drawing images one by one would claim too much.
+
+  Where every resample gives the same mean (all values equal, or one person), the bootstrap knows no spread; then the
+  interval is Wilson's with as many trials as there are people, and `method` says so.
+
+  Args:
+    values: [N] in [0, 1], one per image.
+    identity: [N] integers; UNKNOWN (-1) counts as a person of its own.
+    seed: of the resampling.
+    resamples: how many times the people are drawn, >= 1.
+
+  Returns:
+    Rate with n = N; n = 0 gives NaN with the interval [0, 1].
+
+  Raises:
+    ValueError: for values outside [0, 1], or lengths that differ.
+
+  Source: Efron and Tibshirani 1993, Ch. 13; Field and Welsh 2007 for whole clusters.
+  """
+  values, person = _checked(values, identity)
+  if not len(values):
+    return NONE
+  sums, counts = np.bincount(person, values), np.bincount(person)
+  people = len(counts)
+  random = np.random.default_rng(seed)
+  means = np.empty(resamples)
+  for i in range(resamples):  # one at a time: resamples x people would be hundreds of megabytes
+    drawn = np.bincount(random.integers(people, size=people), minlength=people)
+    means[i] = (drawn @ sums) / (drawn @ counts)
+  value = float(values.mean())
+  low, high = np.percentile(means, [50 - LEVEL / 2, 50 + LEVEL / 2])
+  if high - low < 1e-12:  # the rounding of a mean
+    return Rate(value, len(values), *_wilson_interval(value, people), "wilson")
+  return Rate(value, len(values), float(low), float(high), "bootstrap")
+
+
+def rate(values, identity=None, seed=0) -> Rate:
+  """Mean of `values` with the interval that fits: bootstrap over people where people repeat, Wilson's otherwise.
+
+  Args:
+    values: [N] in [0, 1], usually indicators.
+    identity: [N] integers, or None when nobody is known to repeat.
+    seed: of the bootstrap.
+
+  Returns:
+    Rate.
+
+  Raises:
+    ValueError: for values outside [0, 1], or lengths that differ.
+  """
+  values, person = _checked(values, np.full(len(values), types.UNKNOWN) if identity is None else identity)
+  if person.max(initial=-1) + 1 < len(values):
+    return bootstrap_by_identity(values, identity, seed)
+  return wilson(float(values.sum()), len(values))
+
+
+def _checked(values, identity):
+  values = np.asarray(values, np.float64).reshape(-1)
+  if len(values) != len(identity):
+    raise ValueError(f"{len(values)} values for {len(identity)} identities; give one identity per value")
+  if not np.all((values >= 0) & (values <= 1)):
+    raise ValueError("a rate is a mean of values in [0, 1]; found one outside, or NaN")
+  return values, _people(identity)

@@ -1,0 +1,122 @@
+"""Figures and tables over the runs of a grid: the paper's Fig. 6 and Table 1 with seeds as spread."""
+
+import math
+
+from matplotlib import colormaps
+from matplotlib.ticker import MaxNLocator
+
+from qm_vae.report import drawing, figures_curves, tables
+
+
+def setting(row, name):
+  """The row's `alpha`, `epochs` or `seed`: its own top-level key, else what the run itself recorded.
+
+  Args:
+    row: content of a `report.json`, dict, with or without the three names added at its top level.
+    name: 'alpha', 'epochs' or 'seed'.
+
+  Raises:
+    KeyError: where neither says.
+  """
+  for place in (row, row.get("training") or {}, row.get("config") or {}):
+    if place.get(name) is not None:
+      return place[name]
+  raise KeyError(f"a report of the sweep says nothing about {name!r}; add it as a top-level key of the row")
+
+
+def _groups(rows):
+  """{(alpha, epochs): rows}, sorted; the rows of a group differ in their seeds."""
+  groups = {}
+  for row in rows:
+    groups.setdefault((setting(row, "alpha"), setting(row, "epochs")), []).append(row)
+  return dict(sorted(groups.items()))
+
+
+def _at_epoch(row, epoch):
+  """The curve's loss rate after `epoch` epochs, nan where the curve has no such point."""
+  found = [point.get("loss_rate") for point in row.get("curve") or () if point["epoch"] == epoch]
+  return drawing.finite(found[0]) if found else math.nan
+
+
+def _known(values):
+  return [value for value in values if not math.isnan(value)]
+
+
+def loss_rate_over_epochs_by_alpha(rows):
+  """Fig. 6 for a grid: in-loop loss rate over epochs, one line per alpha; the band reaches over its seeds.
+
+  Args:
+    rows: list of `report.json` dicts, see `setting`. Of several lengths of training the longest is drawn per alpha.
+
+  Returns:
+    Figure.
+
+  Raises:
+    ValueError: no row has a curve.
+  """
+  longest = {alpha: (epochs, group) for (alpha, epochs), group in _groups(r for r in rows if r.get("curve")).items()}
+  if not longest:
+    raise ValueError("no row has a curve; loss rate over epochs needs reports of runs that evaluated while training")
+  figure = drawing.new_figure(4.2)
+  axes = figure.subplots()
+  drawing.tidy(axes)
+  figures_curves.paper_line(axes)
+  for i, (alpha, (_, group)) in enumerate(longest.items()):
+    colour = colormaps["cividis"](0.92 * i / max(len(longest) - 1, 1))
+    epochs = sorted({point["epoch"] for row in group for point in row["curve"]})
+    values = [_known(_at_epoch(row, epoch) for row in group) for epoch in epochs]
+    mean = [sum(at) / len(at) if at else math.nan for at in values]
+    low, high = ([pick(at) if at else math.nan for at in values] for pick in (min, max))
+    axes.plot(epochs, mean, color=colour, linewidth=1.8, label=f"{alpha:g}")
+    axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
+  axes.set_ylim(bottom=0)
+  axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+  axes.set_xlabel("epoch")
+  axes.set_ylabel("in-loop loss rate on the test faces\n(mean of the seeds, band from least to most)")
+  figure.legend(title="alpha", loc="outside right upper", frameon=False, fontsize=9, title_fontsize=9)
+  return figure
+
+
+def table_markdown(rows, at=(10, 20, 30, 40)):
+  """Table 1 as GitHub markdown: one line per alpha and length of training.
+
+  Every figure is the mean over seeds, followed by its range where there are several seeds. `at` names the epochs at
+  which the curve is read; an epoch that no run reached gets no column. 'gap' is the independent judge's loss rate less
+  the in-loop one.
+
+  Args:
+    rows: list of `report.json` dicts, see `setting`.
+    at: epochs, integers.
+
+  Returns:
+    str that ends in a line feed.
+  """
+  groups = _groups(rows)
+  at = [epoch for epoch in at if any(not math.isnan(_at_epoch(row, epoch)) for row in rows)]
+  head = ["alpha", "epochs", "seeds", "n", *(f"loss rate, epoch {epoch}" for epoch in at)]
+  head += ["in-loop loss rate", "independent judge", "gap", "PSNR (dB)"]
+  lines = [head, ["---:"] * len(head)]
+  for (alpha, epochs), group in groups.items():
+    heads = [tables.headline(row) for row in group]
+    pictures = [tables.method(row, "qm_vae").get("psnr") for row in group]
+    counts = sorted({(one["in_loop"] or {}).get("n") or 0 for one in heads})
+    line = [f"{alpha:g}", str(epochs), str(len({setting(row, "seed") for row in group})), "/".join(map(str, counts))]
+    line += [_spread(_at_epoch(row, epoch) for row in group) for epoch in at]
+    line += [_spread(drawing.finite((one[key] or {}).get("value")) for one in heads) for key in _HEADLINES]
+    line.append(_spread((drawing.finite((one or {}).get("value")) for one in pictures), digits=1))
+    lines.append(line)
+  return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+_HEADLINES = ("in_loop", "independent", "gap")
+
+
+def _spread(values, digits=3):
+  """'mean (least to most)' of the known values, the mean alone where all are one."""
+  values = _known(values)
+  if not values:
+    return "–"
+  mean = tables.number(sum(values) / len(values), digits)
+  if len(values) == 1:
+    return mean
+  return f"{mean} ({tables.number(min(values), digits)} to {tables.number(max(values), digits)})"

@@ -1,0 +1,177 @@
+"""What every key of a config may hold; `check` refuses the rest by name."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from qm_vae.data import DATASETS
+from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.losses import SERVICE_LOSSES
+from qm_vae.models.expression import EXPRESSION_NETWORKS
+from qm_vae.models.vqvae import PRESETS
+from qm_vae.quantize import QUANTIZERS
+from qm_vae.schedule import SCHEDULES
+
+
+class Rule(NamedTuple):
+  """One key's rule."""
+
+  holds: Callable[[Any], bool]
+  allowed: str  # the same in words
+
+
+def _is_number(value, kinds=(int, float)):
+  return isinstance(value, kinds) and not isinstance(value, bool)
+
+
+def _one_of(*names):
+  return Rule(lambda v: isinstance(v, str) and v in names, "one of " + ", ".join(n or "''" for n in names))
+
+
+def _between(low, high, text=None):
+  return Rule(lambda v: _is_number(v) and low <= v <= high, text or f"a number from {low} to {high}")
+
+
+def _integer(low, text=None):
+  return Rule(lambda v: _is_number(v, (int,)) and v >= low, text or f"an integer, at least {low}")
+
+
+_INF = float("inf")
+_POSITIVE = Rule(lambda v: _is_number(v) and 0 < v < _INF, "a number above 0")
+_NOT_NEGATIVE = Rule(lambda v: _is_number(v) and 0 <= v < _INF, "a number, at least 0")
+_FRACTION = Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 1, both excluded")
+_DECAY = Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0 to below 1")
+_TEXT = Rule(lambda v: isinstance(v, str), "a text")
+_FLAG = Rule(lambda v: isinstance(v, bool), "True or False")
+_VIEWS = Rule(
+  lambda v: len(v) > 0 and all(name in DEIDENTIFIERS.names() for name in v),
+  "one or more of " + ", ".join(DEIDENTIFIERS.names()),
+)
+_LEVELS = Rule(lambda v: len(v) > 0 and all(_is_number(n, (int,)) and n >= 2 for n in v), "integers, each at least 2")
+
+_AUGMENTATION = {
+  "shift": _between(0, 0.5),
+  "scale": _between(0, 1),
+  "flip": _between(0, 1),
+  "blur": _NOT_NEGATIVE,
+  "contrast": _between(0, 1),
+  "brightness": _between(0, 1),
+  "noise": _between(0, 1),
+}
+_NETWORK = {
+  "checkpoint": _TEXT,
+  "architecture": _one_of(*EXPRESSION_NETWORKS.names()),
+  "seed": _integer(0),
+  "input_size": _integer(16),
+  "epochs": _integer(1),
+  "batch_size": _integer(1),
+  "learning_rate": _POSITIVE,
+  "weight_decay": _NOT_NEGATIVE,
+  "label_smoothing": _DECAY,
+  **{f"augment.{key}": rule for key, rule in _AUGMENTATION.items()},
+}
+_DATASET = {
+  "root": _TEXT,
+  "limit": _integer(0),
+  "split": _one_of("identity", "order", "published"),
+  "train_fraction": _FRACTION,
+  "faces.detector": _one_of("haar", "none"),
+  "faces.margin": _between(0, 1),
+  "faces.scale_factor": Rule(lambda v: _is_number(v) and 1 < v <= 2, "a number above 1, at most 2"),
+  "faces.min_neighbors": _integer(0),
+  "faces.min_size": _integer(8),
+  "options.synthetic.num_people": _integer(1),
+  "options.synthetic.images_per_person": _integer(1),
+  "options.synthetic.frame_size": _integer(32),
+  "options.synthetic.first_person": _integer(0),
+  "options.synthetic.seed": _integer(0),
+  "options.folder.csv": _TEXT,
+  "options.folder.image_column": _TEXT,
+  "options.folder.identity_column": _TEXT,
+  "options.folder.label_column": _TEXT,
+  "options.celeba_folder.partition": _one_of("all", "train", "valid", "test"),
+  "options.celeb_a.split": _TEXT,
+  "options.celeb_a.download": _FLAG,
+  "options.lfw.split": _TEXT,
+  "options.lfw.download": _FLAG,
+  "options.fer2013.usage": _one_of("all", "Training", "PublicTest", "PrivateTest"),
+}
+RULES = {
+  "task": _one_of("qm_vae", "classifier"),
+  "seed": _integer(0),
+  "image_size": Rule(
+    lambda v: _is_number(v, (int,)) and (v == 0 or (v >= 32 and v % 4 == 0)), "0, or a multiple of 4 from 32 upward"
+  ),
+  "epochs": _integer(1),
+  "batch_size": _integer(1),
+  "learning_rate": _POSITIVE,
+  "schedule": _one_of(*SCHEDULES),
+  "alpha": _between(0, 1),
+  "beta": _NOT_NEGATIVE,
+  "service_loss": _one_of(*SERVICE_LOSSES),
+  "service_weight": _NOT_NEGATIVE,
+  "views": _VIEWS,
+  "deid.mosaic.block": _integer(1),
+  "deid.laplace.scale": _POSITIVE,
+  "deid.blur.sigma": _POSITIVE,
+  "model.preset": _one_of("auto", *PRESETS),
+  "model.dtype": _one_of("float32", "bfloat16"),
+  "quantizer.name": _one_of(*QUANTIZERS.names()),
+  "quantizer.code_dim": _integer(1),
+  "quantizer.vq.num_codes": _integer(2),
+  "quantizer.vq.codebook": _one_of("ema", "gradient"),
+  "quantizer.vq.decay": _DECAY,
+  "quantizer.vq.normalize": _FLAG,
+  "quantizer.vq.estimator": _one_of("straight_through", "rotation"),
+  "quantizer.fsq.levels": _LEVELS,
+  "cache_dir": _TEXT,
+  "log_every": _integer(1),
+  "evaluate_every": _integer(1),
+  "checkpoint_every": _integer(1),
+  "keep_checkpoints": _integer(1),
+  "tensorboard": _FLAG,
+  "data.name": _one_of(*DATASETS.names()),
+  "service_data.name": _one_of("", *DATASETS.names()),
+  **{f"{key}.{part}": rule for key in ("data", "service_data") for part, rule in _DATASET.items()},
+  **{
+    f"{key}.{part}": rule for key in ("augment_faces", "augment_before_service") for part, rule in _AUGMENTATION.items()
+  },
+  **{f"service.{part}": rule for part, rule in _NETWORK.items()},
+}
+
+
+def rule_for(key: str) -> Rule | None:
+  """The rule of a dotted key, e.g. 'data.faces.margin'; a judge, whatever its name, is checked like the service."""
+  if key.startswith("judges."):
+    key = "service." + key.split(".", 2)[-1]
+  return RULES.get(key)
+
+
+def flatten(config: Mapping, prefix: str = "") -> dict[str, Any]:
+  """{'data': {'root': ''}} -> {'data.root': ''}."""
+  flat = {}
+  for key, value in config.items():
+    name = f"{prefix}{key}"
+    if hasattr(value, "items"):
+      flat.update(flatten(value, name + "."))
+    else:
+      flat[name] = value
+  return flat
+
+
+def check(config: Mapping) -> None:
+  """Returns when every key is known and holds what is allowed.
+
+  Raises:
+    ValueError: naming every offending key, its value and what is allowed.
+  """
+  complaints = []
+  flat = flatten(config)
+  for key, value in flat.items():
+    rule = rule_for(key)
+    if rule is None:
+      complaints.append(f"config.{key} is no key; configs/default.py lists them all")
+    elif not rule.holds(value):
+      complaints.append(f"config.{key} = {value!r}, but it must be {rule.allowed}")
+  complaints += [f"config.{key} is missing; configs/default.py has it" for key in RULES if key not in flat]
+  if complaints:
+    raise ValueError("\n".join(complaints))

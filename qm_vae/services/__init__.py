@@ -1,0 +1,6 @@
+"""Services: frozen networks whose answers a de-identified image must keep. The contract is `types.Service`."""
+
+from qm_vae.registry import Registry
+
+SERVICES = Registry("service", {"expression": "qm_vae.services.expression:load"})
+"""Each is `load(directory) -> Service`; `directory` is what network_file.save wrote."""

@@ -1,0 +1,213 @@
+"""The one training loop."""
+
+import functools
+import math
+import pathlib
+import time
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import tqdm
+
+from qm_vae import metrics
+from qm_vae.checkpoint import Checkpoints
+from qm_vae.data.batches import batches, epoch_order
+from qm_vae.losses import masked_mean
+from qm_vae.state import Experiment, State, Task
+from qm_vae.types import FaceSet
+from qm_vae.writer import Writer, rewind
+
+_AHEAD = 2  # batches on their way to the device while a step runs
+
+
+class NotFinite(FloatingPointError):
+  """A loss term that is NaN or infinite; the message names the step and the term."""
+
+
+class Programs(NamedTuple):
+  """A task's functions, compiled for the devices at hand."""
+
+  init: Any  # (key, frozen, batch) -> State
+  step: Any  # (state, frozen, batch, weights, key) -> (State, {term: float32 scalar}); the state given is used up
+  evaluate: Any  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}
+  whole: jax.sharding.Sharding  # where state, frozen networks and weights live: everywhere
+  shared: jax.sharding.Sharding  # where a batch lives: one part on every device
+
+
+def fit(
+  experiment: Experiment, workdir: str | pathlib.Path, checkpoints: Checkpoints, *, tensorboard: bool = False
+) -> State:
+  """Trains to the last epoch, going on from the newest whole checkpoint.
+
+  Every random number follows from the seed and the step, and the order of faces from the seed and the epoch; a run that
+  was killed and goes on therefore ends in the same state, bit for bit on a CPU, as one that was not.
+
+  Args:
+    experiment: see build.py.
+    workdir: metrics.jsonl is written here.
+    checkpoints: where the state is kept.
+    tensorboard: also write scalars and image grids to WORKDIR/tensorboard.
+
+  Returns:
+    The state after the last step, on the device.
+
+  Raises:
+    NotFinite: when a loss term is NaN or infinite; no checkpoint is written from then on.
+    ValueError: when the training faces do not fill one batch.
+  """
+  programs = compile_task(experiment.task, experiment.batch_size)
+  frozen, weights = jax.device_put((experiment.frozen, experiment.weights), programs.whole)
+  key = jax.random.key(experiment.seed)
+  state = start(experiment, programs, frozen, checkpoints)
+  step = int(state.step)
+  rewind(workdir, step)
+  per_epoch = len(experiment.data.train) // experiment.batch_size
+  first_epoch = step // per_epoch + 1
+  writer = Writer(workdir, tensorboard=tensorboard)
+  bar = tqdm.tqdm(total=experiment.epochs * per_epoch, initial=step, unit="step", desc="train", smoothing=0.05)
+  try:
+    for epoch in range(first_epoch, experiment.epochs + 1):
+      window = _Window(writer, bar, epoch, experiment.batch_size)
+      order = epoch_order(len(experiment.data.train), experiment.seed, epoch)
+      for batch in _ahead(batches(experiment.data.train, order, experiment.batch_size, pad=False), programs.shared):
+        state, terms = programs.step(state, frozen, batch, weights, key)
+        step += 1
+        window.add(terms)
+        if len(window) == experiment.log_every and step % per_epoch:
+          window.flush(step)
+      window.flush(step, end_of_epoch=True)
+      last = epoch == experiment.epochs
+      if last or epoch % experiment.evaluate_every == 0:
+        result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key)
+        writer.scalars(step, "test", result, epoch=epoch)
+        if writer.wants_images and experiment.task.pictures:
+          batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
+          pictures = jax.jit(experiment.task.pictures)(state, frozen, batch, key)
+          writer.images(step, "original, views, output", np.asarray(pictures))
+      if last or epoch % experiment.checkpoint_every == 0:
+        checkpoints.save(step, state)
+    checkpoints.wait()
+  finally:
+    bar.close()
+    writer.close()
+  return state
+
+
+def compile_task(task: Task, batch_size: int) -> Programs:
+  """The task's functions under jit with shardings: the batch split over as many devices as divide it."""
+  count = math.gcd(batch_size, jax.device_count())
+  mesh = jax.make_mesh((count,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:count])
+  whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+  shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+
+  def step(state, frozen, batch, weights, key):
+    state, terms = task.step(state, frozen, batch, weights, jax.random.fold_in(key, state.step))
+    return state, _reduce(terms, batch["_mask"])
+
+  def evaluate(state, frozen, batch, key):
+    return _reduce(task.evaluate(state, frozen, batch, key), batch["_mask"])
+
+  return Programs(
+    # Initialisation runs once: compiling it without optimisation takes a fifth of the time.
+    jax.jit(task.init, out_shardings=whole, compiler_options={"xla_backend_optimization_level": 0}),
+    jax.jit(step, out_shardings=(whole, whole), donate_argnums=0),
+    jax.jit(evaluate, out_shardings=whole),
+    whole,
+    shared,
+  )
+
+
+def start(experiment: Experiment, programs: Programs, frozen, checkpoints: Checkpoints) -> State:
+  """The newest whole checkpoint's state, or a fresh one; on the devices."""
+  train = experiment.data.train
+  first = next(iter(batches(train, epoch_order(len(train), experiment.seed, 0), experiment.batch_size, pad=False)))
+  arguments = (jax.random.fold_in(jax.random.key(experiment.seed), 2**31 - 1), frozen, first)
+  restored = checkpoints.restore(jax.eval_shape(experiment.task.init, *arguments))
+  if restored is not None:
+    return jax.device_put(restored, programs.whole)
+  return programs.init(*arguments)
+
+
+def evaluate(programs: Programs, state: State, frozen, faces: FaceSet, batch_size: int, key) -> dict[str, float]:
+  """Means of the task's evaluation terms over all faces, `n`, and perplexity and share of the codes used.
+
+  The views' noise is drawn from `key` and the batch's number, not from the step: the same at every evaluation.
+  """
+  parts, sizes = [], []
+  for number, batch in enumerate(batches(faces, np.arange(len(faces)), batch_size, pad=True)):
+    sizes.append(batch["_mask"].sum())
+    batch = jax.device_put(batch, programs.shared)
+    parts.append(programs.evaluate(state, frozen, batch, jax.random.fold_in(key, number)))
+  parts = jax.device_get(parts)
+  result = {"n": len(faces)}
+  for name in parts[0]:
+    values = np.stack([part[name] for part in parts]).astype(np.float64)
+    result |= _code_use(values.sum(axis=0)) if _is_counts(name) else {name: float(np.average(values, weights=sizes))}
+  return result
+
+
+def _is_counts(name):
+  return name.endswith("_counts")
+
+
+def _code_use(counts):
+  return {"perplexity": float(metrics.perplexity(counts)), "codes_used": float(metrics.share_used(counts))}
+
+
+def _reduce(terms, mask):
+  return {name: v if _is_counts(name) else masked_mean(v, mask)[0] for name, v in terms.items()}
+
+
+class _Window:
+  """The terms of the steps since the last log row, still on the device, so that no step waits for the host."""
+
+  def __init__(self, writer, bar, epoch, batch_size):
+    self._writer, self._bar, self._epoch, self._batch_size = writer, bar, epoch, batch_size
+    self._terms, self._since = [], time.perf_counter()
+    self._counts = {}
+
+  def __len__(self):
+    return len(self._terms)
+
+  def add(self, terms):
+    self._terms.append(terms)
+
+  def flush(self, step, *, end_of_epoch=False):
+    """Writes the row of the steps up to `step`; the epoch's last one also tells how the codes were used."""
+    rows = jax.device_get(self._terms)
+    first = step - len(rows) + 1
+    means = {}
+    for name in rows[0] if rows else ():
+      values = np.stack([row[name] for row in rows]).astype(np.float64)
+      if _is_counts(name):
+        self._counts[name] = self._counts.get(name, 0) + values.sum(axis=0)
+        continue
+      if not np.isfinite(values).all():
+        bad = int(np.argmin(np.isfinite(values)))
+        raise NotFinite(
+          f"step {first + bad}: the term {name!r} is {values[bad]}. Training stopped; the newest checkpoint holds "
+          "earlier, finite values. Lower config.learning_rate, or look at the data of that step"
+        )
+      means[name] = float(values.mean())
+    if end_of_epoch:
+      for counts in self._counts.values():
+        means |= _code_use(counts)
+    if not rows:
+      return
+    speed = len(rows) * self._batch_size / (time.perf_counter() - self._since)
+    self._writer.scalars(step, "train", means, epoch=self._epoch, images_per_second=round(speed, 1))
+    self._bar.set_postfix(epoch=self._epoch, loss=f"{means['loss']:.4f}", images_per_s=f"{speed:.0f}", refresh=False)
+    self._bar.update(len(rows))
+    self._terms, self._since = [], time.perf_counter()
+
+
+def _ahead(host_batches, sharding):
+  """The batches on the device, `_AHEAD` of them sent before they are needed."""
+  put = functools.partial(jax.device_put, device=sharding)
+  waiting = []
+  for batch in host_batches:
+    waiting.append(put(batch))
+    if len(waiting) > _AHEAD:
+      yield waiting.pop(0)
+  yield from waiting

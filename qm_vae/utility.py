@@ -1,0 +1,101 @@
+"""What a service loses by a de-identification: rates with intervals from answers and images, on the host."""
+
+import jax
+import numpy as np
+
+from qm_vae import metrics, rates
+from qm_vae.data import images
+from qm_vae.types import FaceSet
+
+
+def rate(hits, test: FaceSet) -> dict:
+  """Share of `hits` (bool [N]) with n and interval, as `rates.Rate.as_dict` gives it."""
+  return rates.rate(np.asarray(hits, np.float64), test.identity).as_dict()
+
+
+def mean(values: np.ndarray, test: FaceSet) -> dict:
+  """Mean of any finite values with the bootstrap over people; None where a value is infinite (equal images)."""
+  if not np.isfinite(values).all():
+    return {"value": None, "n": len(values), "low": None, "high": None}
+  low, span = values.min(), max(np.ptp(values), 1e-12)
+  scaled = rates.bootstrap_by_identity((values - low) / span, test.identity)
+  return {
+    "value": float(values.mean()),
+    "n": len(values),
+    "low": low + span * scaled.low,
+    "high": low + span * scaled.high,
+  }
+
+
+def utility(test: FaceSet, truth, originals, logits, classes) -> dict:
+  """Loss rates of one method (Qiu et al. 2022, Eq. 8, Tables 2 and 3).
+
+  Args:
+    test: the N test faces.
+    truth: int [N], the service's answers on the originals.
+    originals: {"service" or judge: logits [N, C]} on the originals.
+    logits: the same on the method's outputs.
+    classes: the C class names.
+  """
+  lost = logits["service"].argmax(-1) != truth
+  judges = [
+    {
+      "name": name,
+      "service_answer": rate(logits[name].argmax(-1) != truth, test),
+      "own_answer": rate(logits[name].argmax(-1) != originals[name].argmax(-1), test),
+    }
+    for name in logits
+    if name != "service"
+  ]
+  per_expression = []
+  for i, expression in enumerate(classes):
+    rows = np.flatnonzero(truth == i)
+    per_expression.append({"expression": expression, "loss_rate": rate(lost[rows], test.take(rows))})
+  return {"loss_rate": rate(lost, test), "judges": judges, "per_expression": per_expression}
+
+
+def fidelity(test: FaceSet, image: np.ndarray) -> dict:
+  """PSNR (dB) and SSIM of uint8 images [N, S, S, 3] against the originals."""
+  compare = jax.jit(lambda x, y: (metrics.psnr(x, y), metrics.ssim(x, y)))
+  pairs = [
+    jax.device_get(compare(x[None].astype(np.float32) / 255, y[None].astype(np.float32) / 255))
+    for x, y in zip(test.image, image, strict=True)
+  ]
+  psnr, ssim = (np.concatenate([pair[i] for pair in pairs]).astype(np.float64) for i in range(2))
+  return {"psnr": mean(psnr, test), "ssim": mean(ssim, test)}
+
+
+def controls(methods: list[dict]) -> dict:
+  """Whether the report may be believed: `identity` must lose nothing, `blank` must lose something."""
+  rate_of = {method["name"]: method["loss_rate"] for method in methods}
+  reasons = []
+  if rate_of["identity"]["value"] != 0:
+    reasons.append("the unprotected image changes the service's answer: originals and outputs are not compared alike")
+  if rate_of["blank"]["value"] == 0:
+    reasons.append("a constant image keeps every answer: the service answers the same whatever it sees")
+  return {"identity": rate_of["identity"], "blank": rate_of["blank"], "void": bool(reasons), "reasons": reasons}
+
+
+def noise_floor(test: FaceSet, truth, answer) -> dict:
+  """How often the service changes its own answer under JPEG quality 95, a shift by one pixel, and +-1 grey level."""
+  random = np.random.default_rng(0)
+  grey = test.image.astype(np.int16) + random.choice([-1, 1], test.image.shape).astype(np.int16)
+  shifted = np.concatenate([test.image[:, :, :1], test.image[:, :, :-1]], axis=2)
+  jpeg = np.stack([images.through_jpeg(image, quality=95) for image in test.image])
+  disturbed = {"jpeg95": jpeg, "shift1": shifted, "grey1": np.clip(grey, 0, 255).astype(np.uint8)}
+  return {name: rate(answer(image)["service"].argmax(-1) != truth, test) for name, image in disturbed.items()}
+
+
+def gap(test: FaceSet, truth, logits, judges: list[dict]) -> dict | None:
+  """Independent minus in-loop loss rate, by the judge that differs most; None without a judge."""
+  if not judges:
+    return None
+  worst = max(judges, key=lambda judge: judge["service_answer"]["value"])["name"]
+  difference = (logits[worst].argmax(-1) != truth).astype(np.float64) - (logits["service"].argmax(-1) != truth)
+  return {"judge": worst} | mean(difference, test)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+  """Probabilities float64 [N, C]."""
+  shifted = np.exp(logits.astype(np.float64) - logits.max(-1, keepdims=True))
+  return shifted / shifted.sum(-1, keepdims=True)

@@ -1,0 +1,70 @@
+"""Where a run's numbers go: metrics.jsonl always, TensorBoard on request."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+
+class Writer:
+  """Appends rows to WORKDIR/metrics.jsonl and, with `tensorboard`, scalars and pictures to WORKDIR/tensorboard."""
+
+  def __init__(self, workdir: str | pathlib.Path, *, tensorboard: bool = False):
+    self._path = pathlib.Path(workdir) / "metrics.jsonl"
+    self._file = self._path.open("a", encoding="utf-8")
+    self._board = None
+    if tensorboard:
+      import tensorboardX  # loaded on request alone: it brings protobuf along
+
+      self._board = tensorboardX.SummaryWriter(str(pathlib.Path(workdir) / "tensorboard"))
+
+  def scalars(self, step: int, split: str, values: dict[str, float], **where) -> None:
+    """One row: the step, the split ('train' or 'test'), further coordinates such as the epoch, and the values."""
+    self._file.write(json.dumps({"step": step, "split": split, **where, **values}) + "\n")
+    self._file.flush()
+    if self._board:
+      for name, value in values.items():
+        self._board.add_scalar(f"{split}/{name}", value, step)
+
+  def images(self, step: int, name: str, images: np.ndarray) -> None:
+    """A grid of pictures [N, H, W, 3] float32 in [0, 1] for TensorBoard; nothing without it."""
+    if self._board:
+      self._board.add_images(name, images, step, dataformats="NHWC")
+
+  @property
+  def wants_images(self) -> bool:
+    """Whether pictures go anywhere, so that nobody makes them in vain."""
+    return self._board is not None
+
+  def close(self) -> None:
+    """Flushes and closes."""
+    self._file.close()
+    if self._board:
+      self._board.close()
+
+
+def read_rows(workdir: str | pathlib.Path) -> list[dict]:
+  """The rows of WORKDIR/metrics.jsonl; a last line cut short by a kill is left out."""
+  path = pathlib.Path(workdir) / "metrics.jsonl"
+  rows = []
+  for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    try:
+      rows.append(json.loads(line))
+    except json.JSONDecodeError:
+      break
+  return rows
+
+
+def rewind(workdir: str | pathlib.Path, step: int) -> None:
+  """Drops the rows after `step`, so that a resumed run's file equals an uninterrupted one's."""
+  rows = [row for row in read_rows(workdir) if row["step"] <= step]
+  write_text(pathlib.Path(workdir) / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_text(path: str | pathlib.Path, text: str) -> None:
+  """Writes a text file aside and renames it into place, so that no reader ever sees half of it."""
+  path = pathlib.Path(path)
+  aside = path.with_name(f".{path.name}.{os.getpid()}")
+  aside.write_text(text, encoding="utf-8")
+  aside.replace(path)

@@ -1,0 +1,76 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from qm_vae import types
+from qm_vae.data import celeba_folder
+
+
+def _images(directory, count=4):
+  directory.mkdir(parents=True)
+  for i in range(1, count + 1):
+    Image.new("RGB", (8, 9), (i, i, i)).save(directory / f"{i:06d}.jpg")
+
+
+@pytest.mark.parametrize("images", ["img_align_celeba", "img_align_celeba/img_align_celeba", "Img/img_align_celeba"])
+@pytest.mark.parametrize("lists", ["", "Anno"])
+def test_own_layout(tmp_path, images, lists):
+  _images(tmp_path / images)
+  place = tmp_path / lists
+  place.mkdir(exist_ok=True)
+  (place / "identity_CelebA.txt").write_text("000001.jpg 30\n000002.jpg 4\n000003.jpg 30\n")
+  (place / "list_attr_celeba.txt").write_text("2\nBald Young\n000001.jpg -1  1\n000003.jpg  1 -1\n")
+  source = celeba_folder.make(root=str(tmp_path))
+  assert source.names == tuple(f"{i:06d}.jpg" for i in range(1, 5))
+  assert source.identities == ("4", "30") and source.classes == ()
+  assert [source[i].identity for i in range(4)] == [1, 0, 1, types.UNKNOWN]
+  assert source.attributes == ("Bald", "Young") and source.attribute_values.dtype == np.int8
+  np.testing.assert_array_equal(source.attribute_values, [[-1, 1], [0, 0], [1, -1], [0, 0]])
+
+
+def test_csv_layout(tmp_path):
+  _images(tmp_path / "img")
+  (tmp_path / "labels.csv").write_text("image,identity\n000001.jpg,2880\n000004.jpg,17\n")
+  (tmp_path / "attributes.csv").write_text("image,Bald\n000004.jpg,1\n")
+  source = celeba_folder.make(root=str(tmp_path))
+  assert source.identities == ("17", "2880") and source[0].identity == 1
+  np.testing.assert_array_equal(source.attribute_values, [[0], [0], [0], [1]])
+
+
+def test_images_alone(tmp_path):
+  _images(tmp_path / "img")
+  source = celeba_folder.make(root=str(tmp_path))
+  assert len(source) == 4 and source[0].identity == types.UNKNOWN
+  assert source.attributes == () and source.attribute_values is None
+
+
+def test_partitions(tmp_path):
+  _images(tmp_path / "img_align_celeba")
+  (tmp_path / "Eval").mkdir()
+  lines = "000001.jpg 0\n000002.jpg 2\n000003.jpg 0\n000004.jpg 1\n"
+  (tmp_path / "Eval" / "list_eval_partition.txt").write_text(lines)
+  names = {part: celeba_folder.make(root=str(tmp_path), partition=part).names for part in celeba_folder.PARTITIONS}
+  assert names == {
+    "train": ("000001.jpg", "000003.jpg"),
+    "valid": ("000004.jpg",),
+    "test": ("000002.jpg",),
+  }
+
+
+def test_errors(tmp_path):
+  with pytest.raises(ValueError, match="has no images in any of img_align_celeba"):
+    celeba_folder.make(root=str(tmp_path))
+  (tmp_path / "img_align_celeba.zip").touch()
+  with pytest.raises(ValueError, match="still packed; unzip"):
+    celeba_folder.make(root=str(tmp_path))
+  _images(tmp_path / "img_align_celeba")
+  with pytest.raises(ValueError, match="partition is 'dev'; choose one of all, train, valid, test"):
+    celeba_folder.make(root=str(tmp_path), partition="dev")
+  with pytest.raises(ValueError, match="no list_eval_partition.txt.*use partition 'all'"):
+    celeba_folder.make(root=str(tmp_path), partition="test")
+  (tmp_path / "list_attr_celeba.txt").write_text("1\nBald Young\n000001.jpg 1\n")
+  with pytest.raises(ValueError, match="list_attr_celeba.txt has a line without exactly 2 values"):
+    celeba_folder.make(root=str(tmp_path))
+  (tmp_path / "identity_CelebA.txt").write_text("000001.jpg\n")
+  with pytest.raises(ValueError, match="identity_CelebA.txt has a line that is not an image and a number"):
+    celeba_folder.make(root=str(tmp_path))

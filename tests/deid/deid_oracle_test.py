@@ -1,0 +1,116 @@
+"""Each de-identifier against an independent computation of its equation."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.ndimage
+import scipy.stats
+
+from qm_vae import types
+from qm_vae.deid import DEIDENTIFIERS
+
+KEY = jax.random.key(0)
+
+
+def face_of(height=29, width=34, seed=0, share=0.7):
+  random = np.random.default_rng(seed)
+  image = random.random((height, width, 3), np.float32)
+  mask = (random.random((height, width, 1)) < share).astype(np.float32)
+  return types.Face(image, mask, np.float32([9.0, 10.0, 21.0, 15.0]))
+
+
+def apply(name, face, **options):
+  deidentifier = DEIDENTIFIERS[name](**options)
+  return np.asarray(jax.jit(deidentifier.apply)(deidentifier.params, jax.tree.map(jnp.asarray, face), KEY))
+
+
+def test_identity_is_the_image_bit_for_bit():
+  face = face_of()
+  np.testing.assert_array_equal(apply("identity", face), face.image)
+
+
+def test_blank_is_one_image_whoever_is_shown():
+  full = [face_of(seed=seed, share=2) for seed in (0, 1)]
+  first, second = (apply("blank", face) for face in full)
+  np.testing.assert_array_equal(first, second)
+  assert len(np.unique(first)) == 1
+
+
+@pytest.mark.parametrize("block", [1, 5, 8, 50])
+def test_mosaic(block):
+  face = face_of()
+  expected = face.image.astype(np.float64)
+  for top in range(0, 29, block):
+    for left in range(0, 34, block):
+      at = np.s_[top : top + block, left : left + block]
+      inside = face.mask[at][..., 0] > 0
+      if inside.any():
+        expected[at][inside] = face.image[at][inside].astype(np.float64).mean(0)
+  # A float32 mean of at most 29 * 34 values: sums round to 1e-6 of themselves at worst.
+  np.testing.assert_allclose(apply("mosaic", face, block=block), expected, rtol=0, atol=2e-6)
+
+
+def test_blindfold_covers_both_eyes_of_a_tilted_head():
+  face = face_of(share=2)
+  image = apply("blindfold", face, height=0.5)
+  reach = 0.5 * 0.5 * np.hypot(21 - 9, 15 - 10)  # 3.25 pixels
+  rows = np.arange(29)
+  band = (rows >= 10 - reach) & (rows <= 15 + reach)
+  np.testing.assert_array_equal(image[band], 0)
+  np.testing.assert_array_equal(image[~band], face.image[~band])
+  assert band.sum() == 12  # rows 7 to 18
+
+
+@pytest.mark.parametrize("scale", [1.0, 8.0])
+def test_laplace_has_its_scale_and_shape(scale):
+  face = types.Face(
+    np.full((128, 128, 3), 0.5, np.float32), np.ones((128, 128, 1), np.float32), np.zeros(4, np.float32)
+  )
+  noise = (apply("laplace", face, scale=scale).astype(np.float64) - 0.5) * 255
+  n = noise.size
+  # |noise| is exponential: its standard deviation is `scale`. Clipping lies 127.5 grey levels away, 16 scales or more.
+  assert abs(np.abs(noise).mean() - scale) < 5 * scale / np.sqrt(n)
+  # The noise has standard deviation sqrt(2) * scale.
+  assert abs(noise.mean()) < 5 * np.sqrt(2) * scale / np.sqrt(n)
+  # Kolmogorov: sqrt(n) D > 2.5 has probability 2 exp(-2 * 2.5^2) = 7e-6.
+  statistic = scipy.stats.kstest(noise.ravel(), scipy.stats.laplace(0, scale).cdf).statistic
+  assert statistic < 2.5 / np.sqrt(n)
+  # Channels and neighbours are independent: a correlation of n pairs has standard error 1 / sqrt(n).
+  for other in (np.roll(noise, 1, -1), np.roll(noise, 1, 0)):
+    assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(n)
+
+
+def test_laplace_is_fresh_for_every_key():
+  face = jax.tree.map(jnp.asarray, face_of(share=2))
+  deidentifier = DEIDENTIFIERS["laplace"]()
+  first, second = (deidentifier.apply((), face, key) for key in jax.random.split(KEY))
+  assert np.mean(first != second) > 0.9
+
+
+@pytest.mark.parametrize("sigma", [0.7, 4.0])
+def test_blur(sigma):
+  face = face_of()
+  keep = {"sigma": (sigma, sigma, 0), "mode": "constant", "truncate": 50 / sigma}  # reaches across the whole image
+  mask = face.mask.astype(np.float64)
+  expected = scipy.ndimage.gaussian_filter(face.image * mask, **keep) / scipy.ndimage.gaussian_filter(mask, **keep)
+  expected = np.where(face.mask > 0, expected, face.image)
+  # Float32 sums of 34 terms, twice, and a quotient.
+  np.testing.assert_allclose(apply("blur", face, sigma=sigma), expected, rtol=0, atol=3e-6)
+
+
+def test_cartoon_draws_few_tones_and_dark_lines():
+  # A ramp with a step: away from the step the filter must leave plateaus, at the step's dark side a line.
+  ramp = np.linspace(0.3, 0.9, 64, dtype=np.float32)
+  image = np.tile(ramp[None, :, None], (64, 1, 3))
+  image[40:] *= 0.5
+  face = types.Face(image, np.ones((64, 64, 1), np.float32), np.zeros(4, np.float32))
+  drawn = apply("cartoon", face, levels=4)
+  plain = apply("cartoon", face, levels=4, ink=0.0)
+  slope = np.abs(np.diff(plain[10, 5:-5, 0]))
+  # A staircase of tanh(3 u), u in [-1, 1], is less than half as steep as its ramp where |u| > 0.515.
+  assert np.mean(slope < 0.5 * np.diff(ramp).mean()) > 0.4
+  assert slope.max() > 2 * np.diff(ramp).max()
+  assert np.all(drawn <= plain + 1e-6)
+  assert drawn[40:43, 20:50].min() < 0.3 * plain[40:43, 20:50].min()
+  np.testing.assert_allclose(drawn[15:30], plain[15:30], atol=0.02)

@@ -1,0 +1,151 @@
+"""The command line from end to end on the smoke configuration: services, training, kill, resume, report."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from qm_vae import evaluate, rules, run, writer
+from qm_vae.checkpoint import Checkpoints, digest
+from qm_vae.state import State
+
+ROOT = pathlib.Path(__file__).parents[1]
+pytestmark = pytest.mark.xdist_group("main")  # they share one trained service and one finished run
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+  return tmp_path_factory.mktemp("home")
+
+
+def command(home, workdir, *flags, config="configs/smoke.py"):
+  env = os.environ | {"XDG_CACHE_HOME": str(home), "JAX_PLATFORMS": "cpu"}
+  line = [sys.executable, "-m", "qm_vae.main", f"--config={config}", f"--workdir={workdir}", *flags]
+  return line, {"env": env, "cwd": ROOT, "text": True}
+
+
+def call(*arguments, **keywords):
+  line, options = command(*arguments, **keywords)
+  return subprocess.run(line, capture_output=True, **options, check=False)
+
+
+@pytest.fixture(scope="module")
+def finished(home):
+  workdir = home / "finished"
+  done = call(home, workdir)
+  assert done.returncode == 0, done.stderr[-3000:]
+  assert "report.html" in done.stdout
+  return workdir
+
+
+def report(workdir):
+  return json.loads((workdir / "report.json").read_text())
+
+
+def state_digest(workdir):
+  experiment, state = run.restore(run.load_config(workdir), workdir)
+  del experiment
+  return digest(state)
+
+
+def test_the_report_holds_controls_judges_views_and_the_run_itself(finished):
+  found = report(finished)
+  assert [m["name"] for m in found["methods"]] == [
+    "identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae"
+  ]  # fmt: skip
+  identity, blank, *_, qm_vae = found["methods"]
+  assert identity["loss_rate"]["value"] == 0
+  assert identity["pipeline_loss_rate"]["value"] == 0
+  assert identity["psnr"]["value"] is None  # infinite: the images are equal
+  assert blank["pipeline_no_face"]["value"] == 1
+  assert qm_vae["loss_rate"]["n"] == found["data"]["test"]["n"]
+  assert qm_vae["judges"][0]["name"] == "second"
+  assert found["gap"]["judge"] == "second"
+  assert [point["epoch"] for point in found["curve"]] == [1, 2]
+  assert found["data"]["train"]["n"] + found["data"]["test"]["n"] + len(found["data"]["missed"]) == 84
+  page = (finished / "report.html").read_text()
+  assert f"{qm_vae['loss_rate']['value']:.3f}"[:4] in page
+
+
+def test_metrics_are_finite_and_complete(finished):
+  rows = writer.read_rows(finished)
+  train = [row for row in rows if row["split"] == "train"]
+  assert {"loss", "service", "mse", "codebook", "commitment", "loss_rate", "images_per_second"} <= set(train[0])
+  assert all(np.isfinite(value) for row in rows for value in row.values() if not isinstance(value, str))
+
+
+def test_killed_and_resumed_equals_uninterrupted(home, finished):
+  workdir = home / "killed"
+  line, options = command(home, workdir)
+  process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+  deadline = time.monotonic() + 200
+  while not list((workdir / "checkpoints").glob("[0-9]")) and time.monotonic() < deadline:
+    time.sleep(0.02)
+  process.send_signal(signal.SIGKILL)
+  process.wait()
+  assert not (workdir / "report.json").exists(), "the run was over before it was killed"
+  done = call(home, workdir)
+  assert done.returncode == 0, done.stderr[-3000:]
+  assert state_digest(workdir) == state_digest(finished)
+  one, other = report(workdir), report(finished)
+  assert one["methods"] == other["methods"]
+  assert one["codebook"] == other["codebook"]
+
+
+def test_a_finished_run_is_not_trained_again_and_gives_the_same_report(home, finished):
+  rows = writer.read_rows(finished)
+  before = report(finished)
+  evaluate.evaluate(finished, command="again")
+  after = report(finished)
+  assert writer.read_rows(finished) == rows
+  assert after["methods"] == before["methods"]
+  assert after["command"] == "again"
+
+
+@pytest.mark.parametrize(
+  ("flags", "told"),
+  [
+    (["--config.alpha=0.7"], ("alpha: 0.4 there, 0.7 now", "--workdir")),
+    (["--config.alpha=7"], ("config.alpha = 7", "from 0 to 1")),
+    (["--config.alhpa=0.4"], ("alhpa",)),
+    (["--config.epochs=many"], ("epochs",)),
+  ],
+)
+def test_what_cannot_run_is_refused_by_name(home, finished, flags, told):
+  done = call(home, finished, *flags)
+  assert done.returncode != 0
+  for words in told:
+    assert words in done.stderr
+  if "config." in told[0] or "there" in told[0]:
+    assert "Traceback" not in done.stderr
+
+
+def test_real_faces_without_a_service_tell_how_to_get_one(home, tmp_path):
+  done = call(home, tmp_path / "run", "--config.data.root=" + str(tmp_path), config="configs/alpha04.py:celeba_folder")
+  assert done.returncode == 1
+  for words in ("service.checkpoint", "qm_vae.convert", "configs/expression.py"):
+    assert words in done.stderr
+
+
+def test_help_teaches(home):
+  line, options = command(home, home)
+  done = subprocess.run([*line[:3], "--help"], capture_output=True, **options, check=False)
+  assert "configs/alpha04.py:celeba_folder" in done.stdout
+  assert "--workdir" in done.stdout
+
+
+def test_the_checkpoint_holds_no_frozen_weights(finished):
+  checkpoints = Checkpoints(finished / "checkpoints")
+  assert checkpoints.steps()
+  config = run.load_config(finished)
+  assert rules.flatten(config)["service.checkpoint"]
+  experiment, state = run.restore(config, finished)
+  assert isinstance(state, State)
+  assert set(state.params) == {"encoder", "quantizer", "decoder"}
+  assert experiment.frozen["service"]

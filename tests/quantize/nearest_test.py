@@ -1,0 +1,74 @@
+"""The search against brute force, its ties, and the memory it takes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qm_vae.quantize import vq
+from qm_vae.quantize.nearest import nearest
+
+
+def brute_force(z, codes):
+  z, codes = np.asarray(z, np.float64), np.asarray(codes, np.float64)
+  return np.square(z[:, None] - codes[None]).sum(-1).argmin(-1)
+
+
+@pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 100])
+def test_equals_brute_force(count):
+  random = np.random.default_rng(count)
+  z, codes = random.standard_normal((count, 6)).astype(np.float32), random.standard_normal((33, 6)).astype(np.float32)
+  ids = nearest(jnp.asarray(z), jnp.asarray(codes), chunk=16)
+  assert ids.dtype == jnp.int32
+  np.testing.assert_array_equal(ids, brute_force(z, codes))
+
+
+def test_ties_go_to_the_lowest_index():
+  # On a grid of small integers every distance is exact, and most encodings have several nearest codes.
+  random = np.random.default_rng(0)
+  z, codes = random.integers(-2, 3, (200, 3)), random.integers(-2, 3, (40, 3))
+  codes[7] = codes[3]
+  ids = nearest(jnp.asarray(z, jnp.float32), jnp.asarray(codes, jnp.float32), chunk=64)
+  np.testing.assert_array_equal(ids, brute_force(z, codes))
+  assert 7 not in np.asarray(ids)
+
+
+def test_bfloat16_is_compared_in_float32():
+  # Codes that bfloat16 arithmetic cannot tell apart: 0.5 ||e||^2 near 32 has steps of 0.25 there.
+  codes = jnp.array([[8.0, 0.0], [8.0, 0.0625]])
+  z = jnp.array([[8.0, 0.0625], [8.0, 0.0]], jnp.bfloat16)
+  np.testing.assert_array_equal(nearest(z, codes), [1, 0])
+
+
+def test_nan_gets_a_valid_code():
+  assert nearest(jnp.full((1, 2), jnp.nan), jnp.zeros((5, 2))) == 4
+
+
+def sizes(jaxpr):
+  """Number of elements of every value that a jaxpr, or one inside it, computes."""
+  for equation in jaxpr.eqns:
+    yield from (out.aval.size for out in equation.outvars if hasattr(out.aval, "size"))
+    for value in jax.tree.leaves(equation.params, is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr")):
+      inner = getattr(value, "jaxpr", value)
+      if hasattr(inner, "eqns"):
+        yield from sizes(inner)
+
+
+@pytest.mark.parametrize("codebook", ["ema", "gradient"])
+def test_all_distances_never_exist_at_once(codebook):
+  batch, side, dim, num_codes, chunk = 16, 16, 4, 256, 128
+  count = batch * side * side
+  quantizer = vq.make(num_codes=num_codes, code_dim=dim, chunk=chunk, codebook=codebook)
+  z = jnp.ones((batch, side, side, dim))
+  params, state = quantizer.init(jax.random.key(0), z.reshape(-1, dim))
+
+  def loss(params, z):
+    out = quantizer.apply(params, state, z, jax.random.key(0), train=True)
+    return out.codebook.sum() + out.commitment.sum() + out.z_q.sum(), out
+
+  step = jax.grad(loss, (0, 1), has_aux=True)
+  largest = max(sizes(jax.make_jaxpr(step)(params, z).jaxpr))
+  assert largest <= max(count * dim, chunk * num_codes)
+  assert largest < count * num_codes / 8
+  memory = jax.jit(step).lower(params, z).compile().memory_analysis().temp_size_in_bytes
+  assert memory < 4 * count * num_codes / 2  # bytes of half the float32 distances

@@ -1,0 +1,97 @@
+"""Intervals against SciPy, and by simulation what they cover."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from qm_vae import rates
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (3, 10), (137, 500), (1, 10_000)])
+def test_wilson_equals_scipy(successes, n):
+  ours = rates.wilson(successes, n)
+  interval = stats.binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
+  assert (ours.value, ours.n, ours.method) == (successes / n, n, "wilson")
+  np.testing.assert_allclose((ours.low, ours.high), (interval.low, interval.high), rtol=1e-9, atol=1e-12)
+
+
+def test_no_trials_claim_nothing():
+  for empty in (rates.wilson(0, 0), rates.rate([], []), rates.rate([]), rates.bootstrap_by_identity([], [])):
+    assert np.isnan(empty.value)
+    assert empty[1:] == (0, 0.0, 1.0, "none")
+  assert json.loads(json.dumps(rates.rate([]).as_dict()))["value"] is None
+
+
+def test_wilson_where_nobody_repeats():
+  values = [1, 0, 0, 1, 1]
+  assert rates.rate(values) == rates.rate(values, [4, 7, 1, 0, 2]) == rates.wilson(3, 5)
+  assert rates.rate(values, [-1] * 5) == rates.wilson(3, 5)  # unknown people are not one person
+
+
+def test_bootstrap_where_people_repeat():
+  random = np.random.default_rng(0)
+  identity = np.repeat(np.arange(40), 5)
+  values = np.repeat(random.random(40) < 0.3, 5)  # a person's images all fare alike
+  by_person = rates.rate(values, identity)
+  by_image = rates.rate(values)
+  assert by_person.method == "bootstrap"
+  assert by_person.n == 200
+  assert by_person.value == pytest.approx(values.mean())
+  assert by_person.low < by_person.value < by_person.high
+  # Five equal images tell as much as one: the honest interval is about sqrt(5) as wide; 2000 resamples fix it to 5 %.
+  widening = (by_person.high - by_person.low) / (by_image.high - by_image.low)
+  assert 1.9 < widening < 2.6
+  assert rates.rate(values, identity) == by_person
+
+
+def test_bootstrap_weighs_people_by_their_images():
+  identity = np.array([0, 0, 0, 1, 2])
+  values = np.array([1.0, 1.0, 1.0, 0.0, 0.0])
+  means = []
+  for draw in np.ndindex(3, 3, 3):  # all 27 equally likely resamples
+    chosen = np.concatenate([values[identity == person] for person in draw])
+    means.append(chosen.mean())
+  exact = np.percentile(means, [2.5, 97.5], method="inverted_cdf")
+  ours = rates.bootstrap_by_identity(values, identity)
+  # The outermost of 27 outcomes hold more than 2.5 % each, so the percentiles are attained values.
+  np.testing.assert_allclose((ours.low, ours.high), exact)
+
+
+@pytest.mark.parametrize("value", [0, 1])
+def test_equal_values_do_not_claim_certainty(value):
+  identity = np.repeat(np.arange(8), 4)
+  ours = rates.rate(np.full(32, value), identity)
+  people = rates.wilson(8 * value, 8)
+  assert (ours.value, ours.n, ours.method) == (value, 32, "wilson")
+  assert (ours.low, ours.high) == (people.low, people.high)
+  assert ours.high - ours.low > 0.3
+
+
+def test_one_person_does_not_claim_certainty():
+  ours = rates.rate([1, 0, 1, 1], [5, 5, 5, 5])
+  assert ours.value == 0.75
+  assert ours.low < 0.25 and ours.high > 0.95
+
+
+def test_bootstrap_covers_the_truth():
+  random = np.random.default_rng(1)
+  covered = 0
+  for trial in range(100):
+    chance = random.beta(2, 3, 60)  # people differ; mean 0.4
+    identity = np.repeat(np.arange(60), random.integers(1, 6, 60))
+    values = random.random(len(identity)) < chance[identity]
+    ours = rates.bootstrap_by_identity(values, identity, seed=trial, resamples=200)
+    covered += ours.low <= 0.4 <= ours.high
+  # Nominal 95; binomial standard deviation 2.2, and percentile intervals of 60 people fall about 2 short.
+  assert covered >= 86
+
+
+def test_impossible_values_are_refused():
+  with pytest.raises(ValueError, match="5 successes of 4"):
+    rates.wilson(5, 4)
+  with pytest.raises(ValueError, match=r"\[0, 1\]"):
+    rates.rate([0.5, np.nan], [1, 2])
+  with pytest.raises(ValueError, match="2 values for 3"):
+    rates.rate([0, 1], [1, 2, 3])

@@ -1,0 +1,311 @@
+"""The page: every section, every number, no request, no markup from outside."""
+
+import base64
+import copy
+import html.parser
+import io
+import json
+
+import fabricated_run
+import numpy as np
+import pytest
+from PIL import Image
+
+from qm_vae.report import __main__ as command
+from qm_vae.report import files, page, published, tables
+
+SECTIONS = (
+  "headline", "controls", "methods", "expressions", "epochs", "probabilities", "quality", "examples", "case", "parties",
+  "data", "run",
+)  # fmt: skip
+
+
+class Reader(html.parser.HTMLParser):
+  """Collects tags, attributes, visible text and the values of <data>."""
+
+  def __init__(self, text):
+    super().__init__(convert_charrefs=True)
+    self.tags, self.attributes, self.words, self.values = [], [], [], []
+    self.feed(text)
+    self.text = " ".join(" ".join(self.words).split())
+
+  def handle_starttag(self, tag, attrs):
+    self.tags.append(tag)
+    self.attributes += [(tag, name, value) for name, value in attrs]
+    if tag == "data":
+      self.values.append(float(dict(attrs)["value"]))
+
+  def handle_data(self, data):
+    self.words.append(data)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+  """(workdir, report, arrays, Reader) of a complete run, rendered once."""
+  workdir = tmp_path_factory.mktemp("run")
+  report, arrays = fabricated_run.report(), fabricated_run.arrays()
+  fabricated_run.write(workdir, report, arrays)
+  path = page.write(workdir)
+  assert path == workdir / "report.html"
+  return workdir, report, arrays, Reader(path.read_text(encoding="utf-8"))
+
+
+def rendered(report, arrays=None):
+  """Reader of a page without plotted figures, which takes milliseconds."""
+  return Reader(page.render(report, arrays or {}, {}))
+
+
+def test_every_section_is_there_and_linked(run):
+  ids = {value for _, name, value in run[3].attributes if name == "id"}
+  links = {value for tag, name, value in run[3].attributes if tag == "a" and name == "href"}
+  assert set(SECTIONS) <= ids
+  assert links == {f"#{name}" for name in SECTIONS}
+  assert "not measured" not in run[3].text.replace("Accuracy on labelled faces not measured", "")
+
+
+def test_loads_nothing(run):
+  reader = run[3]
+  assert not {"script", "link", "iframe", "object", "embed", "form"} & set(reader.tags)
+  for tag, name, value in reader.attributes:
+    assert not name.startswith("on"), (tag, name)
+    if name in ("src", "srcset", "data", "poster", "background", "action"):
+      assert value.startswith("data:image/png;base64,"), (tag, name, value[:60])
+    if name == "href":
+      assert value.startswith("#")
+  source = (run[0] / "report.html").read_text(encoding="utf-8")
+  assert "url(" not in source and "@import" not in source
+  assert "default-src 'none'" in source
+
+
+def test_all_pictures_decode(run):
+  sources = [value for tag, name, value in run[3].attributes if tag == "img" and name == "src"]
+  assert len(sources) == 6 + 6 * 6  # six plotted figures; six examples with original, four views and the output
+  for source in sources:
+    Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
+
+
+def test_example_pictures_are_the_arrays(run):
+  _, report, arrays, _ = run
+  columns, rows = page.example_rows(report, arrays)
+  assert columns == ["original", *fabricated_run.VIEWS, "qm_vae"]
+  for column, key in ((0, "original"), (-1, "method_qm_vae")):
+    image = np.asarray(Image.open(io.BytesIO(rows[3][1][column][0])).convert("RGB"))
+    np.testing.assert_array_equal(image, arrays[key][3])
+  assert [answer for _, answer, _ in rows[2][1]] == ["happy", None, "neutral", "happy", None, "sad"]
+  assert [lost for _, _, lost in rows[2][1]] == [False, False, True, False, False, True]
+
+
+def test_figures_are_written(run):
+  written = {path.name for path in (run[0] / "figures").iterdir()}
+  assert written == {
+    f"{name}.png"
+    for name in (
+      "loss_rates", "per_expression", "loss_rate_over_epochs", "probability_scatter", "probability_differences",
+      "examples", "case",
+    )
+  }  # fmt: skip
+  for name in written:
+    assert min(Image.open(run[0] / "figures" / name).size) > 300
+
+
+def rates(node):
+  """Every measured number with an interval in a report."""
+  if isinstance(node, dict):
+    if "value" in node:
+      return [node[key] for key in ("value", "low", "high") if node.get(key) is not None]
+    return [number for child in node.values() for number in rates(child)]
+  return [number for child in node for number in rates(child)] if isinstance(node, list) else []
+
+
+def test_every_rate_of_the_report_stands_on_the_page_unrounded(run):
+  expected = rates(run[1])
+  assert len(expected) > 200
+  assert set(expected) <= set(run[3].values)
+
+
+def test_numbers_stand_where_they_belong(run):
+  _, report, _, reader = run
+  ours = tables.method(report, "qm_vae")
+  judge = tables.judged(ours, report["gap"]["judge"])
+  low, high = (tables.number(ours["loss_rate"][key]) for key in ("low", "high"))
+  assert (
+    f"Loss rate by the service in the loss 0.138 0 1 95 % interval [ {low} , {high} ], n = 200 Paper: 0.14"
+    in reader.text
+  )
+  assert f"independent judge: small_cnn {tables.number(judge['service_answer']['value'])} 0 1" in reader.text
+  assert "Gap: the adversarial share 0.175" in reader.text
+  assert "the two already differ on 0.235" in reader.text  # 1 - 0.765
+  for name, value in published.LOSS_RATES.items():
+    assert name == "amt_gan" or f" {value} " in reader.text
+  assert reader.text.count(" 0.207 ") == 2
+  assert "duplicates dropped 1" in reader.text.lower()
+
+
+def test_text_from_outside_is_escaped(run):
+  source = (run[0] / "report.html").read_text(encoding="utf-8")
+  assert "<script" not in source and "<img src=x" not in source and "\u202e" not in source
+  assert (
+    source.count(
+      "a &lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;b&#34; &#39;c&#39; \\udc80\\u202e日本 $\\frac$\\n.jpg"
+    )
+    == 2
+  )
+  assert '"note": "line\\nfeed <b>"' in run[3].text
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+@pytest.mark.parametrize("field", ["class", "judge", "method", "data", "service", "reason"])
+def test_hostile_names_everywhere(field, tmp_path):
+  """Names from a configuration reach tables and figures; matplotlib must not read them as mathematics."""
+  evil = "$\\x$</title><script>x</script>" + fabricated_run.EVIL
+  report, arrays = fabricated_run.report(epochs=2), fabricated_run.arrays()
+  arrays = {name: a[:2] if name.startswith(("original", "method_")) else a for name, a in arrays.items()}
+  if field == "class":
+    report["probabilities"]["classes"] = report["service"]["classes"] = [evil] * 7
+    report["examples"][0]["service_answer_output"] = report["case"]["service_answer_output"] = evil
+    for method in report["methods"]:
+      method["per_expression"][0]["expression"] = evil
+  elif field == "judge":
+    report["judges"][0]["name"] = report["gap"]["judge"] = evil
+    report["curve"] = [{**point, "judges": {evil: 0.5}} for point in report["curve"]]
+    for method in report["methods"]:
+      method["judges"][0]["name"] = evil
+  elif field == "method":
+    report["methods"][2]["name"] = evil
+    report["case"]["views"] = [evil] * 4
+  elif field == "reason":
+    report["controls"].update(void=True, reasons=[evil])
+    report["not_measured"] = {"noise_floor": evil}
+    report["noise_floor"] = None
+  else:
+    report[field]["name"] = evil
+  if field in ("class", "judge", "method"):
+    fabricated_run.write(tmp_path, report, arrays)
+    reader = Reader(page.write(tmp_path).read_text(encoding="utf-8"))
+  else:  # no figure shows these
+    reader = rendered(json.loads(json.dumps(report)), arrays)
+  assert "script" not in reader.tags
+  assert "</title><script>x</script>" in reader.text
+
+
+@pytest.mark.parametrize("empty", ["absent", "null"])
+def test_without_any_optional_section(empty, tmp_path):
+  report = {"version": 1}
+  if empty == "null":
+    report |= dict.fromkeys(fabricated_run.report(), None) | {"version": 1}
+  (tmp_path / "report.json").write_text(json.dumps(report))
+  reader = Reader(page.write(tmp_path).read_text(encoding="utf-8"))
+  assert set(SECTIONS) <= {value for _, name, value in reader.attributes if name == "id"}
+  assert reader.text.count("not measured") >= len(SECTIONS)
+  assert not reader.values
+  assert not list((tmp_path / "figures").iterdir())
+
+
+@pytest.mark.parametrize("section", sorted(set(fabricated_run.report()) - {"version"}))
+def test_each_section_may_be_missing_alone(section):
+  report = fabricated_run.report()
+  del report[section]
+  arrays = fabricated_run.arrays()
+  reader = rendered(report, {"original": arrays["original"][:1], "method_qm_vae": arrays["method_qm_vae"][:1]})
+  assert "script" not in reader.tags
+  assert ("0.138" in reader.text) == (section != "methods")
+
+
+def test_says_why_something_was_not_measured():
+  report = fabricated_run.report()
+  report |= {"judges": None, "gap": None, "not_measured": {"gap": "config.judges is empty", "judges": "none named"}}
+  for method in report["methods"]:
+    method["judges"] = []
+  text = rendered(report).text
+  assert "Gap: the adversarial share – not measured: config.judges is empty" in text
+  assert "Loss rate by an independent judge – not measured: none named" in text
+
+
+def test_void_banner():
+  report = fabricated_run.report()
+  assert "VOID" not in rendered(report).text and "Verdict: valid" in rendered(report).text
+  report["controls"] |= {"void": True, "reasons": ["identity lost 0.02 of its answers"]}
+  reader = rendered(report)
+  assert ("div", "role", "alert") in reader.attributes
+  assert "VOID The controls failed. No number on this page may be used. identity lost 0.02" in reader.text
+  assert reader.text.index("VOID The controls") < reader.text.index("Headline Controls")
+  assert "Verdict: void" in reader.text and "Verdict: valid" not in reader.text
+  assert ("body", "class", "isvoid") in reader.attributes
+
+
+def test_unmeasured_numbers_are_dashes_not_zeros(tmp_path):
+  report = fabricated_run.report()
+  ours = tables.method(report, "qm_vae")
+  ours["loss_rate"] = {"value": None, "n": 0, "low": None, "high": None, "method": "Wilson"}
+  ours["psnr"]["value"] = float("nan")  # Python's json writes NaN
+  fabricated_run.write(tmp_path, report, {})
+  reader = rendered(files.read(tmp_path)[0])
+  assert "Loss rate by the service in the loss – not measured" in reader.text
+  assert not any(value != value for value in reader.values) and "nan" not in reader.text.lower().split()
+
+
+def test_missed_files_fold_away_only_when_there_are_many():
+  report = fabricated_run.report()
+  folded = rendered(report)
+  assert folded.text.count("no face found") >= 11 and "Show all 12 with their reasons" in folded.text
+  report["data"]["missed"] = report["data"]["missed"][:3]
+  assert "Show all" not in rendered(report).text and "000002.jpg" in rendered(report).text
+
+
+def test_writing_again_gives_the_same_and_drops_stale_figures(tmp_path):
+  report = fabricated_run.report(epochs=2)
+  fabricated_run.write(tmp_path, report, {})
+  first = page.write(tmp_path).read_bytes()
+  assert page.write(tmp_path).read_bytes() == first
+  assert (tmp_path / "figures" / "loss_rate_over_epochs.png").exists()
+  del report["curve"]
+  fabricated_run.write(tmp_path, report, {})
+  page.write(tmp_path)
+  assert not (tmp_path / "figures" / "loss_rate_over_epochs.png").exists()
+  assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
+
+
+def test_differences_name_what_this_run_does_not_share_with_the_paper():
+  report = copy.deepcopy(fabricated_run.report(alpha=0.7, epochs=3))
+  said = "\n".join(published.differences(report))
+  for part in ("synthetic", "CelebA", "64 x 64", "mini-Xception", "alpha: 0.7 here; 0.4", "epochs: 3 here; 40"):
+    assert part in said
+  assert published.differences({})
+  assert "alpha" not in "\n".join(published.differences(fabricated_run.report()))
+
+
+def test_command_renders_and_explains_itself(tmp_path, capsys):
+  fabricated_run.write(tmp_path, {"version": 1}, {})
+  assert command.main([str(tmp_path)]) == 0
+  assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+  with pytest.raises(SystemExit) as stop:
+    command.main(["--help"])
+  assert stop.value.code == 0 and "report.json" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+  ("name", "content", "said"),
+  [
+    ("report.json", None, "does not exist"),
+    ("report.json", b"{", "is no JSON"),
+    ("report.json", b"[]", "version None"),
+    ("report.json", b'{"version": 2}', "version 2"),
+    ("evaluation.npz", b"PK\x03\x04 cut off", "cannot be read"),
+    ("evaluation.npz", b"", "cannot be read"),
+  ],
+)
+def test_unreadable_files_are_named(name, content, said, tmp_path, capsys):
+  fabricated_run.write(tmp_path, {"version": 1}, {})
+  (tmp_path / name).unlink()
+  if content is not None:
+    (tmp_path / name).write_bytes(content)
+  with pytest.raises(files.UnreadableReport, match=said):
+    files.read(tmp_path)
+  assert command.main([str(tmp_path)]) == 2
+  assert name in capsys.readouterr().err
+
+
+def test_pickled_arrays_are_refused(tmp_path):
+  fabricated_run.write(tmp_path, {"version": 1}, {"original": np.array([{}], object)})
+  with pytest.raises(files.UnreadableReport, match=r"evaluation\.npz cannot be read"):
+    files.read(tmp_path)

@@ -1,0 +1,60 @@
+"""Tables and figures over a grid of runs."""
+
+import fabricated_run
+import numpy as np
+import pytest
+
+from qm_vae.report import drawing, sweep
+
+
+@pytest.fixture(scope="module")
+def rows():
+  return [fabricated_run.report(seed, alpha, 20) for alpha in (1.0, 0.0, 0.4) for seed in (0, 1)]
+
+
+def cells(text):
+  return [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines()]
+
+
+def test_table_has_one_line_per_alpha_in_order(rows):
+  head, rule, *lines = cells(sweep.table_markdown(rows))
+  assert head[:6] == ["alpha", "epochs", "seeds", "n", "loss rate, epoch 10", "loss rate, epoch 20"]
+  assert not any("30" in name for name in head)  # no run reached epoch 30
+  assert set(rule) == {"---:"} and len(rule) == len(head)
+  assert [line[:4] for line in lines] == [[alpha, "20", "2", "200"] for alpha in ("0", "0.4", "1")]
+  assert all(len(line) == len(head) for line in lines)
+
+
+def test_table_gives_mean_and_range_over_seeds(rows):
+  line = dict(zip(*[cells(sweep.table_markdown(rows[4:]))[i] for i in (0, 2)], strict=True))
+  values = [row["curve"][9]["loss_rate"] for row in rows[4:]]
+  assert line["loss rate, epoch 10"] == f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
+  assert line["gap"] == "0.175 (0.175 to 0.175)"
+  one = dict(zip(*[cells(sweep.table_markdown(rows[4:5]))[i] for i in (0, 2)], strict=True))
+  assert one["loss rate, epoch 10"] == f"{values[0]:.3f}" and one["in-loop loss rate"] == "0.138"
+
+
+def test_unmeasured_cells_are_dashes():
+  row = {"version": 1, "alpha": 0.5, "epochs": 10, "seed": 3}
+  assert cells(sweep.table_markdown([row]))[2] == ["0.5", "10", "1", "0", "–", "–", "–", "–"]
+
+
+def test_top_level_keys_win_and_missing_ones_are_named(rows):
+  assert sweep.setting({**rows[0], "alpha": 0.9}, "alpha") == 0.9
+  assert sweep.setting(rows[0], "seed") == 0
+  with pytest.raises(KeyError, match="seed"):
+    sweep.setting({"version": 1}, "seed")
+
+
+def test_figure_draws_one_line_per_alpha(rows):
+  figure = sweep.loss_rate_over_epochs_by_alpha(rows)
+  lines = {line.get_label(): line for line in figure.axes[0].lines if not line.get_label().startswith("_")}
+  assert list(lines) == ["0", "0.4", "1"]
+  expected = np.mean([[point["loss_rate"] for point in row["curve"]] for row in rows[4:]], 0)
+  np.testing.assert_allclose(lines["0.4"].get_ydata(), expected, rtol=1e-12)  # the same sum in another order
+  assert drawing.png(figure).startswith(b"\x89PNG")
+
+
+def test_figure_needs_a_curve():
+  with pytest.raises(ValueError, match="no row has a curve"):
+    sweep.loss_rate_over_epochs_by_alpha([{"alpha": 0, "epochs": 1, "seed": 0}])

@@ -1,0 +1,215 @@
+"""The loop, on a task small enough to reason about."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from qm_vae import train, types, writer
+from qm_vae.checkpoint import Checkpoints, digest
+from qm_vae.data.batches import to_face
+from qm_vae.state import Experiment, Split, State, Task
+
+ROOT = pathlib.Path(__file__).parents[1]
+
+
+def faces(num=24, seed=0):
+  random = np.random.default_rng(seed)
+  return types.FaceSet(
+    image=random.integers(0, 256, (num, 4, 4, 3), np.uint8),
+    mask=np.ones((num, 4, 4, 1), np.uint8),
+    eyes=np.zeros((num, 4), np.float32),
+    box=np.zeros((num, 3), np.float32),
+    identity=np.arange(num, dtype=np.int32),
+    label=np.full(num, -1, np.int32),
+    index=np.arange(num, dtype=np.int32),
+    name=tuple(map(str, range(num))),
+    classes=(),
+    identities=(),
+    missed=(),
+  )
+
+
+def task(*, traces=None, poison=None):
+  """Learns the mean colour from noisy pixels; carries a moving average; `poison` makes the step of that number NaN."""
+  optimizer = optax.adam(0.1)
+
+  def init(key, frozen, batch):
+    del frozen, batch
+    params = jax.random.normal(key, (3,))
+    return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), jnp.zeros(()))
+
+  def step(state, frozen, batch, weights, key):
+    if traces is not None:
+      traces.append(1)
+    image = to_face(batch).image + 0.1 * jax.random.normal(key, batch["image"].shape)
+
+    def loss(params):
+      terms = jnp.mean((image - params * frozen) ** 2, (1, 2, 3)) * weights
+      return terms.mean(), terms
+
+    gradient, terms = jax.grad(loss, has_aux=True)(state.params)
+    if poison is not None:
+      terms = jnp.where(state.step == poison, jnp.nan, terms)
+    updates, opt_state = optimizer.update(gradient, state.opt_state)
+    new = State(state.step + 1, state.params + updates, opt_state, 0.9 * state.carried + terms.mean())
+    return new, {"loss": terms, "colour_counts": jnp.bincount(batch["identity"] % 4, length=4).astype(jnp.float32)}
+
+  def evaluate(state, frozen, batch, key):
+    del key
+    return {"error": jnp.mean((to_face(batch).image - state.params * frozen) ** 2, (1, 2, 3))}
+
+  return Task(init, step, evaluate)
+
+
+def experiment(epochs=4, **kwargs):
+  return Experiment(
+    task=task(**kwargs),
+    frozen=jnp.float32(1.0),
+    weights=jnp.float32(1.0),
+    data=Split(faces(24), faces(6, seed=1), None, 30, 0),
+    seed=0,
+    epochs=epochs,
+    batch_size=8,
+    evaluate_every=1,
+    checkpoint_every=1,
+    log_every=2,
+    parts=None,
+  )
+
+
+def fit(workdir, **kwargs):
+  workdir.mkdir(exist_ok=True)
+  checkpoints = Checkpoints(workdir / "checkpoints")
+  try:
+    return jax.device_get(train.fit(experiment(**kwargs), workdir, checkpoints))
+  finally:
+    checkpoints.close()
+
+
+def rows_without_speed(workdir):
+  return [{k: v for k, v in row.items() if k != "images_per_second"} for row in writer.read_rows(workdir)]
+
+
+def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
+  whole = fit(tmp_path / "whole")
+  fit(tmp_path / "parts", epochs=2)
+  # What a kill in the middle of epoch 3 leaves behind: rows past the last checkpoint, the last one cut short.
+  with (tmp_path / "parts" / "metrics.jsonl").open("a") as file:
+    file.write('{"step": 8, "split": "train", "loss": 1.0}\n{"step": 9, "spl')
+  resumed = fit(tmp_path / "parts")
+  assert int(resumed.step) == 12
+  assert digest(resumed) == digest(whole)
+  assert rows_without_speed(tmp_path / "parts") == rows_without_speed(tmp_path / "whole")
+
+
+def test_rows_hold_what_was_trained_and_tested(tmp_path):
+  fit(tmp_path)
+  rows = writer.read_rows(tmp_path)
+  assert [(r["step"], r["split"]) for r in rows[:3]] == [(2, "train"), (3, "train"), (3, "test")]
+  assert rows[2]["n"] == 6
+  assert "codes_used" not in rows[0]
+  assert rows[1]["codes_used"] == 1.0  # all four residues occur among 24 identities
+  assert rows[-1]["error"] < rows[2]["error"]
+
+
+def test_evaluation_counts_every_face_once(tmp_path):
+  state = fit(tmp_path, epochs=1)
+  found = faces(6, seed=1).image / 255
+  expected = np.mean((found - state.params) ** 2)  # six faces in a batch of eight: two of padding
+  # float32 means of 48 values: some units in the last place
+  np.testing.assert_allclose(writer.read_rows(tmp_path)[-1]["error"], expected, rtol=1e-5)
+
+
+def test_not_finite_names_step_and_term_and_keeps_the_checkpoint_before(tmp_path):
+  with pytest.raises(train.NotFinite, match=r"step 8: the term 'loss' is nan"):
+    fit(tmp_path, poison=7)
+  assert Checkpoints(tmp_path / "checkpoints").steps() == [3, 6]
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(tmp_path):
+  whole = fit(tmp_path / "whole")
+  fit(tmp_path / "hurt")
+  newest = tmp_path / "hurt" / "checkpoints" / "12"
+  for file in [p for p in newest.rglob("*") if p.is_file() and p.parent.name == "d"]:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+  with pytest.warns(UserWarning, match=r"checkpoints/12 is damaged.*damaged-12"):
+    again = fit(tmp_path / "hurt")
+  assert digest(again) == digest(whole)
+  assert (tmp_path / "hurt" / "checkpoints" / "damaged-12").is_dir()
+
+
+@pytest.mark.parametrize("hurt", ["empty", "truncated"])
+def test_an_empty_or_truncated_checkpoint_is_passed_over(tmp_path, hurt):
+  fit(tmp_path)
+  newest = tmp_path / "checkpoints" / "12"
+  for file in [p for p in newest.rglob("*") if p.is_file()]:
+    if hurt == "empty":
+      file.unlink()
+    elif file.parent.name == "d":
+      file.write_bytes(file.read_bytes()[:10])
+  with pytest.warns(UserWarning, match="12 is damaged"):
+    assert int(fit(tmp_path).step) == 12
+
+
+def test_the_digest_notices_values_that_storage_does_not(tmp_path):
+  checkpoints = Checkpoints(tmp_path)
+  state = State(jnp.int32(1), jnp.arange(3.0), (), ())
+  checkpoints.save(1, state)
+  checkpoints.save(2, state)
+  checkpoints.wait()
+  (path,) = (tmp_path / "2" / "digest").glob("metadata")
+  path.write_text('{"sha256": "0"}')
+  with pytest.warns(UserWarning, match="not those that were saved"):
+    restored = checkpoints.restore(state)
+  assert checkpoints.steps() == [1]
+  assert digest(restored) == digest(jax.device_get(state))
+
+
+def test_the_step_is_traced_once(tmp_path):
+  traces = []
+  fit(tmp_path, traces=traces)
+  assert len(traces) == 1
+
+
+def test_weights_are_arguments_of_the_program():
+  one = experiment()
+  programs = train.compile_task(one.task, one.batch_size)
+  batch = next(iter(train.batches(one.data.train, np.arange(8), 8, pad=False)))
+  key = jax.random.key(0)
+  state = one.task.init(key, one.frozen, batch)
+  losses = []
+  for weight in (1.0, 2.0):
+    copy = jax.tree.map(jnp.copy, state)  # the program uses up the state it is given
+    losses.append(programs.step(copy, one.frozen, batch, jnp.float32(weight), key)[1]["loss"])
+  np.testing.assert_allclose(losses[1], 2 * losses[0], rtol=1e-6)  # a doubling in float32
+  assert programs.step._cache_size() == 1
+
+
+def test_too_few_faces_for_a_batch_are_refused(tmp_path):
+  with pytest.raises(ValueError, match="batch"):
+    one = experiment()._replace(batch_size=32)
+    train.fit(one, tmp_path, Checkpoints(tmp_path / "checkpoints"))
+
+
+def test_one_device_equals_several(tmp_path):
+  code = (
+    "import sys, pathlib; sys.path.insert(0, 'tests'); import jax, train_test as t\n"
+    "assert jax.device_count() == 4\n"
+    "print(t.fit(pathlib.Path(sys.argv[1]), epochs=2).params.tolist())"
+  )
+  env = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
+  done = subprocess.run(
+    [sys.executable, "-c", code, str(tmp_path / "four")], capture_output=True, text=True, cwd=ROOT, env=env, check=True
+  )
+  four = np.array(eval(done.stdout.strip().splitlines()[-1], {}))
+  one = fit(tmp_path / "one", epochs=2).params
+  np.testing.assert_allclose(four, one, rtol=1e-5)  # the mean over the batch is summed in another order
