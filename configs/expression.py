@@ -3,7 +3,7 @@ r"""Trains an expression recogniser, to serve as `service` or as a judge. Its ow
 python -m qm_vae.main --config=configs/expression.py                                   # synthetic people
 python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv
 python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv \
-    --config.service.architecture=resnet --config.service.seed=1 --workdir=runs/judge  # another one, to judge
+    --config.service.architecture=mini_xception --config.service.seed=1 --workdir=runs/other  # another one
 The network lies in WORKDIR/network. FER2013 is split as published: Training trains, PublicTest tests.
 Expect: >= 0.64 on FER2013's public test.
 """
@@ -20,5 +20,8 @@ def get_config(arg=None):
     config.data = config.service_data
   if arg == "fer2013":
     config.image_size = 48
-    config.service.epochs = 60
+    config.service.architecture = "resnet"
+    config.service.epochs = 16
+    config.service.learning_rate = 2e-3
+    config.service.weight_decay = 0.02
   return config

@@ -4,8 +4,9 @@ r"""Runs an experiment once for every point of its `sweep()`.
   python -m launch.sweep --config=configs/table1.py --runner=local             # runs them one after the other
   python -m launch.sweep --config=configs/alpha04.py --seeds=0,1,2 --runner=local -- --config.data.limit=200
 
-What follows `--` goes to every run. A run that is done already costs only the reading of its checkpoint, so a sweep that was
-killed goes on with the same command. Runs lie in OUT/POINT; failures are listed at the end.
+What follows `--` goes to every run. A run that is done already is only evaluated again, so a sweep that was killed goes
+on with the same command. Runs lie in OUT/POINT; what is finished is merged into OUT/sweep.md and sweep.png, and failures
+are listed at the end.
 """
 
 import argparse
@@ -15,6 +16,8 @@ import pathlib
 import shlex
 import subprocess
 import sys
+
+from qm_vae.report import sweep
 
 
 def points(config: str, seeds: list[int]) -> list[dict]:
@@ -35,8 +38,7 @@ def points(config: str, seeds: list[int]) -> list[dict]:
 
 def command(config: str, point: dict, workdir: pathlib.Path, extra: list[str]) -> list[str]:
   """The arguments that run one point in `workdir`."""
-  overrides = [f"--config.{key}={value!r}" if isinstance(value, tuple) else f"--config.{key}={value}"
-               for key, value in point.items()]
+  overrides = [f"--config.{key}={value}" for key, value in point.items()]
   return [sys.executable, "-m", "qm_vae.main", f"--config={config}", f"--workdir={workdir}", *overrides, *extra]
 
 
@@ -70,6 +72,8 @@ def main(arguments: list[str] | None = None) -> None:
       print(f"[{number}/{len(wanted)}] {name_of(point)}", flush=True)
       if subprocess.run(line, check=False).returncode:
         failed.append(name_of(point))
+  if options.runner == "local":
+    print(f"{sweep.write(out)} of {len(wanted)} runs are merged in {out / 'sweep.md'} and sweep.png")
   if failed:
     sys.exit(f"{len(failed)} of {len(wanted)} runs failed: {'; '.join(failed)}")
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import ml_collections
+import numpy as np
 import optax
 
 from qm_vae import face_cache, faces, generator, losses, rules, schedule
@@ -26,6 +27,9 @@ PUBLISHED_SPLITS = {
   "celeb_a": ({"split": "train"}, {"split": "test"}),
 }
 """Options that give a dataset's own training and test records."""
+
+_PLACE = {"folder": "root", "celeba_folder": "root", "fer2013": "path", "celeb_a": "data_dir", "lfw": "data_dir"}
+"""What a dataset calls the place it is read from; `data_dir` may stay empty, for TFDS has a default."""
 
 
 class QmVaeParts(NamedTuple):
@@ -75,10 +79,10 @@ def preset(config: ml_collections.ConfigDict) -> str:
 def dataset(config: ml_collections.ConfigDict, **overrides) -> Source:
   """The source that a dataset config (`config.data`, `config.service_data`) names."""
   options = dict(config.options[config.name]) | overrides
-  if config.name != "synthetic":
-    if not config.root and config.name not in ("celeb_a", "lfw"):
+  if config.name in _PLACE:
+    if not config.root and _PLACE[config.name] != "data_dir":
       raise ValueError(f"dataset {config.name!r} needs its folder or file: --config.data.root=PATH")
-    options["data_dir" if config.name in ("celeb_a", "lfw") else "root"] = config.root
+    options[_PLACE[config.name]] = config.root
   return DATASETS[config.name](**options)
 
 
@@ -180,7 +184,8 @@ def _qm_vae(config):
 def _classifier(config):
   network = config.service
   data = load_faces(config.data, image_size(config), network.seed, cache_dir(config))
-  if not data.train.classes or (data.train.label < 0).all():
+  data = data._replace(train=_labelled(data.train), test=_labelled(data.test))
+  if not len(data.train) or not len(data.test):
     raise ValueError(
       f"dataset {config.data.name!r} carries no expression labels, so no classifier can be trained on it"
     )
@@ -195,6 +200,10 @@ def _classifier(config):
   )
   parts = ClassifierParts(meta)
   return _experiment(config, task, (), (), data, network, parts)
+
+
+def _labelled(found: FaceSet) -> FaceSet:
+  return found.take(np.flatnonzero(found.label >= 0))
 
 
 def _experiment(config, task, frozen, weights, data, lengths, parts):

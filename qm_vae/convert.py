@@ -1,7 +1,7 @@
 r"""Turns a public network's file into a folder that the services of this project load.
 
-  python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 networks/mini_xception
-  python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception
+python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 networks/mini_xception
+python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception
 """
 
 import argparse
@@ -94,7 +94,7 @@ def _read_keras(path):
 
 
 def _number_layers(path, tensors):
-  """{(kind, number, tensor): array}; a kind's layers count from 1, whatever number Keras had reached when it named them."""
+  """{(kind, number, tensor): array}; a kind's layers count from 1, whatever number Keras had reached by then."""
   parsed = {}
   for name, array in tensors.items():
     match = re.fullmatch(r"([a-z0-9_]+?)_(\d+)/(?:.*/)?([a-z_]+):0", name)
@@ -166,7 +166,9 @@ def main(argv: list[str] | None = None) -> None:
   for name, one in FORMATS.items():
     command = commands.add_parser(name, help=one.help, description=one.help, epilog=one.epilog)
     command.add_argument("input", metavar="IN", type=pathlib.Path, help="the file to read; nothing in it is executed")
-    command.add_argument("output", metavar="OUT", type=pathlib.Path, help="the folder to write; a network in it is replaced")
+    command.add_argument(
+      "output", metavar="OUT", type=pathlib.Path, help="the folder to write; a network in it is replaced"
+    )
   arguments = parser.parse_args(argv)
   try:
     meta, variables = FORMATS[arguments.format].read(arguments.input)

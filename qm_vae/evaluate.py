@@ -16,11 +16,11 @@ import platform
 import flax
 import jax
 import numpy as np
-import tqdm
 
-from qm_vae import build, faces, metrics, outputs, run, utility, writer
+from qm_vae import build, faces, metrics, outputs, progress, run, utility, writer
 from qm_vae.report import page
 from qm_vae.state import Split
+from qm_vae.types import Record
 
 SCHEMA = 1
 CONTROLS = ("identity", "blank")
@@ -52,13 +52,15 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
   by_method = {name: answer(image) for name, image in made.images.items()}
   truth = originals["service"].argmax(-1)
   methods = []
-  for name, image in tqdm.tqdm(made.images.items(), desc="judge", unit="method"):
-    methods.append(
-      {"name": name, "kind": _kind(name, parts), "options": dict(config.deid.get(name, {}))}
-      | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
-      | utility.fidelity(test, image)
-      | _pipeline(config, experiment, image, truth, answer)
-    )
+  with progress.bar(len(made.images), "judge", "method") as bar:
+    for name, image in made.images.items():
+      methods.append(
+        {"name": name, "kind": _kind(name, parts), "options": dict(config.deid.get(name, {}))}
+        | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
+        | utility.fidelity(test, image)
+        | _pipeline(config, experiment.data, image, truth, answer)
+      )
+      bar.update()
   qm_vae = methods[-1]
   report = {
     "version": SCHEMA,
@@ -108,22 +110,35 @@ def _kind(name, parts):
   return "model" if name == "qm_vae" else "view" if name in parts.views else "control"
 
 
-def _pipeline(config, experiment, image, truth, answer):
+class _Pasted:
+  """The test frames with the faces of one method pasted in, as a source."""
+
+  classes = identities = ()
+  fingerprint = ""
+
+  def __init__(self, data: Split, image: np.ndarray):
+    self._data, self._image = data, image
+
+  def __len__(self):
+    return len(self._image)
+
+  def __getitem__(self, i):
+    test = self._data.test
+    frame = self._data.test_source[int(test.index[i])].image
+    return Record(faces.paste(frame, self._image[i], test.box[i]), test.name[i])
+
+
+def _pipeline(config, data: Split, image, truth, answer):
   """The paper's whole pipeline: paste the output into its frame, look for the face again, classify what was found."""
-  settings = faces.Settings(image_size=image.shape[1], **config.data.faces.to_dict())
-  if settings.detector == "none":
+  if config.data.faces.detector == "none":
     return {"pipeline_loss_rate": None, "pipeline_no_face": None}
-  test, source = experiment.data.test, experiment.data.test_source
-  found = np.zeros(len(test), bool)
-  crops = image.copy()
-  for i in range(len(test)):
-    frame = faces.paste(source[int(test.index[i])].image, image[i], test.box[i])
-    boxes = faces.detect(frame, settings)
-    found[i] = len(boxes) > 0
-    if found[i]:
-      crops[i] = faces.crop(frame, boxes[0], settings)[0]
-  lost = ~found | (answer(crops)["service"].argmax(-1) != truth)
-  return {"pipeline_loss_rate": utility.rate(lost, test), "pipeline_no_face": utility.rate(~found, test)}
+  settings = faces.Settings(image_size=image.shape[1], **config.data.faces.to_dict())._replace(eyes="average")
+  again = faces.crop_source(_Pasted(data, image), settings, show=False)
+  lost = np.ones(len(image), bool)
+  lost[again.index] = answer(again.image)["service"].argmax(-1) != truth[again.index]
+  no_face = np.ones(len(image), bool)
+  no_face[again.index] = False
+  return {"pipeline_loss_rate": utility.rate(lost, data.test), "pipeline_no_face": utility.rate(no_face, data.test)}
 
 
 def _service(network, logits, test, classes):

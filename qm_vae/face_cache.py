@@ -23,7 +23,7 @@ def load_or_crop(
   settings: faces.Settings,
   cache_dir: str | os.PathLike,
   limit: int = 0,
-  progress: bool = True,
+  show: bool = True,
 ) -> types.FaceSet:
   """The faces of a source, from the cache where it holds them, else cropped now and kept there.
 
@@ -32,7 +32,7 @@ def load_or_crop(
     settings: how faces are found and cropped; part of the key.
     cache_dir: a directory, made when absent.
     limit: only the first that many records are looked at; 0 for all.
-    progress: whether a bar is drawn while cropping.
+    show: whether a bar is drawn while cropping.
 
   Returns:
     What `faces.crop_source` returns, `missed` included.
@@ -52,7 +52,7 @@ def load_or_crop(
         f"the face cache {path} is damaged ({type(error).__name__}: {error}); it is built anew", stacklevel=2
       )
   count = min(limit or len(source), len(source))
-  found = faces.crop_source(source, settings, np.arange(count), progress)
+  found = faces.crop_source(source, settings, np.arange(count), show)
   _write(path, found)
   return found
 

@@ -14,10 +14,11 @@ on where a killed run stopped.
 import pathlib
 import sys
 
+import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import evaluate, run
+from qm_vae import build, evaluate, rules, run
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -35,7 +36,10 @@ def main(arguments: list[str]) -> None:
     raise app.UsageError(f"unexpected argument {arguments[1]!r}; options are written --name=value")
   try:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
-    config = run.with_services(_CONFIG.value)
+    config = _CONFIG.value
+    rules.check(config)
+    _cache_compilations(build.cache_dir(config) / "xla")
+    config = run.with_services(config)
     run.run(config, workdir)
     if config.task == "qm_vae":
       evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
@@ -44,6 +48,13 @@ def main(arguments: list[str]) -> None:
       print(f"Network: {workdir / 'network'} (give it as --config.service.checkpoint)")
   except (ValueError, FloatingPointError) as error:
     sys.exit(f"error: {error}")
+
+
+def _cache_compilations(folder: pathlib.Path) -> None:
+  """Lets a later start load its programs; the folder is the user's alone, for whoever writes there runs code here."""
+  folder.mkdir(parents=True, exist_ok=True)
+  folder.chmod(0o700)
+  jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def _default_workdir() -> str:

@@ -1,4 +1,4 @@
-"""Frozen networks on disk: a folder with network.json, which tells what it is, and arrays.npz, which holds its arrays."""
+"""Frozen networks on disk: a folder with network.json, which describes the network, and arrays.npz."""
 
 import hashlib
 import json

@@ -57,6 +57,7 @@ class Answers:
     services |= {name: (judge, frozen["judges"][name]) for name, judge in parts.judges.items()}
     self._params = {name: params for name, (_, params) in services.items()}
     self._batch_size = batch_size
+    self._num_classes = len(parts.service.classes)
 
     @jax.jit
     def answer(params, image):
@@ -67,6 +68,8 @@ class Answers:
 
   def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
     """{"service" or judge: logits float32 [N, C]} for uint8 [N, S, S, 3]."""
+    if not len(image):
+      return {name: np.zeros((0, self._num_classes), np.float32) for name in self._params}
     rows = []
     for start in range(0, len(image), self._batch_size):
       chunk = image[start : start + self._batch_size]

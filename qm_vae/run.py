@@ -121,7 +121,7 @@ def _claim(config, workdir):
   workdir.mkdir(parents=True, exist_ok=True)
   path = workdir / "config.json"
   text = json.dumps(config.to_dict(), indent=2)
-  if path.exists():
+  if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):  # a run that never got so far may be replaced
     old, new = rules.flatten(load_config(workdir)), rules.flatten(json.loads(text))
     changed = [
       f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"

@@ -8,9 +8,8 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
-import tqdm
 
-from qm_vae import metrics
+from qm_vae import metrics, progress
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.losses import masked_mean
@@ -65,7 +64,7 @@ def fit(
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch = step // per_epoch + 1
   writer = Writer(workdir, tensorboard=tensorboard)
-  bar = tqdm.tqdm(total=experiment.epochs * per_epoch, initial=step, unit="step", desc="train", smoothing=0.05)
+  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step)
   try:
     for epoch in range(first_epoch, experiment.epochs + 1):
       window = _Window(writer, bar, epoch, experiment.batch_size)

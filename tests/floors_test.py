@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 
 FLOORS = {
-  0: ("types", "registry", "schedule"),
+  0: ("types", "registry", "schedule", "progress"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data"),
   2: ("models",),
   3: ("deid", "services"),

@@ -42,7 +42,7 @@ def root(tmp_path_factory):
 def test_odd_files(root, detector, tmp_path):
   source = folder.make(root=str(root))
   settings = faces.Settings(detector=detector)
-  found = face_cache.load_or_crop(source, settings, tmp_path, progress=False)
+  found = face_cache.load_or_crop(source, settings, tmp_path, show=False)
   assert set(found.name) == USABLE
   missed = {each.name: each.reason for each in found.missed}
   assert missed.pop("tiny.png") == "no face found: the image is 1 x 1 pixels, faces.min_size is 24"
@@ -54,5 +54,5 @@ def test_odd_files(root, detector, tmp_path):
   if detector == "none":
     assert boxes_agree
     assert np.abs(brightness - brightness.mean(0)).mean((1, 2)).max() < 8
-  again = face_cache.load_or_crop(source, settings, tmp_path, progress=False)
+  again = face_cache.load_or_crop(source, settings, tmp_path, show=False)
   assert again.name == found.name and again.missed == found.missed

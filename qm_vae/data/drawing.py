@@ -12,15 +12,22 @@ import numpy as np
 ANGLES = 2048
 """Entries of a polar table (see `View.polar`)."""
 
+SHADOW = (0.62, 0.47, 0.44)
+"""What a fold or a shadow leaves of the skin's red, green and blue."""
+
 
 def edge(distance, pixel):
   """Coverage in [0, 1] of a half-plane; `distance` is positive inside, `pixel` the side of a pixel, in one unit."""
-  return np.minimum(np.maximum(distance * np.float32(1 / pixel) + np.float32(0.5), 0), 1)
+  covered = distance * np.float32(1 / pixel)
+  covered += np.float32(0.5)
+  return _clipped(covered)
 
 
 def both(a, b):
   """Coverage of the intersection of two regions whose edges run alike; exact also where it is thinner than a pixel."""
-  return np.maximum(a + b - 1, 0)
+  covered = a + b
+  covered -= 1
+  return np.maximum(covered, 0, out=covered)
 
 
 def stroke(distance, half_width, pixel):
@@ -38,8 +45,14 @@ def dome(u, v, centre, radius):
 
 def ramp(x, low, high):
   """Smooth step from 0 at `low` to 1 at `high`."""
-  t = np.minimum(np.maximum((x - low) * np.float32(1 / (high - low)), 0), 1)
+  t = x - low
+  t *= np.float32(1 / (high - low))
+  t = _clipped(t)
   return t * t * (3 - 2 * t)
+
+
+def _clipped(x):
+  return np.minimum(np.maximum(x, 0, out=x), 1, out=x)
 
 
 @functools.lru_cache(maxsize=8)
@@ -126,8 +139,10 @@ def polar_table(x, y):
 
 def with_slope(radius):
   """(radius, slope factor) [ANGLES] float32 for a table of radii."""
-  slope = (np.roll(radius, -1) - np.roll(radius, 1)) * (ANGLES / (4 * np.pi))
-  return radius.astype(np.float32), (radius / np.hypot(radius, slope)).astype(np.float32)
+  radius = radius.astype(np.float32)
+  around = np.concatenate([radius[-1:], radius, radius[:1]])
+  slope = (around[2:] - around[:-2]) * np.float32(ANGLES / (4 * np.pi))
+  return radius, radius / np.sqrt(radius * radius + slope * slope)
 
 
 class Canvas:

@@ -7,9 +7,19 @@ import pathlib
 import cv2
 import numpy as np
 
-from qm_vae.data import face_drawing, face_parameters
+from qm_vae.data import face_drawing, face_sampling
 from qm_vae.types import EXPRESSIONS, Record
 
+_DRAWN_BY = (
+  "synthetic",
+  "drawing",
+  "face_drawing",
+  "face_features",
+  "face_hair",
+  "face_parameters",
+  "face_sampling",
+  "face_surroundings",
+)
 _PERSON, _IMAGE, _LABELS = 0, 1, 2  # keep the generators of different purposes apart
 
 
@@ -24,7 +34,7 @@ class Synthetic:
     self.identities = tuple(f"person-{first_person + p:05d}" for p in range(num_people))
     here = pathlib.Path(__file__).parent
     digest = hashlib.sha256(repr((self._shape, frame_size, seed, first_person)).encode())
-    for name in ("synthetic", "drawing", "face_drawing", "face_dressing", "face_parameters"):
+    for name in _DRAWN_BY:
       digest.update((here / f"{name}.py").read_bytes())
     self.fingerprint = f"synthetic-{digest.hexdigest()[:16]}"
 
@@ -41,8 +51,8 @@ class Synthetic:
     expression, nuisance = _rng(self._seed, _IMAGE, person, image).spawn(2)
     return (
       _person(self._seed, person),
-      face_parameters.sample_action_units(expression, label),
-      face_parameters.sample_nuisance(nuisance),
+      face_sampling.sample_action_units(expression, label),
+      face_sampling.sample_nuisance(nuisance),
       label,
     )
 
@@ -63,13 +73,13 @@ class Synthetic:
     )
 
   def _photograph(self, picture, nuisance, person, image):
-    picture = np.ascontiguousarray(picture.transpose(1, 2, 0))
+    picture = cv2.merge(picture)
     sigma = nuisance.blur * self._frame_size
     if sigma > 0.2:  # narrower kernels are the identity
       picture = cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REFLECT_101)
-    noise = _rng(self._seed, _IMAGE, person, image, self._frame_size).standard_normal(picture.shape, np.float32)
-    picture = picture + np.float32(nuisance.noise) * noise
-    return np.clip(255 * picture + 0.5, 0, 255).astype(np.uint8)
+    noise = _rng(self._seed, _IMAGE, person, image, self._frame_size).standard_normal(picture.shape[:2], np.float32)
+    picture = picture * np.float32(255) + (np.float32(0.5) + np.float32(255 * nuisance.noise) * noise)[..., None]
+    return np.clip(picture, 0, 255).astype(np.uint8)
 
   def _label(self, record):
     """Every block of seven records holds every expression once, in an order of its own."""
@@ -83,7 +93,7 @@ def _rng(seed, *key):
 
 @functools.lru_cache(maxsize=1024)
 def _person(seed, number):
-  return face_parameters.sample_person(_rng(seed, _PERSON, number))
+  return face_sampling.sample_person(_rng(seed, _PERSON, number))
 
 
 def make(*, num_people=500, images_per_person=2, frame_size=96, seed=0, first_person=0):

@@ -84,7 +84,7 @@ def cartoon(params, face, key, *, levels=6, ink=1.0):
   inside = region_of[..., 0].astype(jnp.float32)
   side = min(inside.shape)
   radius = max(1, round(side / 21))
-  colours = [jnp.where(inside > 0, face.image[..., c], 0.0) for c in range(3)]
+  colours = [face.image[..., c] for c in range(3)]
   for _ in range(PASSES):
     colours = _flatten(_flatten(colours, inside, 0, radius), inside, 1, radius)
   luma = jnp.clip(_luma(colours), 0.0, 1.0)

@@ -96,23 +96,25 @@ def depth_to_space(x):
 
 
 class BlockConv(nn.Module):
-  """`block_conv` without a bias: [B, H, W, C] -> [B, H - 2, W - 2, features]."""
+  """`block_conv` with a learned kernel, without a bias."""
 
   features: int
 
   @nn.compact
   def __call__(self, x):
+    """[B, H, W, C] -> [B, H - 2, W - 2, features]."""
     kernel = self.param("kernel", nn.initializers.lecun_normal(), (3, 3, x.shape[-1], self.features))
     return block_conv(x, kernel)
 
 
 class SeparableConv(nn.Module):
-  """Depthwise 3x3, then pointwise 1x1, without a bias: [..., H, W, C] -> [..., H, W, features] (Chollet 2017)."""
+  """Depthwise 3x3, then pointwise 1x1, without a bias (Chollet 2017)."""
 
   features: int
 
   @nn.compact
   def __call__(self, x):
+    """[..., H, W, C] -> [..., H, W, features]."""
     channels = x.shape[-1]
     depthwise = self.param("depthwise", nn.initializers.lecun_normal(in_axis=(0, 1)), (3, 3, 1, channels))
     pointwise = self.param("pointwise", nn.initializers.lecun_normal(), (channels, self.features))
@@ -120,12 +122,13 @@ class SeparableConv(nn.Module):
 
 
 class PatchConv(nn.Module):
-  """2x2 convolution of stride 2 without a bias, as one matrix product: [..., H, W, C] -> [..., ceil(H/2), ceil(W/2), F]."""
+  """2x2 convolution of stride 2 without a bias, as one matrix product."""
 
   features: int
 
   @nn.compact
   def __call__(self, x):
+    """[..., H, W, C] -> [..., ceil(H/2), ceil(W/2), features]; an odd side is padded with a zero at its end."""
     h, w, c = x.shape[-3:]
     kernel = self.param("kernel", nn.initializers.lecun_normal(), (4 * c, self.features))
     x = jnp.pad(x, ((0, 0),) * (x.ndim - 3) + ((0, h % 2), (0, w % 2), (0, 0)))
@@ -133,13 +136,14 @@ class PatchConv(nn.Module):
 
 
 class PointwiseConv(nn.Module):
-  """1x1 convolution without a bias, of every `stride`-th pixel: [..., H, W, C] -> [..., ceil(H/s), ceil(W/s), features]."""
+  """1x1 convolution without a bias, of every `stride`-th pixel."""
 
   features: int
   stride: int = 1
 
   @nn.compact
   def __call__(self, x):
+    """[..., H, W, C] -> [..., ceil(H/stride), ceil(W/stride), features]."""
     kernel = self.param("kernel", nn.initializers.lecun_normal(), (x.shape[-1], self.features))
     return x[..., :: self.stride, :: self.stride, :] @ kernel
 

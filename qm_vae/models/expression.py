@@ -14,7 +14,7 @@ EXPRESSION_NETWORKS = Registry(
 
 
 class MiniXception(nn.Module):
-  """mini_XCEPTION: 58 thousand parameters, 20 MFLOP at 64 x 64; image [B, S, S, 1] in [-1, 1] -> logits [B, num_classes].
+  """mini_XCEPTION: 57 thousand parameters, 20 MFLOP forward at 64 x 64.
 
   Source: Arriaga et al. 2017, "Real-time Convolutional Neural Networks for Emotion and Gender Classification"; layer by
   layer the Keras network of oarriaga/face_classification without its softmax.
@@ -24,6 +24,7 @@ class MiniXception(nn.Module):
 
   @nn.compact
   def __call__(self, x, train: bool = False):
+    """Image [B, S, S, 1] in [-1, 1] -> logits [B, num_classes]; `train` uses and updates the batch's statistics."""
     norm = lambda name: _norm(train, name, epsilon=1e-3)
     for i in (1, 2):
       x = BlockConv(8, name=f"conv_{i}")(x)
@@ -37,7 +38,7 @@ class MiniXception(nn.Module):
 
 
 class ResNet(nn.Module):
-  """Pre-activation ResNet: 0.7 million parameters, 37 MFLOP at 48 x 48; image [B, S, S, 1] in [-1, 1] -> [B, num_classes].
+  """Pre-activation ResNet: 0.7 million parameters, 30 MFLOP forward at 48 x 48.
 
   Every stage starts with a 2x2 convolution of stride 2 and keeps its size from there: overlapping strided convolutions
   are slow on XLA's CPU backend, above all their kernel gradient. In training the caller gives a "dropout" key.
@@ -52,6 +53,7 @@ class ResNet(nn.Module):
 
   @nn.compact
   def __call__(self, x, train: bool = False):
+    """Image [B, S, S, 1] in [-1, 1] -> logits [B, num_classes]; `train` uses and updates the batch's statistics."""
     activate = lambda name, x: nn.relu(_norm(train, name)(x))
     for i, width in enumerate(self.widths, start=1):
       x = PatchConv(width, name=f"stage_{i}")(x if i == 1 else activate(f"stage_{i}_norm", x))

@@ -6,6 +6,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from qm_vae.models.blocks import depth_to_space
+
 
 class Preset(NamedTuple):
   """Widths of one encoder-decoder pair, in channels."""
@@ -83,13 +85,6 @@ class SubPixel(nn.Module):
   def __call__(self, x):
     phases = nn.Conv(4 * self.features, (3, 3), kernel_init=_same_in_every_phase, dtype=self.dtype)(x)
     return depth_to_space(phases)
-
-
-def depth_to_space(x):
-  """[..., H, W, 4 C] -> [..., 2 H, 2 W, C]; channel block 2 i + j becomes the pixel at row i, column j."""
-  *lead, h, w, c = x.shape
-  x = x.reshape(*lead, h, w, 2, 2, c // 4)
-  return jnp.swapaxes(x, -4, -3).reshape(*lead, 2 * h, 2 * w, c // 4)
 
 
 def _same_in_every_phase(key, shape, dtype=jnp.float32):

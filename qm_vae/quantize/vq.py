@@ -14,7 +14,8 @@ JITTER = 0.01  # of the encodings' standard deviation, sets apart codes that sta
 
 def unit(x):
   """`x` [..., D] scaled to length 1; zero vectors stay zero."""
-  return x / jnp.maximum(jnp.sqrt(jnp.sum(jnp.square(x), -1, keepdims=True)), 1e-6)
+  # The bound stands inside the root, whose slope at 0 would make the gradient NaN.
+  return x / jnp.sqrt(jnp.maximum(jnp.sum(jnp.square(x), -1, keepdims=True), 1e-12))
 
 
 def _unit_alone(x):
@@ -47,7 +48,7 @@ def make(
   codebook: str = "ema",
   decay: float = 0.99,
   epsilon: float = 1e-5,
-  restart_share: float = 0.05,
+  restart_share: float = 0.2,
   normalize: bool = False,
   estimator: str = "straight_through",
   chunk: int = 1024,
@@ -143,7 +144,7 @@ def _check(num_codes, code_dim, codebook, decay, epsilon, restart_share, estimat
   for name, value, allowed in (("codebook", codebook, CODEBOOKS), ("estimator", estimator, tuple(ESTIMATORS))):
     if value not in allowed:
       raise ValueError(f"vq: {name} {value!r} is unknown; choose one of {', '.join(allowed)}")
-  for name, value, usual in (("decay", decay, 0.99), ("restart_share", restart_share, 0.05)):
+  for name, value, usual in (("decay", decay, 0.99), ("restart_share", restart_share, 0.2)):
     if not 0 <= value < 1:
       raise ValueError(f"vq: {name} {value!r} must lie in [0, 1); try {usual}")
   if not epsilon > 0:

@@ -1,11 +1,12 @@
 """Figures and tables over the runs of a grid: the paper's Fig. 6 and Table 1 with seeds as spread."""
 
 import math
+import pathlib
 
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
-from qm_vae.report import drawing, figures_curves, tables
+from qm_vae.report import drawing, figures_curves, files, tables
 
 
 def setting(row, name):
@@ -25,10 +26,14 @@ def setting(row, name):
 
 
 def _groups(rows):
-  """{(alpha, epochs): rows}, sorted; the rows of a group differ in their seeds."""
+  """{(point, epochs): rows}, sorted; the rows of a group differ in their seeds alone.
+
+  The point is what the launcher says was varied, as the row's top-level key `point`; without it, alpha.
+  """
   groups = {}
   for row in rows:
-    groups.setdefault((setting(row, "alpha"), setting(row, "epochs")), []).append(row)
+    point = row["point"] if "point" in row else f"{setting(row, 'alpha'):g}"
+    groups.setdefault((point, setting(row, "epochs")), []).append(row)
   return dict(sorted(groups.items()))
 
 
@@ -42,11 +47,11 @@ def _known(values):
   return [value for value in values if not math.isnan(value)]
 
 
-def loss_rate_over_epochs_by_alpha(rows):
-  """Fig. 6 for a grid: in-loop loss rate over epochs, one line per alpha; the band reaches over its seeds.
+def loss_rate_over_epochs(rows):
+  """Fig. 6 for a grid: in-loop loss rate over epochs, one line per point of it; the band reaches over its seeds.
 
   Args:
-    rows: list of `report.json` dicts, see `setting`. Of several lengths of training the longest is drawn per alpha.
+    rows: list of `report.json` dicts, see `setting`. Of several lengths of training the longest is drawn per point.
 
   Returns:
     Figure.
@@ -54,31 +59,31 @@ def loss_rate_over_epochs_by_alpha(rows):
   Raises:
     ValueError: no row has a curve.
   """
-  longest = {alpha: (epochs, group) for (alpha, epochs), group in _groups(r for r in rows if r.get("curve")).items()}
+  longest = {point: (epochs, group) for (point, epochs), group in _groups(r for r in rows if r.get("curve")).items()}
   if not longest:
     raise ValueError("no row has a curve; loss rate over epochs needs reports of runs that evaluated while training")
   figure = drawing.new_figure(4.2)
   axes = figure.subplots()
   drawing.tidy(axes)
   figures_curves.paper_line(axes)
-  for i, (alpha, (_, group)) in enumerate(longest.items()):
+  for i, (point, (_, group)) in enumerate(longest.items()):
     colour = colormaps["cividis"](0.92 * i / max(len(longest) - 1, 1))
     epochs = sorted({point["epoch"] for row in group for point in row["curve"]})
     values = [_known(_at_epoch(row, epoch) for row in group) for epoch in epochs]
     mean = [sum(at) / len(at) if at else math.nan for at in values]
     low, high = ([pick(at) if at else math.nan for at in values] for pick in (min, max))
-    axes.plot(epochs, mean, color=colour, linewidth=1.8, label=f"{alpha:g}")
+    axes.plot(epochs, mean, color=colour, linewidth=1.8, label=drawing.label(point))
     axes.fill_between(epochs, low, high, color=colour, alpha=0.18, linewidth=0)
   axes.set_ylim(bottom=0)
   axes.xaxis.set_major_locator(MaxNLocator(integer=True))
   axes.set_xlabel("epoch")
   axes.set_ylabel("in-loop loss rate on the test faces\n(mean of the seeds, band from least to most)")
-  figure.legend(title="alpha", loc="outside right upper", frameon=False, fontsize=9, title_fontsize=9)
+  figure.legend(title=_varied(rows), loc="outside right upper", frameon=False, fontsize=9, title_fontsize=9)
   return figure
 
 
 def table_markdown(rows, at=(10, 20, 30, 40)):
-  """Table 1 as GitHub markdown: one line per alpha and length of training.
+  """Table 1 as GitHub markdown: one line per point of the grid and length of training.
 
   Every figure is the mean over seeds, followed by its range where there are several seeds. `at` names the epochs at
   which the curve is read; an epoch that no run reached gets no column. 'gap' is the independent judge's loss rate less
@@ -93,19 +98,43 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
   """
   groups = _groups(rows)
   at = [epoch for epoch in at if any(not math.isnan(_at_epoch(row, epoch)) for row in rows)]
-  head = ["alpha", "epochs", "seeds", "n", *(f"loss rate, epoch {epoch}" for epoch in at)]
+  head = [_varied(rows), "epochs", "seeds", "n", *(f"loss rate, epoch {epoch}" for epoch in at)]
   head += ["in-loop loss rate", "independent judge", "gap", "PSNR (dB)"]
   lines = [head, ["---:"] * len(head)]
-  for (alpha, epochs), group in groups.items():
+  for (point, epochs), group in groups.items():
     heads = [tables.headline(row) for row in group]
     pictures = [tables.method(row, "qm_vae").get("psnr") for row in group]
     counts = sorted({(one["in_loop"] or {}).get("n") or 0 for one in heads})
-    line = [f"{alpha:g}", str(epochs), str(len({setting(row, "seed") for row in group})), "/".join(map(str, counts))]
+    line = [point, str(epochs), str(len({setting(row, "seed") for row in group})), "/".join(map(str, counts))]
     line += [_spread(_at_epoch(row, epoch) for row in group) for epoch in at]
     line += [_spread(drawing.finite((one[key] or {}).get("value")) for one in heads) for key in _HEADLINES]
     line.append(_spread((drawing.finite((one or {}).get("value")) for one in pictures), digits=1))
     lines.append(line)
   return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _varied(rows):
+  return "point" if any("point" in row for row in rows) else "alpha"
+
+
+def write(folder):
+  """Merges the finished runs below `folder` into sweep.md and sweep.png there.
+
+  Args:
+    folder: holds one folder per run, named 'KEY=VALUE,...,seed=SEED' by the launcher.
+
+  Returns:
+    Number of runs merged; nothing is written for 0.
+  """
+  folder = pathlib.Path(folder)
+  rows = []
+  for path in sorted(folder.glob("*/report.json")):
+    varied = [part for part in path.parent.name.split(",") if not part.startswith("seed=")]
+    rows.append(files.read(path.parent)[0] | {"point": ", ".join(varied) or "default"})
+  if rows:
+    files.write_aside(folder / "sweep.md", table_markdown(rows).encode())
+    files.write_aside(folder / "sweep.png", drawing.png(loss_rate_over_epochs(rows)))
+  return len(rows)
 
 
 _HEADLINES = ("in_loop", "independent", "gap")

@@ -115,12 +115,14 @@ def reorder(service: Service, classes: Sequence[str]) -> Service:
 
 def _check_shapes(module, size, variables, directory):
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 1)))
-  shapes = lambda tree: {jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(tree)}
+  shapes = lambda tree: {
+    jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
   expected, found = shapes(expected), shapes(variables)
   wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
   if wrong:
     name = wrong[0]
     raise ValueError(
-      f"{directory}: {len(wrong)} arrays do not fit the architecture, first {name} with shape {found.get(name)}, expected "
-      f"{expected.get(name)}; {network_file.REMEDY}"
+      f"{directory}: {len(wrong)} arrays do not fit the architecture, first {name} with shape "
+      f"{found.get(name)}, expected {expected.get(name)}; {network_file.REMEDY}"
     )

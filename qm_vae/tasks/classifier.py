@@ -21,8 +21,8 @@ def make(
 ) -> Task:
   """The classifier task. It has no frozen networks and no weights; both are ().
 
-  Its state carries the batch statistics. Examples of unknown label (below 0) train nothing and count as 0 in every term;
-  the term `labelled` tells which they are.
+  Its state carries the batch statistics. Examples of unknown label (below 0) train nothing and are 0 in every term; the
+  term `labelled` tells which they are.
 
   Args:
     meta: the network, as services.expression.describe gives it; a label is an index into its classes.
@@ -43,9 +43,7 @@ def make(
 
     def loss(params):
       variables = {"params": params, "batch_stats": state.carried}
-      logits, changed = module.apply(
-        variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key}
-      )
+      logits, changed = module.apply(variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key})
       terms = _terms(logits, batch["label"], num_classes)
       terms["loss"] = _cross_entropy(logits, batch["label"], num_classes, label_smoothing)
       mean, _ = masked_mean(terms["loss"], batch["_mask"] * terms["labelled"])

@@ -66,11 +66,11 @@ def test_errors(tmp_path):
   _images(tmp_path / "img_align_celeba")
   with pytest.raises(ValueError, match="partition is 'dev'; choose one of all, train, valid, test"):
     celeba_folder.make(root=str(tmp_path), partition="dev")
-  with pytest.raises(ValueError, match="no list_eval_partition.txt.*use partition 'all'"):
+  with pytest.raises(ValueError, match=r"no list_eval_partition.txt.*use partition 'all'"):
     celeba_folder.make(root=str(tmp_path), partition="test")
   (tmp_path / "list_attr_celeba.txt").write_text("1\nBald Young\n000001.jpg 1\n")
-  with pytest.raises(ValueError, match="list_attr_celeba.txt has a line without exactly 2 values"):
+  with pytest.raises(ValueError, match=r"list_attr_celeba.txt has a line without exactly 2 values"):
     celeba_folder.make(root=str(tmp_path))
   (tmp_path / "identity_CelebA.txt").write_text("000001.jpg\n")
-  with pytest.raises(ValueError, match="identity_CelebA.txt has a line that is not an image and a number"):
+  with pytest.raises(ValueError, match=r"identity_CelebA.txt has a line that is not an image and a number"):
     celeba_folder.make(root=str(tmp_path))

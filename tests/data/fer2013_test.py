@@ -53,10 +53,10 @@ def test_tree(tmp_path):
   assert fer2013.make(path=str(tmp_path), usage="PrivateTest").names == ("test/fear/d.png",)
   assert len(fer2013.make(path=str(tmp_path), usage="all")) == 4
   assert fer2013.make(path=str(tmp_path / "train"), usage="all").names == ("Happiness/a.png", "angry/b.png")
-  with pytest.raises(ValueError, match="no directory train or training .*Happiness, angry.*usage 'all'"):
+  with pytest.raises(ValueError, match=r"no directory train or training .*Happiness, angry.*usage 'all'"):
     fer2013.make(path=str(tmp_path / "train"))
   (tmp_path / "train" / "contempt").mkdir()
-  with pytest.raises(ValueError, match="train: no expression is called 'contempt'.*rename or remove"):
+  with pytest.raises(ValueError, match=r"train: no expression is called 'contempt'.*rename or remove"):
     fer2013.make(path=str(tmp_path))
 
 
@@ -81,16 +81,16 @@ def test_damaged_rows(tmp_path, row, message):
 def test_other_errors(tmp_path):
   with pytest.raises(ValueError, match="usage is 'Test'; choose one of all, Training"):
     fer2013.make(path=str(tmp_path), usage="Test")
-  with pytest.raises(ValueError, match="must be an existing .csv or .npz"):
+  with pytest.raises(ValueError, match=r"must be an existing .csv or .npz"):
     fer2013.make(path=str(tmp_path / "absent.csv"))
-  with pytest.raises(ValueError, match="must be an existing .csv or .npz"):
+  with pytest.raises(ValueError, match=r"must be an existing .csv or .npz"):
     fer2013.make(path="")
   (tmp_path / "fer.csv").write_text("a,b\n")
   with pytest.raises(ValueError, match="columns a, b; it needs emotion, pixels and Usage"):
     fer2013.make(path=str(tmp_path / "fer.csv"))
   np.savez(tmp_path / "fer.npz", Training_x=IMAGES, Training_y=np.array([0, 1, 2, 3, 7]), classes=types.EXPRESSIONS)
-  with pytest.raises(ValueError, match="Training_y .*indices into classes"):
+  with pytest.raises(ValueError, match=r"Training_y .*indices into classes"):
     fer2013.make(path=str(tmp_path / "fer.npz"))
   (tmp_path / "damaged.npz").write_bytes(b"PK no archive")
-  with pytest.raises(ValueError, match="damaged.npz"):
+  with pytest.raises(ValueError, match=r"damaged.npz"):
     fer2013.make(path=str(tmp_path / "damaged.npz"))

@@ -77,9 +77,9 @@ def test_other_errors(root, tmp_path):
   with pytest.raises(ValueError, match=r"no image below .*\.webp"):
     (tmp_path / "only").mkdir()
     folder.make(root=str(tmp_path / "only"))
-  with pytest.raises(ValueError, match="which is no file"):
+  with pytest.raises(ValueError, match=r"which is no file"):
     folder.make(root=str(root), csv=str(root / "absent.csv"))
-  with pytest.raises(ValueError, match="no UTF-8 CSV.*save it"):
+  with pytest.raises(ValueError, match=r"no UTF-8 CSV.*save it"):
     folder.make(root=str(root), csv=_csv(root, "image\nbäd.jpg\n", "latin-1"))
 
 

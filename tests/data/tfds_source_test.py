@@ -67,7 +67,7 @@ def test_other_file_format_is_refused(tmp_path):
   fabricated_tfds.prepare("lfw", tmp_path)
   info = next(tmp_path.glob("lfw/*/dataset_info.json"))
   info.write_text(info.read_text().replace("array_record", "tfrecord"))
-  with pytest.raises(ValueError, match="stored as tfrecord.*--file_format=array_record"):
+  with pytest.raises(ValueError, match=r"stored as tfrecord.*--file_format=array_record"):
     lfw.make(data_dir=str(tmp_path))
 
 

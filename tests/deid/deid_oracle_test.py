@@ -99,6 +99,15 @@ def test_blur(sigma):
   np.testing.assert_allclose(apply("blur", face, sigma=sigma), expected, rtol=0, atol=3e-6)
 
 
+@pytest.mark.parametrize("name", ["mosaic", "cartoon", "blur"])
+def test_one_colour_stays_one_colour_however_the_region_is_cut(name):
+  # A mean that counted what lies outside the mask, or beyond the crop, would be darker near the edges.
+  face = face_of()
+  drawn = apply(name, face._replace(image=np.full_like(face.image, 0.6) * face.mask))
+  inside = drawn[np.broadcast_to(face.mask > 0, drawn.shape)]
+  np.testing.assert_allclose(inside, inside[0], rtol=0, atol=3e-6)  # as in test_blur
+
+
 def test_cartoon_draws_few_tones_and_dark_lines():
   # A ramp with a step: away from the step the filter must leave plateaus, at the step's dark side a line.
   ramp = np.linspace(0.3, 0.9, 64, dtype=np.float32)

@@ -55,7 +55,7 @@ def test_rotation_gradient_equals_that_of_the_explicit_matrix():
 def test_rotation_keeps_the_angle_between_gradient_and_code():
   z_e, z_q, seen = pair()
   gradient = jax.grad(lambda z: jnp.sum(seen * rotation(z, z_q)))(z_e)
-  cosine = lambda a, b: np.sum(a * b, -1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)  # noqa: E731
+  cosine = lambda a, b: np.sum(a * b, -1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
   # As above: the angle at z_e is that at z_q.
   np.testing.assert_allclose(cosine(np.asarray(gradient), np.asarray(z_e)), cosine(seen, z_q), atol=2e-5)
 

@@ -34,7 +34,10 @@ def test_ties_go_to_the_lowest_index():
 
 
 def test_bfloat16_is_compared_in_float32():
-  # Codes that bfloat16 arithmetic cannot tell apart: 0.5 ||e||^2 near 32 has steps of 0.25 there.
+  # Codes that bfloat16 cannot tell apart: its steps are 0.0078 above 1 and 0.0039 below.
+  codes = jnp.array([[1.003], [0.9995]])
+  np.testing.assert_array_equal(nearest(jnp.ones((1, 1), jnp.bfloat16), codes), [1])
+  # Distances that bfloat16 arithmetic cannot tell apart: 0.5 ||e||^2 near 32 has steps of 0.25 there.
   codes = jnp.array([[8.0, 0.0], [8.0, 0.0625]])
   z = jnp.array([[8.0, 0.0625], [8.0, 0.0]], jnp.bfloat16)
   np.testing.assert_array_equal(nearest(z, codes), [1, 0])

@@ -54,7 +54,7 @@ def test_gradients_of_both_terms_are_those_derived_by_hand():
 def test_z_q_passes_its_gradient_to_z_e_alone():
   quantizer, z, e = make(codebook="gradient"), encodings(), codes()
   seen = jax.random.normal(KEY, z.shape)
-  loss = lambda z, e: jnp.sum(seen * quantizer.apply({"codebook": e}, (), z, KEY, train=True).z_q)  # noqa: E731
+  loss = lambda z, e: jnp.sum(seen * quantizer.apply({"codebook": e}, (), z, KEY, train=True).z_q)
   to_z, to_e = jax.grad(loss, (0, 1))(z, e)
   np.testing.assert_array_equal(to_z, seen)
   np.testing.assert_array_equal(to_e, 0)
@@ -63,7 +63,7 @@ def test_z_q_passes_its_gradient_to_z_e_alone():
 def test_ema_reports_the_codebook_term_without_a_gradient():
   quantizer = make()
   state = ema.start(codes())
-  term = lambda z, state: quantizer.apply((), state, z, KEY, train=True).codebook.sum()  # noqa: E731
+  term = lambda z, state: quantizer.apply((), state, z, KEY, train=True).codebook.sum()
   value, gradients = jax.value_and_grad(term, (0, 1))(encodings(), state)
   assert value > 0
   for gradient in jax.tree.leaves(gradients):
@@ -164,6 +164,11 @@ def test_normalised_codes_compare_by_angle(codebook):
     if codebook == "gradient":
       params = {"codebook": 3 * params["codebook"] + 0.1}  # an optimiser leaves the sphere
     state = out.state
+
+
+def test_normalising_a_zero_encoding_has_a_finite_gradient():
+  gradient = jax.grad(lambda z: vq.unit(z).sum())(jnp.zeros((2, D)).at[1].set(1.0))
+  assert np.all(np.isfinite(gradient))
 
 
 def test_training_by_ema_finds_clusters_and_keeps_all_codes_alive():

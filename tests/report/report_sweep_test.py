@@ -1,5 +1,7 @@
 """Tables and figures over a grid of runs."""
 
+import json
+
 import fabricated_run
 import numpy as np
 import pytest
@@ -47,7 +49,7 @@ def test_top_level_keys_win_and_missing_ones_are_named(rows):
 
 
 def test_figure_draws_one_line_per_alpha(rows):
-  figure = sweep.loss_rate_over_epochs_by_alpha(rows)
+  figure = sweep.loss_rate_over_epochs(rows)
   lines = {line.get_label(): line for line in figure.axes[0].lines if not line.get_label().startswith("_")}
   assert list(lines) == ["0", "0.4", "1"]
   expected = np.mean([[point["loss_rate"] for point in row["curve"]] for row in rows[4:]], 0)
@@ -57,4 +59,19 @@ def test_figure_draws_one_line_per_alpha(rows):
 
 def test_figure_needs_a_curve():
   with pytest.raises(ValueError, match="no row has a curve"):
-    sweep.loss_rate_over_epochs_by_alpha([{"alpha": 0, "epochs": 1, "seed": 0}])
+    sweep.loss_rate_over_epochs([{"alpha": 0, "epochs": 1, "seed": 0}])
+
+
+def test_runs_that_vary_something_else_than_alpha_are_not_taken_for_seeds(tmp_path):
+  for name in ("views=blindfold+mosaic,seed=0", "views=laplace,seed=0", "views=laplace,seed=1"):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "report.json").write_text(json.dumps(fabricated_run.report(0, 0.4, 20)))
+  assert sweep.write(tmp_path) == 3
+  lines = cells((tmp_path / "sweep.md").read_text())[2:]
+  assert [line[0] for line in lines] == ["views=blindfold+mosaic", "views=laplace"]
+  assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_folder_without_finished_runs_gives_nothing(tmp_path):
+  assert sweep.write(tmp_path) == 0
+  assert list(tmp_path.iterdir()) == []

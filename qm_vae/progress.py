@@ -1,0 +1,23 @@
+"""The progress bar of everything that takes more than a few seconds."""
+
+import sys
+
+import tqdm
+
+_SECONDS_BETWEEN_LINES = 15  # where standard error is a file, every refresh is a line that stays
+
+
+def bar(total: int, description: str, unit: str, *, initial: int = 0, shown: bool = True) -> tqdm.tqdm:
+  """A bar on standard error that tells what is done, the speed and the time left; a context manager.
+
+  Args:
+    total: number of units.
+    description: what is being done.
+    unit: of what.
+    initial: units done before.
+    shown: False for none.
+  """
+  interval = 0.2 if sys.stderr.isatty() else _SECONDS_BETWEEN_LINES
+  return tqdm.tqdm(
+    total=total, desc=description, unit=unit, initial=initial, disable=not shown, mininterval=interval, smoothing=0.1
+  )

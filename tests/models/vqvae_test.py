@@ -1,0 +1,56 @@
+"""Encoder and decoder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qm_vae.models import vqvae
+
+KEY = jax.random.key(0)
+
+
+def build(preset, size=32, views=4, code_dim=8):
+  encoder, decoder = vqvae.Encoder(vqvae.PRESETS[preset], code_dim), vqvae.Decoder(vqvae.PRESETS[preset])
+  x = jax.random.uniform(KEY, (2, size, size, 3 * views))
+  encoder_params = jax.jit(encoder.init)(KEY, x)
+  z = jax.jit(encoder.apply)(encoder_params, x)
+  return encoder, decoder, encoder_params, jax.jit(decoder.init)(KEY, z), x, z
+
+
+@pytest.mark.parametrize("preset", vqvae.PRESETS)
+def test_four_pixels_become_one_code_and_back(preset):
+  _, decoder, _, params, x, z = build(preset)
+  image = jax.jit(decoder.apply)(params, z)
+  assert z.shape == (2, 8, 8, 8) and z.dtype == jnp.float32
+  assert image.shape == (*x.shape[:3], 3) and image.dtype == jnp.float32
+  assert float(image.min()) >= 0 and float(image.max()) <= 1
+
+
+def test_the_small_preset_costs_at_most_100_mflop_at_64_pixels():
+  encoder, decoder, encoder_params, params, _, _ = build("small", size=64, code_dim=64)
+  forward = jax.jit(lambda e, d, x: decoder.apply(d, encoder.apply(e, x)))
+  cost = forward.lower(encoder_params, params, jnp.zeros((1, 64, 64, 12))).compile().cost_analysis()
+  assert 50e6 < cost["flops"] <= 100e6
+
+
+def test_the_paper_preset_has_van_den_oords_widths():
+  _, _, encoder_params, params, _, _ = build("paper", code_dim=64)
+  kernels = [leaf.shape for leaf in jax.tree.leaves((encoder_params, params)) if leaf.ndim == 4]
+  assert (4, 4, 12, 64) in kernels and (4, 4, 64, 128) in kernels  # two strided convolutions to 128 channels
+  assert kernels.count((3, 3, 128, 32)) == 4 and kernels.count((1, 1, 32, 128)) == 4  # two residual blocks each way
+
+
+def test_a_fresh_decoder_draws_no_checkerboard():
+  _, decoder, _, params, _, _ = build("small")
+  image = jax.jit(decoder.apply)(params, jnp.ones((1, 12, 12, 8)))
+  inside = np.asarray(image)[0, 20:28, 20:28]  # the border's zero padding reaches 20 pixels
+  # All pixels see the same codes through the same kernels: what differs is the order of float32 sums.
+  np.testing.assert_allclose(inside, np.broadcast_to(inside[:1, :1], inside.shape), atol=1e-6)
+
+
+def test_views_stand_side_by_side_in_the_channels():
+  views = np.random.default_rng(0).random((2, 4, 8, 8, 3))
+  np.testing.assert_array_equal(
+    vqvae.views_to_channels(jnp.asarray(views)), np.concatenate([views[:, i] for i in range(4)], -1).astype(np.float32)
+  )
