@@ -59,6 +59,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     c.service_data.options.synthetic.update(num_people=1000, images_per_person=4, first_person=100_000)
     c.service_data.limit = 0
     c.service_data.train_fraction = 0.9
+    c.service_data.faces.eyes = "average"
   c.cache_dir = ""  # folder for face crops and trained services; '': $XDG_CACHE_HOME/qm_vae or ~/.cache/qm_vae
 
   c.log_every = 25  # optimiser steps between two rows of metrics.jsonl

@@ -1,7 +1,7 @@
 r"""How many views are fused: three, four and five (Qiu et al. 2022, Fig. 12).
 
 python -m launch.sweep --config=configs/inputs.py               # prints the three commands; --runner=local runs them
-The paper's fifth input is AMT-GAN; a Gaussian blur stands in for it here, so the last row is not comparable with Fig. 12.
+The paper's fifth input is AMT-GAN; a Gaussian blur stands in for it here, so the last row cannot be compared with it.
 """
 
 from configs import default

@@ -4,9 +4,9 @@ r"""Runs an experiment once for every point of its `sweep()`.
   python -m launch.sweep --config=configs/table1.py --runner=local             # runs them one after the other
   python -m launch.sweep --config=configs/alpha04.py --seeds=0,1,2 --runner=local -- --config.data.limit=200
 
-What follows `--` goes to every run. A run that is done already is only evaluated again, so a sweep that was killed goes
-on with the same command. Runs lie in OUT/POINT; what is finished is merged into OUT/sweep.md and sweep.png, and failures
-are listed at the end.
+What follows `--` goes to every run. A run that is done already is only evaluated again, so a sweep that was killed
+goes on with the same command. Runs lie in OUT/POINT; what is finished is merged into OUT/sweep.md and sweep.png, and
+failures are listed at the end.
 """
 
 import argparse

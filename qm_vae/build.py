@@ -202,7 +202,7 @@ def _classifier(config):
   return _experiment(config, task, (), (), data, network, parts)
 
 
-def _labelled(found: FaceSet) -> FaceSet:
+def _labelled(found):
   return found.take(np.flatnonzero(found.label >= 0))
 
 

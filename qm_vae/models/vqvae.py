@@ -33,6 +33,7 @@ class ResidualStack(nn.Module):
 
   @nn.compact
   def __call__(self, x):
+    """[..., h, w, hidden], same shape."""
     for _ in range(self.preset.residual_blocks):
       h = nn.Conv(self.preset.residual_hidden, (3, 3), use_bias=False, dtype=self.dtype)(nn.relu(x))
       x = x + nn.Conv(self.preset.hidden, (1, 1), use_bias=False, dtype=self.dtype)(nn.relu(h))
@@ -48,6 +49,7 @@ class Encoder(nn.Module):
 
   @nn.compact
   def __call__(self, views):
+    """[..., H, W, 3 V] in [0, 1] -> [..., H/4, W/4, code_dim] float32."""
     x = views - 0.5
     x = nn.relu(nn.Conv(self.preset.hidden // 2, (4, 4), (2, 2), dtype=self.dtype)(x))
     x = nn.relu(nn.Conv(self.preset.hidden, (4, 4), (2, 2), dtype=self.dtype)(x))
@@ -64,6 +66,7 @@ class Decoder(nn.Module):
 
   @nn.compact
   def __call__(self, z_q):
+    """[..., h, w, code_dim] -> [..., 4 h, 4 w, 3] float32 in [0, 1]."""
     x = nn.Conv(self.preset.hidden, (3, 3), dtype=self.dtype)(z_q)
     x = ResidualStack(self.preset, self.dtype)(x)
     x = nn.relu(SubPixel(self.preset.hidden // 2, self.dtype)(x))
@@ -83,6 +86,7 @@ class SubPixel(nn.Module):
 
   @nn.compact
   def __call__(self, x):
+    """[..., H, W, C] -> [..., 2 H, 2 W, features]."""
     phases = nn.Conv(4 * self.features, (3, 3), kernel_init=_same_in_every_phase, dtype=self.dtype)(x)
     return depth_to_space(phases)
 
