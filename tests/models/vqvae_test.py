@@ -43,10 +43,31 @@ def test_the_paper_preset_has_van_den_oords_widths():
 
 def test_a_fresh_decoder_draws_no_checkerboard():
   _, decoder, _, params, _, _ = build("small")
-  image = jax.jit(decoder.apply)(params, jnp.ones((1, 12, 12, 8)))
-  inside = np.asarray(image)[0, 20:28, 20:28]  # the border's zero padding reaches 20 pixels
+  image = jax.jit(decoder.apply)(params, jnp.ones((1, 16, 16, 8)))
+  inside = np.asarray(image)[0, 28:36, 28:36]  # the border's zero padding reaches less than 28 pixels
   # All pixels see the same codes through the same kernels: what differs is the order of float32 sums.
   np.testing.assert_allclose(inside, np.broadcast_to(inside[:1, :1], inside.shape), atol=1e-6)
+
+
+def test_no_checkerboard_can_be_learnt():
+  # Kernels drawn apart for every phase, which is the worst that training can do: the smoothing must remove the pattern.
+  layer = vqvae.SubPixel(3)
+  x = jnp.ones((1, 8, 8, 4))
+  params = jax.tree.map(lambda p: jax.random.normal(KEY, p.shape), layer.init(KEY, x))
+  image = np.asarray(layer.apply(params, x))[0, 4:12, 4:12]
+  checker = (-1.0) ** np.add.outer(np.arange(8), np.arange(8))[..., None]
+  stripes = (-1.0) ** np.arange(8)[:, None, None]
+  scale = np.abs(image).mean()
+  for pattern in (checker, stripes, stripes.swapaxes(0, 1)):
+    assert np.abs((image * pattern).mean()) < 1e-6 * scale  # the rounding of 64 float32 terms
+
+
+def test_smoothing_against_numpy():
+  x = np.random.default_rng(0).random((2, 5, 6, 3), np.float32)
+  wide = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="edge")
+  weight = np.outer([1, 2, 1], [1, 2, 1]) / 16
+  expected = sum(weight[i, j] * wide[:, i : i + 5, j : j + 6] for i in range(3) for j in range(3))
+  np.testing.assert_allclose(vqvae.smooth(jnp.asarray(x)), expected, rtol=1e-6)  # nine float32 terms
 
 
 def test_views_stand_side_by_side_in_the_channels():
