@@ -2,7 +2,7 @@ r"""The paper's headline run: alpha = 0.4, 40 epochs, 800 training faces (Qiu et
 
 python -m qm_vae.main --config=configs/alpha04.py               # embedded synthetic faces
 python -m qm_vae.main --config=configs/alpha04.py:celeba_folder --config.data.root=CELEBA \
-    --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=NETWORK
+    --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK
 Expect: in-loop loss rate <= 0.14 (paper, Sec. 5.3); the judges' loss rate stands beside it in the report.
 """
 

@@ -1,4 +1,4 @@
-r"""Trains an expression recogniser, to serve as `service` or as a judge. Its own keys are under `config.service`.
+r"""Trains an expression recogniser, to serve as `service` or as a judge: the network that `config.service` describes.
 
 python -m qm_vae.main --config=configs/expression.py                                   # synthetic people
 python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv
@@ -24,4 +24,12 @@ def get_config(arg=None):
     config.service.epochs = 16
     config.service.learning_rate = 2e-3
     config.service.weight_decay = 0.02
+  for key in (
+    "seed",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+  ):  # --config.KEY and --config.service.KEY say the same here
+    config[key] = config.service[key]
+    config.service[key] = config.get_ref(key)
   return config

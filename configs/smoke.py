@@ -13,10 +13,10 @@ def get_config(arg=None):
   config.checkpoint_every = 1
   config.log_every = 2
   config.data.limit = 84
-  config.data.options.synthetic.frame_size = 64
   config.quantizer.vq.num_codes = 64
-  config.service_data.options.synthetic.update(num_people=42, images_per_person=4, frame_size=64)
+  config.service_data.options.synthetic.update(num_people=105, images_per_person=4)
   for network in (config.service, *config.judges.values()):
-    network.epochs = 1
+    network.architecture = "resnet"  # the faster one to train
+    network.epochs = 6
     network.batch_size = 32
   return config

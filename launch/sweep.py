@@ -5,8 +5,8 @@ r"""Runs an experiment once for every point of its `sweep()`.
   python -m launch.sweep --config=configs/alpha04.py --seeds=0,1,2 --runner=local -- --config.data.limit=200
 
 What follows `--` goes to every run. A run that is done already is only evaluated again, so a sweep that was killed
-goes on with the same command. Runs lie in OUT/POINT; what is finished is merged into OUT/sweep.md and sweep.png, and
-failures are listed at the end.
+goes on with the same command. Runs lie in OUT/POINT. The points of this command that ran without failure are merged
+into OUT/sweep.md and sweep.png, a run whose controls failed as VOID; failures are listed at the end.
 """
 
 import argparse
@@ -48,6 +48,12 @@ def name_of(point: dict) -> str:
   return ",".join(f"{key}={value}" for key, value in told.items())
 
 
+def default_out(config: str) -> pathlib.Path:
+  """Where the runs of a file on its data lie: 'configs/table1.py:lfw' -> runs/table1-lfw-sweep."""
+  file, _, data = config.partition(":")
+  return pathlib.Path("runs") / "-".join(filter(None, (pathlib.Path(file).stem, data, "sweep")))
+
+
 def main(arguments: list[str] | None = None) -> None:
   """The command line."""
   parser = argparse.ArgumentParser(
@@ -56,15 +62,15 @@ def main(arguments: list[str] | None = None) -> None:
   parser.add_argument("--config", required=True, help="FILE or FILE:DATA, as for qm_vae.main")
   parser.add_argument("--runner", choices=("print", "local"), default="print")
   parser.add_argument("--seeds", default="0", help="comma-separated (default %(default)s)")
-  parser.add_argument("--out", help="folder of the runs (default runs/FILE-sweep)")
+  parser.add_argument("--out", help="folder of the runs (default runs/FILE-sweep or runs/FILE-DATA-sweep)")
   parser.add_argument("extra", nargs="*", help="further flags of qm_vae.main, after --")
   options = parser.parse_args(arguments)
-  out = pathlib.Path(options.out or f"runs/{pathlib.Path(options.config.partition(':')[0]).stem}-sweep")
+  out = pathlib.Path(options.out or default_out(options.config))
   try:
     wanted = points(options.config, [int(seed) for seed in options.seeds.split(",")])
   except ValueError as error:
     parser.error(str(error))
-  failed = []
+  done, failed = [], []
   for number, point in enumerate(wanted, 1):
     line = command(options.config, point, out / name_of(point), options.extra)
     print(shlex.join(line), flush=True)
@@ -72,8 +78,12 @@ def main(arguments: list[str] | None = None) -> None:
       print(f"[{number}/{len(wanted)}] {name_of(point)}", flush=True)
       if subprocess.run(line, check=False).returncode:
         failed.append(name_of(point))
+      else:
+        done.append(out / name_of(point))
   if options.runner == "local":
-    print(f"{sweep.write(out)} of {len(wanted)} runs are merged in {out / 'sweep.md'} and sweep.png")
+    merged = sweep.write(out, done)
+    place = f"merged in {out / 'sweep.md'}" if merged else "finished with a report, so nothing is merged"
+    print(f"{merged} of {len(wanted)} runs {place}")
   if failed:
     sys.exit(f"{len(failed)} of {len(wanted)} runs failed: {'; '.join(failed)}")
 

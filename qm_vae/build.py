@@ -1,5 +1,7 @@
 """From a config to the parts of a run: the only reader of config keys below the programs."""
 
+import dataclasses
+import hashlib
 import os
 import pathlib
 from typing import NamedTuple
@@ -10,7 +12,7 @@ import ml_collections
 import numpy as np
 import optax
 
-from qm_vae import face_cache, faces, generator, losses, rules, schedule
+from qm_vae import face_cache, faces, generator, losses, network_file, rules, schedule
 from qm_vae.augment import Augmentation
 from qm_vae.data import DATASETS, split
 from qm_vae.deid import DEIDENTIFIERS
@@ -27,6 +29,9 @@ PUBLISHED_SPLITS = {
   "celeb_a": ({"split": "train"}, {"split": "test"}),
 }
 """Options that give a dataset's own training and test records."""
+
+LABELLED = ("synthetic", "folder", "fer2013")
+"""Datasets that may carry expression labels."""
 
 _PLACE = {"folder": "root", "celeba_folder": "root", "fer2013": "path", "celeb_a": "data_dir", "lfw": "data_dir"}
 """What a dataset calls the place it is read from; `data_dir` may stay empty, for TFDS has a default."""
@@ -48,7 +53,7 @@ class ClassifierParts(NamedTuple):
 
 
 def experiment(config: ml_collections.ConfigDict) -> Experiment:
-  """The parts of the run that `config` describes; every service's checkpoint must be given (see train.train_services).
+  """The parts of the run that `config` describes; every service's checkpoint must be given (see run.resolve).
 
   Raises:
     ValueError: for keys that `rules.check` refuses, or data that do not fit the task.
@@ -86,13 +91,12 @@ def dataset(config: ml_collections.ConfigDict, **overrides) -> Source:
   return DATASETS[config.name](**options)
 
 
-def load_faces(config: ml_collections.ConfigDict, size: int, seed: int, cache: pathlib.Path) -> Split:
+def load_faces(config: ml_collections.ConfigDict, size: int, cache: pathlib.Path) -> Split:
   """Cropped faces of a dataset config, split into training and test faces.
 
   Args:
     config: `config.data` or `config.service_data`.
     size: side of the crops, pixels.
-    seed: of the split by identity.
     cache: folder of the face cache.
 
   Raises:
@@ -111,15 +115,30 @@ def load_faces(config: ml_collections.ConfigDict, size: int, seed: int, cache: p
         f"(published: {', '.join(PUBLISHED_SPLITS)})"
       )
     (train_source, train), (test_source, test) = (crops(**options) for options in PUBLISHED_SPLITS[config.name])
-    return Split(train, test, test_source, len(train_source) + len(test_source), 0)
+    images = np.concatenate([train.image, test.image])
+    kept, dropped = split.drop_duplicates(images, np.arange(len(train)), len(train) + np.arange(len(test)))
+    missed = train.missed + test.missed
+    train, test = dataclasses.replace(train, missed=missed), dataclasses.replace(test, missed=missed)
+    num_records = sum(min(config.limit or len(source), len(source)) for source in (train_source, test_source))
+    return _not_empty(Split(train, test.take(kept - len(train)), test_source, num_records, len(dropped)), config)
   source, found = crops()
   if config.split == "order":
     train, test = split.by_order(len(found), config.train_fraction)
   else:
-    train, test = split.by_identity(found.identity, config.train_fraction, seed)
+    train, test = split.by_identity(found.identity, config.train_fraction, config.split_seed)
   test, dropped = split.drop_duplicates(found.image, train, test)
   num_records = min(config.limit or len(source), len(source))
-  return Split(found.take(train), found.take(test), source, num_records, len(dropped))
+  return _not_empty(Split(found.take(train), found.take(test), source, num_records, len(dropped)), config)
+
+
+def _not_empty(data: Split, config) -> Split:
+  for name, found in (("training", data.train), ("test", data.test)):
+    if not len(found):
+      raise ValueError(
+        f"dataset {config.name!r} gives no {name} faces: {data.num_records} records, {len(found.missed)} without a "
+        f"usable face, {data.num_duplicates} test faces that also train; first reason: {(found.missed or ['none'])[0]}"
+      )
+  return data
 
 
 def service_config(config: ml_collections.ConfigDict, network: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
@@ -128,7 +147,7 @@ def service_config(config: ml_collections.ConfigDict, network: ml_collections.Co
   with derived.unlocked():
     derived.task = "classifier"
     derived.image_size = image_size(config)
-    derived.data = config.service_data.copy_and_resolve_references()
+    derived.data = (config.service_data if config.service_data.name else config.data).copy_and_resolve_references()
     derived.service = network.copy_and_resolve_references()
     derived.judges = ml_collections.ConfigDict()
     derived.checkpoint_every = 1
@@ -149,7 +168,8 @@ def quantizer(config: ml_collections.ConfigDict):
 
 
 def _qm_vae(config):
-  data = load_faces(config.data, image_size(config), config.seed, cache_dir(config))
+  _check_judges(config)
+  data = load_faces(config.data, image_size(config), cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)
   judges = {
     name: expression.reorder(SERVICES["expression"](judge.checkpoint), service.classes)
@@ -181,13 +201,46 @@ def _qm_vae(config):
   return _experiment(config, task, frozen, weights, data, config, parts)
 
 
+def _check_judges(config):
+  """A judge that is the service, or another judge, would confirm whatever the service says."""
+  seen = {}
+  for name, network in {"service": config.service, **{f"judges.{k}": v for k, v in config.judges.items()}}.items():
+    digest = network_file.read_meta(network.checkpoint)["sha256"]
+    if digest in seen:
+      raise ValueError(
+        f"config.{name}.checkpoint is the same network as config.{seen[digest]}.checkpoint; a judge must be another "
+        "one, best of another architecture and seed (configs/expression.py trains one)"
+      )
+    seen[digest] = name
+
+
+def provenance(config: ml_collections.ConfigDict, experiment: Experiment) -> dict:
+  """What a run's numbers hang on besides its config: digests of the faces on both sides and of the frozen networks."""
+  networks = {}
+  if config.task == "qm_vae":
+    networks = {"service": config.service, **{f"judges.{name}": judge for name, judge in config.judges.items()}}
+  return {
+    "train": _digest(experiment.data.train),
+    "test": _digest(experiment.data.test),
+    "networks": {name: network_file.read_meta(one.checkpoint)["sha256"] for name, one in networks.items()},
+  }
+
+
+def _digest(found):
+  total = hashlib.sha256("\0".join(found.name).encode())
+  for array in (found.image, found.eyes, found.identity, found.label):
+    total.update(np.ascontiguousarray(array).tobytes())
+  return total.hexdigest()
+
+
 def _classifier(config):
   network = config.service
-  data = load_faces(config.data, image_size(config), network.seed, cache_dir(config))
+  data = load_faces(config.data, image_size(config), cache_dir(config))
   data = data._replace(train=_labelled(data.train), test=_labelled(data.test))
   if not len(data.train) or not len(data.test):
     raise ValueError(
-      f"dataset {config.data.name!r} carries no expression labels, so no classifier can be trained on it"
+      f"dataset {config.data.name!r} carries no expression labels, so no classifier can be trained on it; give a "
+      "trained or converted network as --config.service.checkpoint, or data with labels"
     )
   steps = network.epochs * (len(data.train) // network.batch_size)
   rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)

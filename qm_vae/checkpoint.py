@@ -9,6 +9,10 @@ import numpy as np
 import orbax.checkpoint as ocp
 
 
+class OtherNetwork(ValueError):
+  """A whole checkpoint whose arrays are not those of the network at hand."""
+
+
 class Checkpoints:
   """Orbax checkpoints of a state under one folder, the newest `keep` of them.
 
@@ -32,8 +36,10 @@ class Checkpoints:
   def save(self, step: int, state) -> None:
     """Starts to save `state` under `step`; returns once its values are copied, before they are written."""
     state = jax.tree.map(np.asarray, jax.device_get(state))
-    items = ocp.args.Composite(state=ocp.args.StandardSave(state), digest=ocp.args.JsonSave({"sha256": digest(state)}))
-    self._manager.save(step, args=items)
+    label = {"sha256": digest(state), "shapes": _shapes(state)}
+    self._manager.save(
+      step, args=ocp.args.Composite(state=ocp.args.StandardSave(state), label=ocp.args.JsonSave(label))
+    )
 
   def restore(self, template):
     """The newest whole state, on the host, or None when there is none.
@@ -42,16 +48,23 @@ class Checkpoints:
 
     Args:
       template: a state of the same structure, shapes and dtypes (values are not read).
+
+    Raises:
+      OtherNetwork: when the newest checkpoint is of another network; nothing is set aside then.
     """
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), template)
     for step in reversed(self.steps()):
       try:
-        items = ocp.args.Composite(state=ocp.args.StandardRestore(_on_host(abstract)), digest=ocp.args.JsonRestore())
-        restored = self._manager.restore(step, args=items)
-        state = jax.tree.map(np.asarray, restored.state)
-        if digest(state) != restored.digest["sha256"]:
+        label = self._manager.restore(step, args=ocp.args.Composite(label=ocp.args.JsonRestore())).label
+        if label["shapes"] != _shapes(abstract):
+          raise OtherNetwork(_difference(self._directory / str(step), label["shapes"], _shapes(abstract)))
+        items = ocp.args.Composite(state=ocp.args.StandardRestore(_on_host(abstract)))
+        state = jax.tree.map(np.asarray, self._manager.restore(step, args=items).state)
+        if digest(state) != label["sha256"]:
           raise ValueError("its arrays are not those that were saved")
         return state
+      except OtherNetwork:
+        raise
       except Exception as error:  # Orbax raises whatever its storage raises: no narrower class covers a bad file
         self._set_aside(step, error)
     return None
@@ -95,3 +108,16 @@ def digest(tree) -> str:
 def _on_host(abstract):
   sharding = jax.sharding.SingleDeviceSharding(jax.local_devices()[0])
   return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding), abstract)
+
+
+def _shapes(tree):
+  leaves = jax.tree_util.tree_leaves_with_path(tree)
+  return {jax.tree_util.keystr(path): f"{np.dtype(leaf.dtype)}{list(leaf.shape)}" for path, leaf in leaves}
+
+
+def _difference(path, stored, wanted):
+  name = sorted(key for key in stored.keys() | wanted.keys() if stored.get(key) != wanted.get(key))[0]
+  return (
+    f"checkpoint {path} is of another network: {name} is {stored.get(name)} there and {wanted.get(name)} here; use the "
+    "config and the version of the code that it was trained with"
+  )

@@ -17,7 +17,7 @@ import flax
 import jax
 import numpy as np
 
-from qm_vae import build, faces, metrics, outputs, progress, run, utility, writer
+from qm_vae import build, faces, metrics, network_file, outputs, progress, run, utility, writer
 from qm_vae.report import page
 from qm_vae.state import Split
 from qm_vae.types import Record
@@ -38,9 +38,13 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
     The report, as written to report.json (its form is in docs/report.md).
 
   Raises:
-    ValueError: when the folder holds no such run.
+    ValueError: when the folder holds no such run, or one that is not finished.
   """
-  workdir = pathlib.Path(workdir)
+  with run.locked(pathlib.Path(workdir)):
+    return _evaluate(pathlib.Path(workdir), command)
+
+
+def _evaluate(workdir, command):
   config = run.load_config(workdir)
   if config.task != "qm_vae":
     raise ValueError(f"{workdir} holds a run of task {config.task!r}; only qm_vae runs have this report")
@@ -62,6 +66,7 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
       )
       bar.update()
   qm_vae = methods[-1]
+  constant = utility.constant_answer(test, truth)
   report = {
     "version": SCHEMA,
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -69,15 +74,17 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
     "config": config.to_dict(),
     "environment": _environment(),
     "data": _data(config, experiment.data),
-    "service": _service(config.service, originals["service"], test, parts.service.classes)
-    | {"answers": {c: int((truth == i).sum()) for i, c in enumerate(parts.service.classes)}},
+    "service": _service("service", config.service, originals["service"], test, parts.service.classes)
+    | {
+      "constant_answer": constant,
+      "answers": {c: int((truth == i).sum()) for i, c in enumerate(parts.service.classes)},
+    },
     "judges": [
-      {"name": name}
-      | _service(config.judges[name], originals[name], test, parts.service.classes)
+      _service(name, config.judges[name], originals[name], test, parts.service.classes)
       | {"agreement_on_originals": utility.rate(originals[name].argmax(-1) == truth, test)}
       for name in parts.judges
     ],
-    "controls": utility.controls(methods),
+    "controls": utility.controls(methods, constant),
     "noise_floor": utility.noise_floor(test, truth, answer),
     "methods": methods,
     "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
@@ -86,8 +93,9 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
       "used": float(metrics.share_used(made.code_counts)),
       "perplexity": float(metrics.perplexity(made.code_counts)),
     },
-    "curve": _curve(workdir),
-    "training": _training(config, workdir),
+    "curve": _curve(workdir, int(state.step)),
+    "training": _training(config, workdir, int(state.step)),
+    "provenance": build.provenance(config, experiment),
   }
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
@@ -128,30 +136,40 @@ class _Pasted:
     return Record(faces.paste(frame, self._image[i], test.box[i]), test.name[i])
 
 
+def _same_place(found, expected):
+  """bool [N]: the found square's centre lies in the expected one; another person's face keeps nobody's answer."""
+  centre = found[:, :2] + found[:, 2:] / 2
+  inside = (centre >= expected[:, :2]) & (centre < expected[:, :2] + expected[:, 2:])
+  return inside.all(axis=1)
+
+
 def _pipeline(config, data: Split, image, truth, answer):
   """The paper's whole pipeline: paste the output into its frame, look for the face again, classify what was found."""
   if config.data.faces.detector == "none":
     return {"pipeline_loss_rate": None, "pipeline_no_face": None}
   settings = faces.Settings(image_size=image.shape[1], **config.data.faces.to_dict())._replace(eyes="average")
   again = faces.crop_source(_Pasted(data, image), settings, show=False)
+  there = _same_place(again.box, data.test.box[again.index])
+  positions = again.index[there]
   lost = np.ones(len(image), bool)
-  lost[again.index] = answer(again.image)["service"].argmax(-1) != truth[again.index]
+  lost[positions] = answer(again.image[there])["service"].argmax(-1) != truth[positions]
   no_face = np.ones(len(image), bool)
-  no_face[again.index] = False
+  no_face[positions] = False
   return {"pipeline_loss_rate": utility.rate(lost, data.test), "pipeline_no_face": utility.rate(no_face, data.test)}
 
 
-def _service(network, logits, test, classes):
+def _service(name, network, logits, test, classes):
   """What is known of a network; its accuracy where the data carry labels of its classes."""
   accuracy = None
   if (test.label >= 0).any() and set(test.classes) <= set(classes):
     known = np.flatnonzero(test.label >= 0)
-    labels = np.array([classes.index(name) for name in test.classes])[test.label[known]]
+    labels = np.array([classes.index(label) for label in test.classes])[test.label[known]]
     accuracy = utility.rate(logits[known].argmax(-1) == labels, test.take(known))
-  meta = json.loads((pathlib.Path(network.checkpoint) / "network.json").read_text(encoding="utf-8"))
+  meta = network_file.read_meta(network.checkpoint)
   return {
-    "name": network.architecture,
+    "name": name,
     "checkpoint": network.checkpoint,
+    "sha256": meta["sha256"],
     "architecture": meta["architecture"],
     "classes": list(classes),
     "accuracy": accuracy,
@@ -178,7 +196,9 @@ def _data(config, data: Split):
     "classes": list(data.test.classes),
     "image_size": int(data.test.image.shape[1]),
     "split": config.data.split,
-    "seed": config.seed,
+    "seed": config.data.split_seed,
+    "identities_known": _people_on_both_sides(data) is not None,
+    "people_on_both_sides": _people_on_both_sides(data),
     "train": {"n": len(data.train), "identities": people(data.train)},
     "test": {"n": len(data.test), "identities": people(data.test)},
     "records": data.num_records,
@@ -187,25 +207,29 @@ def _data(config, data: Split):
   }
 
 
-def _curve(workdir):
+def _people_on_both_sides(data):
+  if (data.test.identity < 0).any() or (data.train.identity < 0).any():
+    return None
+  return len(np.intersect1d(data.train.identity, data.test.identity))
+
+
+def _curve(workdir, last):
   curve = []
   for row in writer.read_rows(workdir):
-    if row["split"] == "test":
+    if row["split"] == "test" and row["step"] <= last:
       judges = {key.removeprefix("judges/"): value for key, value in row.items() if key.startswith("judges/")}
       rest = {key: value for key, value in row.items() if not key.startswith("judges/") and key != "split"}
       curve.append(rest | {"judges": judges})
   return curve
 
 
-def _training(config, workdir):
-  rows = [row for row in writer.read_rows(workdir) if row["split"] == "train"]
-  speed = float(np.median([row["images_per_second"] for row in rows]))
-  steps = rows[-1]["step"]
+def _training(config, workdir, last):
+  rows = [row for row in writer.read_rows(workdir) if row["split"] == "train" and row["step"] <= last]
   return {
     "epochs": config.epochs,
-    "steps": steps,
-    "seconds": steps * config.batch_size / speed,
-    "images_per_second": speed,
+    "steps": last,
+    "seconds": rows[-1]["seconds"] if rows else None,  # of the clock, compilation and evaluations included
+    "images_per_second": float(np.median([row["images_per_second"] for row in rows])) if rows else None,
     "alpha": config.alpha,
     "service_loss": config.service_loss,
     "preset": build.preset(config),

@@ -2,7 +2,7 @@ r"""Trains QM-VAE (or one of its services), judges it and writes the report.
 
   python -m qm_vae.main --config=configs/alpha04.py
   python -m qm_vae.main --config=configs/alpha04.py:celeba_folder --config.data.root=CELEBA \
-      --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=NETWORK
+      --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK
   python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv
 
 The part after the colon chooses the data: synthetic (default), folder, celeb_a, celeba_folder, lfw or fer2013. Single
@@ -39,15 +39,17 @@ def main(arguments: list[str]) -> None:
     config = _CONFIG.value
     rules.check(config)
     _cache_compilations(build.cache_dir(config) / "xla")
-    config = run.with_services(config)
+    config = run.resolve(config)
     run.run(config, workdir)
     if config.task == "qm_vae":
       evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
       print(f"Report: {workdir / 'report.html'}")
     else:
       print(f"Network: {workdir / 'network'} (give it as --config.service.checkpoint)")
-  except (ValueError, FloatingPointError) as error:
-    sys.exit(f"error: {error}")
+  except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+    if flags.FLAGS["verbosity"].present:
+      raise
+    sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
 
 
 def _cache_compilations(folder: pathlib.Path) -> None:

@@ -41,6 +41,23 @@ def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mappi
   os.replace(aside, directory / META)
 
 
+def read_meta(directory: str | os.PathLike) -> dict[str, Any]:
+  """The description in `directory` alone; `sha256` is the digest of its arrays.
+
+  Raises:
+    ValueError: when it is missing or damaged.
+  """
+  path = pathlib.Path(directory) / META
+  if not path.is_file():
+    raise ValueError(f"{path} is missing; {REMEDY}")
+  try:
+    meta = json.loads(path.read_text(encoding="utf-8"))
+    meta["sha256"]
+  except (ValueError, KeyError, TypeError) as error:
+    raise ValueError(f"{path} is damaged ({error!r}); {REMEDY}") from error
+  return meta
+
+
 def load(directory: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
   """(meta, variables) of the network in `directory`; the arrays are NumPy's.
 
@@ -48,20 +65,15 @@ def load(directory: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
     ValueError: naming the file and the remedy, when one is missing, damaged, or does not belong to the other.
   """
   directory = pathlib.Path(directory)
-  for name in (META, ARRAYS):
-    if not (directory / name).is_file():
-      raise ValueError(f"{directory / name} is missing; {REMEDY}")
-  try:
-    meta = json.loads((directory / META).read_text(encoding="utf-8"))
-    expected = meta["sha256"]
-  except (ValueError, KeyError, TypeError) as error:
-    raise ValueError(f"{directory / META} is damaged ({error!r}); {REMEDY}") from error
+  meta = read_meta(directory)
+  if not (directory / ARRAYS).is_file():
+    raise ValueError(f"{directory / ARRAYS} is missing; {REMEDY}")
   try:
     with np.load(directory / ARRAYS, allow_pickle=False) as file:
       flat = {key: file[key] for key in file.files}
   except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
     raise ValueError(f"{directory / ARRAYS} is damaged ({error}); {REMEDY}") from error
-  if _digest(flat) != expected:
+  if _digest(flat) != meta["sha256"]:
     raise ValueError(f"{directory / ARRAYS} does not hold what {META} beside it describes (SHA-256 differs); {REMEDY}")
   return meta, traverse_util.unflatten_dict(flat, sep="/")
 

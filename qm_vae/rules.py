@@ -42,9 +42,11 @@ _FRACTION = Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 
 _DECAY = Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0 to below 1")
 _TEXT = Rule(lambda v: isinstance(v, str), "a text")
 _FLAG = Rule(lambda v: isinstance(v, bool), "True or False")
+_CONTROLS = ("identity", "blank")
+_VIEW_NAMES = tuple(name for name in DEIDENTIFIERS.names() if name not in _CONTROLS)
 _VIEWS = Rule(
-  lambda v: len(v) > 0 and all(name in DEIDENTIFIERS.names() for name in v),
-  "one or more of " + ", ".join(DEIDENTIFIERS.names()),
+  lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(_VIEW_NAMES),
+  "one or more of " + ", ".join(_VIEW_NAMES) + ", each once",
 )
 _LEVELS = Rule(lambda v: len(v) > 0 and all(_is_number(n, (int,)) and n >= 2 for n in v), "integers, each at least 2")
 
@@ -73,6 +75,7 @@ _DATASET = {
   "root": _TEXT,
   "limit": _integer(0),
   "split": _one_of("identity", "order", "published"),
+  "split_seed": _integer(0),
   "train_fraction": _FRACTION,
   "faces.detector": _one_of("haar", "none"),
   "faces.margin": _between(0, 1),

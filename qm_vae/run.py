@@ -21,41 +21,57 @@ _FREE_TO_CHANGE = ("cache_dir", "log_every", "tensorboard", "keep_checkpoints")
 def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Experiment:
   """Trains what `config` describes in `workdir`, or goes on where a killed run of the same config stopped.
 
-  Writes config.json, metrics.jsonl and checkpoints/; a classifier also network/, which is what
+  Writes config.json, provenance.json, metrics.jsonl and checkpoints/; a classifier also network/, which is what
   `config.service.checkpoint` takes.
 
+  Args:
+    config: see configs/default.py; services without a checkpoint are refused here, `resolve` trains them.
+    workdir: folder of the run.
+
   Raises:
-    ValueError: for a config that `rules.check` refuses, or a workdir that holds another run.
+    ValueError: for a config that `rules.check` refuses, a workdir that holds another run, or data or networks that
+      changed since the run began.
     train.NotFinite: when a loss term is NaN or infinite.
   """
   workdir = pathlib.Path(workdir)
   rules.check(config)
-  _claim(config, workdir)
-  experiment = build.experiment(config)
-  checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
-  try:
-    state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard)
-  finally:
-    checkpoints.close()
-  if config.task == "classifier":
-    _export(state, experiment, workdir)
+  workdir.mkdir(parents=True, exist_ok=True)
+  with locked(workdir):
+    _claim(config, workdir)
+    experiment = build.experiment(config)
+    _check_provenance(config, experiment, workdir)
+    checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
+    try:
+      state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard)
+    finally:
+      checkpoints.close()
+    if config.task == "classifier":
+      _export(state, experiment, workdir)
   return experiment
 
 
 def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> tuple[Experiment, State]:
-  """The experiment of a trained run and the state of its newest whole checkpoint.
+  """The experiment of a finished run and its last state, on the host.
 
   Raises:
-    ValueError: when the folder holds none.
+    ValueError: when the run has no whole checkpoint, is not finished, or its data or networks changed.
   """
+  workdir = pathlib.Path(workdir)
+  again = "run python -m qm_vae.main with its config and --workdir to go on"
   experiment = build.experiment(config)
-  folder = pathlib.Path(workdir) / "checkpoints"
-  checkpoints = Checkpoints(folder, config.keep_checkpoints)
-  if not checkpoints.steps():
-    raise ValueError(f"no checkpoint under {folder}; train first with python -m qm_vae.main --workdir={workdir}")
-  programs = train.compile_task(experiment.task, experiment.batch_size)
-  state = train.start(experiment, programs, experiment.frozen, checkpoints)
-  checkpoints.close()
+  _check_provenance(config, experiment, workdir)
+  checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
+  try:
+    state = checkpoints.restore(jax.eval_shape(experiment.task.init, *train.init_arguments(experiment)))
+  finally:
+    checkpoints.close()
+  if state is None:
+    raise ValueError(f"no whole checkpoint under {workdir / 'checkpoints'}; {again}")
+  last = experiment.epochs * (len(experiment.data.train) // experiment.batch_size)
+  if int(state.step) != last:
+    raise ValueError(
+      f"{workdir} is not finished: its newest checkpoint is of step {int(state.step)} of {last}; {again}"
+    )
   return experiment, state
 
 
@@ -74,51 +90,64 @@ def load_config(workdir: str | pathlib.Path) -> ml_collections.ConfigDict:
     raise ValueError(f"{path} is not valid JSON ({error})") from None
 
 
-def with_services(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-  """The config with every checkpoint of service and judges filled in; those that have none are trained now and cached.
+def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+  """The config with nothing left to the machine: size and preset fixed, and every service's checkpoint filled in.
+
+  Services that have no checkpoint are trained now and cached.
 
   Raises:
-    ValueError: when one is missing and `service_data` names no dataset to train it on.
+    ValueError: when one is missing and there is no data to train it on.
   """
   resolved = config.copy_and_resolve_references()
+  resolved.image_size = build.image_size(config)
+  resolved.model.preset = build.preset(config)
   if config.task != "qm_vae":
     return resolved
   for name, network in {"service": resolved.service, **{f"judges.{k}": v for k, v in resolved.judges.items()}}.items():
     if network.checkpoint:
+      network.checkpoint = str(pathlib.Path(network.checkpoint).expanduser().absolute())
       continue
-    if not config.service_data.name:
+    if not config.service_data.name and config.data.name not in build.LABELLED:
       raise ValueError(
         f"config.{name}.checkpoint is empty and data {config.data.name!r} trains no expression recogniser. Give a "
         f"network: --config.{name}.checkpoint=FOLDER (python -m qm_vae.convert keras-expression makes one from the "
-        "public mini-Xception, --config=configs/expression.py trains one), or name data to train it on: "
-        "--config.service_data.name=fer2013 --config.service_data.root=PATH"
+        "public mini-Xception, --config=configs/expression.py trains one)"
       )
-    network.checkpoint = str(_trained(build.service_config(config, network), name))
+    network.checkpoint = str(_trained(build.service_config(resolved, network), name))
   return resolved
 
 
 def _trained(config, name):
-  identifying = {key: value for key, value in sorted(rules.flatten(config).items()) if key not in _FREE_TO_CHANGE}
-  digest = hashlib.sha256(json.dumps(identifying, sort_keys=True).encode()).hexdigest()[:16]
+  shaping = {key: value for key, value in rules.flatten(config).items() if key.startswith(("data.", "service."))}
+  shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
+  shaping |= {"image_size": config.image_size, "source": build.dataset(config.data).fingerprint}
+  digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
   folder = build.cache_dir(config) / "services" / digest
   folder.mkdir(parents=True, exist_ok=True)
-  with _locked(folder / "lock"):
+  with locked(folder / "waiting", wait=True):
     if not (folder / "network" / network_file.META).exists():
       print(f"Training {name} ({config.service.architecture}) on {config.data.name} first; it is kept in {folder}.")
       run(config, folder)
-  return folder / "network"
+  return (folder / "network").absolute()
 
 
 @contextlib.contextmanager
-def _locked(path):
-  """Two runs that need the same service wait for one training of it."""
-  with path.open("w") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
+def locked(folder: pathlib.Path, *, wait: bool = False):
+  """Keeps other processes out of a run's folder, by a lock on FOLDER/lock that ends with the process.
+
+  Raises:
+    ValueError: when another process is in there and `wait` is False.
+  """
+  folder.mkdir(parents=True, exist_ok=True)
+  with (folder / "lock").open("w") as file:
+    try:
+      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+      raise ValueError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
     yield
 
 
 def _claim(config, workdir):
-  workdir.mkdir(parents=True, exist_ok=True)
   path = workdir / "config.json"
   text = json.dumps(config.to_dict(), indent=2)
   if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):  # a run that never got so far may be replaced
@@ -126,17 +155,38 @@ def _claim(config, workdir):
     changed = [
       f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"
       for key in sorted(old.keys() | new.keys())
-      if old.get(key) != new.get(key) and key not in _FREE_TO_CHANGE
+      # Which networks stand behind the checkpoints is told by provenance.json, wherever their folders are.
+      if old.get(key) != new.get(key) and key not in _FREE_TO_CHANGE and not key.endswith(".checkpoint")
     ]
     if changed:
       raise ValueError(
         f"{workdir} holds a run of another config; choose another --workdir or remove it. Different:\n  "
         + "\n  ".join(changed)
       )
+  else:
+    (workdir / "provenance.json").unlink(missing_ok=True)
   writer.write_text(path, text + "\n")
+
+
+def _check_provenance(config, experiment, workdir):
+  path = workdir / "provenance.json"
+  now = build.provenance(config, experiment)
+  if not path.exists():
+    writer.write_text(path, json.dumps(now, indent=1) + "\n")
+    return
+  then = json.loads(path.read_text(encoding="utf-8"))
+  changed = [key for key in ("train", "test") if then[key] != now[key]]
+  changed += [name for name, digest in now["networks"].items() if then["networks"].get(name) != digest]
+  if changed:
+    raise ValueError(
+      f"{', '.join(changed)} changed since the run in {workdir} began (provenance.json); bring the data and networks "
+      "back, or start in another --workdir"
+    )
 
 
 def _export(state, experiment, workdir):
   rows = [row for row in writer.read_rows(workdir) if row["split"] == "test"]
-  meta = experiment.parts.meta | {"test_accuracy": rows[-1]["correct"], "test_n": rows[-1]["n"]}
+  told = {"test_accuracy": rows[-1]["correct"], "test_n": rows[-1]["n"]}
+  told["test_left_out"] = f"{experiment.data.num_duplicates} test images that are also training images"
+  meta = experiment.parts.meta | told
   network_file.save(workdir / "network", meta, classifier.export(jax.device_get(state)))

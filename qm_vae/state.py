@@ -30,7 +30,7 @@ class Task(NamedTuple):
   init: Callable  # (key, frozen, batch) -> State; the batch shows shapes and lets a codebook start from data
   step: Callable  # (state, frozen, batch, weights, key) -> (State, terms), `loss` among them
   evaluate: Callable  # (state, frozen, batch, key) -> terms
-  pictures: Callable | None = None  # (state, frozen, batch, key) -> [N, H, W, 3] in [0, 1], a grid for TensorBoard
+  pictures: Callable | None = None  # (state, frozen, batch, key) -> one picture [H, W, 3] in [0, 1] for TensorBoard
 
 
 class Split(NamedTuple):

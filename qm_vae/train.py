@@ -15,9 +15,15 @@ from qm_vae.data.batches import batches, epoch_order
 from qm_vae.losses import masked_mean
 from qm_vae.state import Experiment, State, Task
 from qm_vae.types import FaceSet
-from qm_vae.writer import Writer, rewind
+from qm_vae.writer import Writer, read_rows, rewind
 
 _AHEAD = 2  # batches on their way to the device while a step runs
+
+
+_REMEDY = (
+  "Training stopped; the newest checkpoint holds earlier, finite values. Lower config.learning_rate, or look at the "
+  "data of that step"
+)
 
 
 class NotFinite(FloatingPointError):
@@ -58,16 +64,22 @@ def fit(
   programs = compile_task(experiment.task, experiment.batch_size)
   frozen, weights = jax.device_put((experiment.frozen, experiment.weights), programs.whole)
   key = jax.random.key(experiment.seed)
-  state = start(experiment, programs, frozen, checkpoints)
+  state = _start(experiment, programs, checkpoints)
   step = int(state.step)
   rewind(workdir, step)
+  earlier = [row["seconds"] for row in read_rows(workdir) if "seconds" in row]
+  began = time.perf_counter() - (earlier[-1] if earlier else 0.0)
+
+  def clock():
+    return round(time.perf_counter() - began, 2)
+
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch = step // per_epoch + 1
   writer = Writer(workdir, tensorboard=tensorboard)
   bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step)
   try:
     for epoch in range(first_epoch, experiment.epochs + 1):
-      window = _Window(writer, bar, epoch, experiment.batch_size)
+      window = _Window(writer, bar, epoch, experiment.batch_size, clock)
       order = epoch_order(len(experiment.data.train), experiment.seed, epoch)
       for batch in _ahead(batches(experiment.data.train, order, experiment.batch_size, pad=False), programs.shared):
         state, terms = programs.step(state, frozen, batch, weights, key)
@@ -79,12 +91,14 @@ def fit(
       last = epoch == experiment.epochs
       if last or epoch % experiment.evaluate_every == 0:
         result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key)
+        _check_terms(result, step)
         writer.scalars(step, "test", result, epoch=epoch)
         if writer.wants_images and experiment.task.pictures:
           batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
           pictures = jax.jit(experiment.task.pictures)(state, frozen, batch, key)
-          writer.images(step, "original, views, output", np.asarray(pictures))
+          writer.image(step, "original, views, output", np.asarray(pictures))
       if last or epoch % experiment.checkpoint_every == 0:
+        _check_finite(state, step)
         checkpoints.save(step, state)
     checkpoints.wait()
   finally:
@@ -117,15 +131,18 @@ def compile_task(task: Task, batch_size: int) -> Programs:
   )
 
 
-def start(experiment: Experiment, programs: Programs, frozen, checkpoints: Checkpoints) -> State:
-  """The newest whole checkpoint's state, or a fresh one; on the devices."""
+def init_arguments(experiment: Experiment) -> tuple:
+  """(key, frozen, batch) for the task's `init`: the same for every start of one run."""
   train = experiment.data.train
   first = next(iter(batches(train, epoch_order(len(train), experiment.seed, 0), experiment.batch_size, pad=False)))
-  arguments = (jax.random.fold_in(jax.random.key(experiment.seed), 2**31 - 1), frozen, first)
+  return jax.random.fold_in(jax.random.key(experiment.seed), 2**31 - 1), experiment.frozen, first
+
+
+def _start(experiment, programs, checkpoints):
+  """The newest whole checkpoint's state, or a fresh one; on the devices."""
+  arguments = init_arguments(experiment)
   restored = checkpoints.restore(jax.eval_shape(experiment.task.init, *arguments))
-  if restored is not None:
-    return jax.device_put(restored, programs.whole)
-  return programs.init(*arguments)
+  return programs.init(*arguments) if restored is None else jax.device_put(restored, programs.whole)
 
 
 def evaluate(programs: Programs, state: State, frozen, faces: FaceSet, batch_size: int, key) -> dict[str, float]:
@@ -146,6 +163,18 @@ def evaluate(programs: Programs, state: State, frozen, faces: FaceSet, batch_siz
   return result
 
 
+def _check_terms(terms, step):
+  for name, value in terms.items():
+    if not np.isfinite(value):
+      raise NotFinite(f"step {step}: the evaluation's term {name!r} is {value}. {_REMEDY}")
+
+
+def _check_finite(state, step):
+  for path, leaf in jax.tree_util.tree_leaves_with_path(state):
+    if not bool(np.isfinite(np.asarray(leaf)).all()):
+      raise NotFinite(f"step {step}: the update made {jax.tree_util.keystr(path)} not finite. {_REMEDY}")
+
+
 def _is_counts(name):
   return name.endswith("_counts")
 
@@ -161,8 +190,8 @@ def _reduce(terms, mask):
 class _Window:
   """The terms of the steps since the last log row, still on the device, so that no step waits for the host."""
 
-  def __init__(self, writer, bar, epoch, batch_size):
-    self._writer, self._bar, self._epoch, self._batch_size = writer, bar, epoch, batch_size
+  def __init__(self, writer, bar, epoch, batch_size, clock):
+    self._writer, self._bar, self._epoch, self._batch_size, self._clock = writer, bar, epoch, batch_size, clock
     self._terms, self._since = [], time.perf_counter()
     self._counts = {}
 
@@ -184,10 +213,7 @@ class _Window:
         continue
       if not np.isfinite(values).all():
         bad = int(np.argmin(np.isfinite(values)))
-        raise NotFinite(
-          f"step {first + bad}: the term {name!r} is {values[bad]}. Training stopped; the newest checkpoint holds "
-          "earlier, finite values. Lower config.learning_rate, or look at the data of that step"
-        )
+        raise NotFinite(f"step {first + bad}: the term {name!r} is {values[bad]}. {_REMEDY}")
       means[name] = float(values.mean())
     if end_of_epoch:
       for counts in self._counts.values():
@@ -195,7 +221,9 @@ class _Window:
     if not rows:
       return
     speed = len(rows) * self._batch_size / (time.perf_counter() - self._since)
-    self._writer.scalars(step, "train", means, epoch=self._epoch, images_per_second=round(speed, 1))
+    self._writer.scalars(
+      step, "train", means, epoch=self._epoch, images_per_second=round(speed, 1), seconds=self._clock()
+    )
     self._bar.set_postfix(epoch=self._epoch, loss=f"{means['loss']:.4f}", images_per_s=f"{speed:.0f}", refresh=False)
     self._bar.update(len(rows))
     self._terms, self._since = [], time.perf_counter()

@@ -65,14 +65,30 @@ def fidelity(test: FaceSet, image: np.ndarray) -> dict:
   return {"psnr": mean(psnr, test), "ssim": mean(ssim, test)}
 
 
-def controls(methods: list[dict]) -> dict:
-  """Whether the report may be believed: `identity` must lose nothing, `blank` must lose something."""
+def constant_answer(test: FaceSet, truth) -> dict:
+  """Loss rate of a picture that always gave the service's most frequent answer: what a loss rate must beat."""
+  return rate(truth != np.bincount(truth).argmax(), test)
+
+
+def controls(methods: list[dict], constant: dict) -> dict:
+  """Whether the report may be believed.
+
+  `identity`, the unprotected image, must lose nothing. `blank`, one image for all, can only ever get one answer and
+  must lose at least what the best constant answer loses. And where nearly all originals get one answer, no loss rate
+  tells anything.
+
+  Args:
+    methods: with `name` and `loss_rate`.
+    constant: of `constant_answer`.
+  """
   rate_of = {method["name"]: method["loss_rate"] for method in methods}
   reasons = []
   if rate_of["identity"]["value"] != 0:
     reasons.append("the unprotected image changes the service's answer: originals and outputs are not compared alike")
-  if rate_of["blank"]["value"] == 0:
-    reasons.append("a constant image keeps every answer: the service answers the same whatever it sees")
+  if rate_of["blank"]["value"] < constant["value"] - 1e-9:
+    reasons.append("blank images lose less than any constant answer can: they carry something of the original")
+  if constant["value"] < 0.1:
+    reasons.append("the service gives one answer for more than 90 % of the originals: no loss rate tells anything")
   return {"identity": rate_of["identity"], "blank": rate_of["blank"], "void": bool(reasons), "reasons": reasons}
 
 
@@ -92,7 +108,19 @@ def gap(test: FaceSet, truth, logits, judges: list[dict]) -> dict | None:
     return None
   worst = max(judges, key=lambda judge: judge["service_answer"]["value"])["name"]
   difference = (logits[worst].argmax(-1) != truth).astype(np.float64) - (logits["service"].argmax(-1) != truth)
-  return {"judge": worst} | mean(difference, test)
+  found = rates.bootstrap_by_identity((difference + 1) / 2, test.identity)
+  low, high = 2 * found.low - 1, 2 * found.high - 1
+  if np.ptp(difference) == 0:  # the bootstrap knows no spread: as far as one more kind of face could move it
+    reach = rates.wilson(0, len(np.unique(test.identity)) if (test.identity >= 0).all() else len(test)).high
+    low, high = difference[0] - reach, difference[0] + reach
+  return {
+    "judge": worst,
+    "value": float(difference.mean()),
+    "n": found.n,
+    "low": float(max(low, -1)),
+    "high": float(min(high, 1)),
+    "method": found.method,
+  }
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

@@ -27,10 +27,10 @@ class Writer:
       for name, value in values.items():
         self._board.add_scalar(f"{split}/{name}", value, step)
 
-  def images(self, step: int, name: str, images: np.ndarray) -> None:
-    """A grid of pictures [N, H, W, 3] float32 in [0, 1] for TensorBoard; nothing without it."""
+  def image(self, step: int, name: str, image: np.ndarray) -> None:
+    """A picture [H, W, 3] float32 in [0, 1] for TensorBoard; nothing without it."""
     if self._board:
-      self._board.add_images(name, images, step, dataformats="NHWC")
+      self._board.add_image(name, image, step, dataformats="HWC")
 
   @property
   def wants_images(self) -> bool:

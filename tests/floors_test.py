@@ -21,6 +21,7 @@ FLOORS = {
 HEAVY = {
   "cv2": {"faces.py", "data/synthetic.py", "data/face_surroundings.py"},
   "h5py": {"convert.py"},
+  "onnxruntime": set(),
   "matplotlib": None,  # the report's files
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"data/images.py"},

@@ -12,7 +12,7 @@ import optax
 import pytest
 
 from qm_vae import train, types, writer
-from qm_vae.checkpoint import Checkpoints, digest
+from qm_vae.checkpoint import Checkpoints, OtherNetwork, digest
 from qm_vae.data.batches import to_face
 from qm_vae.state import Experiment, Split, State, Task
 
@@ -36,8 +36,11 @@ def faces(num=24, seed=0):
   )
 
 
-def task(*, traces=None, poison=None):
-  """Learns the mean colour from noisy pixels; carries a moving average; `poison` makes the step of that number NaN."""
+def task(*, traces=None, poison=None, poison_update=None):
+  """Learns the mean colour from noisy pixels and carries a moving average.
+
+  `poison` makes the term of the step after that many NaN, `poison_update` its update alone.
+  """
   optimizer = optax.adam(0.1)
 
   def init(key, frozen, batch):
@@ -57,6 +60,8 @@ def task(*, traces=None, poison=None):
     gradient, terms = jax.grad(loss, has_aux=True)(state.params)
     if poison is not None:
       terms = jnp.where(state.step == poison, jnp.nan, terms)
+    if poison_update is not None:
+      gradient = jnp.where(state.step == poison_update, jnp.nan, gradient)
     updates, opt_state = optimizer.update(gradient, state.opt_state)
     new = State(state.step + 1, state.params + updates, opt_state, 0.9 * state.carried + terms.mean())
     return new, {"loss": terms, "colour_counts": jnp.bincount(batch["identity"] % 4, length=4).astype(jnp.float32)}
@@ -94,7 +99,9 @@ def fit(workdir, **kwargs):
 
 
 def rows_without_speed(workdir):
-  return [{k: v for k, v in row.items() if k != "images_per_second"} for row in writer.read_rows(workdir)]
+  return [
+    {k: v for k, v in row.items() if k not in ("images_per_second", "seconds")} for row in writer.read_rows(workdir)
+  ]
 
 
 def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
@@ -133,6 +140,13 @@ def test_not_finite_names_step_and_term_and_keeps_the_checkpoint_before(tmp_path
   assert Checkpoints(tmp_path / "checkpoints").steps() == [3, 6]
 
 
+def test_an_update_that_is_not_finite_is_neither_kept_nor_judged(tmp_path):
+  with pytest.raises(train.NotFinite, match="step 6"):
+    fit(tmp_path, poison_update=5)
+  assert Checkpoints(tmp_path / "checkpoints").steps() == [3]
+  assert [row["step"] for row in writer.read_rows(tmp_path) if row["split"] == "test"] == [3]
+
+
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(tmp_path):
   whole = fit(tmp_path / "whole")
   fit(tmp_path / "hurt")
@@ -166,12 +180,21 @@ def test_the_digest_notices_values_that_storage_does_not(tmp_path):
   checkpoints.save(1, state)
   checkpoints.save(2, state)
   checkpoints.wait()
-  (path,) = (tmp_path / "2" / "digest").glob("metadata")
-  path.write_text('{"sha256": "0"}')
+  (path,) = (tmp_path / "2" / "label").glob("metadata")
+  path.write_text(path.read_text().replace(digest(jax.device_get(state)), "0"))
   with pytest.warns(UserWarning, match="not those that were saved"):
     restored = checkpoints.restore(state)
   assert checkpoints.steps() == [1]
   assert digest(restored) == digest(jax.device_get(state))
+
+
+def test_a_checkpoint_of_another_network_is_refused_and_stays(tmp_path):
+  checkpoints = Checkpoints(tmp_path)
+  checkpoints.save(1, State(jnp.int32(1), jnp.zeros(3), (), ()))
+  checkpoints.wait()
+  with pytest.raises(OtherNetwork, match=r"params is float32\[3\] there and float32\[4\] here"):
+    checkpoints.restore(State(jnp.int32(1), jnp.zeros(4), (), ()))
+  assert checkpoints.steps() == [1]
 
 
 def test_the_step_is_traced_once(tmp_path):

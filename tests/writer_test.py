@@ -28,7 +28,7 @@ def test_tensorboard_is_written_only_on_request(tmp_path):
     one = writer.Writer(tmp_path / name, tensorboard=wanted)
     assert one.wants_images == wanted
     one.scalars(1, "train", {"loss": 0.5})
-    one.images(1, "grid", np.zeros((2, 8, 8, 3), np.float32))
+    one.image(1, "grid", np.zeros((8, 8, 3), np.float32))
     one.close()
   assert not (tmp_path / "plain" / "tensorboard").exists()
   (events,) = (tmp_path / "board" / "tensorboard").iterdir()

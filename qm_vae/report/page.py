@@ -97,6 +97,7 @@ def render(report, arrays, drawn):
     headline=tables.headline(report),
     methods=tables.methods(report),
     qm_vae=tables.method(report, "qm_vae"),
+    floor=tables.pipeline_floor(report),
     judge_names=tables.judge_names(report),
     expression_methods=expression_methods,
     expression_rows=expression_rows,

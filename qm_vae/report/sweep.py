@@ -25,6 +25,11 @@ def setting(row, name):
   raise KeyError(f"a report of the sweep says nothing about {name!r}; add it as a top-level key of the row")
 
 
+def is_void(row):
+  """Whether the controls of a run failed, so that none of its numbers counts."""
+  return bool((row.get("controls") or {}).get("void"))
+
+
 def _groups(rows):
   """{(point, epochs): rows}, sorted; the rows of a group differ in their seeds alone.
 
@@ -51,17 +56,20 @@ def loss_rate_over_epochs(rows):
   """Fig. 6 for a grid: in-loop loss rate over epochs, one line per point of it; the band reaches over its seeds.
 
   Args:
-    rows: list of `report.json` dicts, see `setting`. Of several lengths of training the longest is drawn per point.
+    rows: list of `report.json` dicts, see `setting`. Of several lengths of training the longest is drawn per point;
+      void runs are left out.
 
   Returns:
     Figure.
 
   Raises:
-    ValueError: no row has a curve.
+    ValueError: no valid row has a curve.
   """
-  longest = {point: (epochs, group) for (point, epochs), group in _groups(r for r in rows if r.get("curve")).items()}
+  longest = {point: (epochs, group) for (point, epochs), group in _groups(filter(_drawable, rows)).items()}
   if not longest:
-    raise ValueError("no row has a curve; loss rate over epochs needs reports of runs that evaluated while training")
+    raise ValueError(
+      "no valid row has a curve; loss rate over epochs needs reports of runs that evaluated while training"
+    )
   figure = drawing.new_figure(4.2)
   axes = figure.subplots()
   drawing.tidy(axes)
@@ -87,7 +95,7 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
 
   Every figure is the mean over seeds, followed by its range where there are several seeds. `at` names the epochs at
   which the curve is read; an epoch that no run reached gets no column. 'gap' is the independent judge's loss rate less
-  the in-loop one.
+  the in-loop one. A run whose controls failed enters no mean: it gets a line of its own that says VOID.
 
   Args:
     rows: list of `report.json` dicts, see `setting`.
@@ -97,11 +105,15 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
     str that ends in a line feed.
   """
   groups = _groups(rows)
-  at = [epoch for epoch in at if any(not math.isnan(_at_epoch(row, epoch)) for row in rows)]
+  at = [epoch for epoch in at if any(not math.isnan(_at_epoch(row, epoch)) for row in rows if not is_void(row))]
   head = [_varied(rows), "epochs", "seeds", "n", *(f"loss rate, epoch {epoch}" for epoch in at)]
   head += ["in-loop loss rate", "independent judge", "gap", "PSNR (dB)"]
   lines = [head, ["---:"] * len(head)]
   for (point, epochs), group in groups.items():
+    lines += [_void_line(row, point, epochs, len(head)) for row in group if is_void(row)]
+    group = [row for row in group if not is_void(row)]
+    if not group:
+      continue
     heads = [tables.headline(row) for row in group]
     pictures = [tables.method(row, "qm_vae").get("psnr") for row in group]
     counts = sorted({(one["in_loop"] or {}).get("n") or 0 for one in heads})
@@ -110,30 +122,58 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
     line += [_spread(drawing.finite((one[key] or {}).get("value")) for one in heads) for key in _HEADLINES]
     line.append(_spread((drawing.finite((one or {}).get("value")) for one in pictures), digits=1))
     lines.append(line)
-  return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+  table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+  return table + (_VOID_NOTE if any(map(is_void, rows)) else "")
+
+
+_VOID_NOTE = "\nVOID: the controls of that run failed. It counts in no mean and is not in the figure.\n"
+
+
+def _void_line(row, point, epochs, columns):
+  line = [
+    point,
+    str(epochs),
+    f"seed {setting(row, 'seed')}",
+    str((tables.headline(row)["in_loop"] or {}).get("n") or 0),
+  ]
+  return line + ["VOID"] * (columns - len(line))
+
+
+def _drawable(row):
+  return bool(row.get("curve")) and not is_void(row)
 
 
 def _varied(rows):
   return "point" if any("point" in row for row in rows) else "alpha"
 
 
-def write(folder):
-  """Merges the finished runs below `folder` into sweep.md and sweep.png there.
+def write(folder, runs):
+  """Merges finished runs into sweep.md and sweep.png; the figure needs a valid run with a curve.
 
   Args:
-    folder: holds one folder per run, named 'KEY=VALUE,...,seed=SEED' by the launcher.
+    folder: where the two files go.
+    runs: folders of the runs to merge, each named 'KEY=VALUE,...,seed=SEED' by the launcher; one without a report,
+      as a training of a recogniser leaves it, is passed over.
 
   Returns:
-    Number of runs merged; nothing is written for 0.
+    Number of runs merged, void ones included; nothing is written for 0.
+
+  Raises:
+    UnreadableReport: see `files.read`.
   """
   folder = pathlib.Path(folder)
   rows = []
-  for path in sorted(folder.glob("*/report.json")):
-    varied = [part for part in path.parent.name.split(",") if not part.startswith("seed=")]
-    rows.append(files.read(path.parent)[0] | {"point": ", ".join(varied) or "default"})
-  if rows:
-    files.write_aside(folder / "sweep.md", table_markdown(rows).encode())
+  for path in map(pathlib.Path, runs):
+    if (path / "report.json").exists():
+      varied = [part for part in path.name.split(",") if not part.startswith("seed=")]
+      rows.append(files.read(path)[0] | {"point": ", ".join(varied) or "default"})
+  if not rows:
+    return 0
+  files.write_aside(folder / "sweep.md", table_markdown(rows).encode())
+  if any(map(_drawable, rows)):
     files.write_aside(folder / "sweep.png", drawing.png(loss_rate_over_epochs(rows)))
+  else:  # one of an earlier sweep would not belong to this table
+    (folder / "sweep.png").unlink(missing_ok=True)
   return len(rows)
 
 

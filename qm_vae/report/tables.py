@@ -14,9 +14,38 @@ NOISE_TEXT = {
 }
 
 SPLIT_TEXT = {
-  "identity": "by identity: no person stands on both sides",
-  "order": "in file order, as in the paper: a person may stand on both sides",
+  "identity": "by identity",
+  "order": "in file order, as in the paper",
+  "published": "the dataset's own",
 }
+
+
+def split(data):
+  """How training and test faces were told apart, and whether anybody stands on both sides, as far as the data know.
+
+  Args:
+    data: the report's `data`; `identities_known` and `people_on_both_sides` may be missing or null, and then nothing
+      is claimed about people.
+
+  >>> split({"split": "order", "identities_known": True, "people_on_both_sides": 3})
+  'in file order, as in the paper: 3 people stand on both sides'
+  """
+  kind, known, both = (data.get(key) for key in ("split", "identities_known", "people_on_both_sides"))
+  some = any((data.get(side) or {}).get("identities") for side in ("train", "test"))
+  if known is False and kind == "identity":
+    faces = "every face without a name" if some else "every face"
+    people = f"{faces} counts as its own person, since the data name {'not everybody' if some else 'nobody'}"
+  elif known is False:
+    people = (
+      f"whether anybody stands on both sides is unknown, since the data name {'not everybody' if some else 'nobody'}"
+    )
+  elif both == 0:
+    people = "nobody stands on both sides"
+  elif both is None:
+    people = "whether anybody stands on both sides was not counted"
+  else:
+    people = f"{both} {'person stands' if both == 1 else 'people stand'} on both sides"
+  return f"{SPLIT_TEXT.get(kind, kind or '–')}: {people}"
 
 
 def method(report, name):
@@ -57,6 +86,12 @@ def headline(report):
     "baseline": complement(described.get("agreement_on_originals")),
     "gap": gap,
   }
+
+
+def pipeline_floor(report):
+  """What the whole pipeline costs an unprotected face, as a rate; None where it was not measured."""
+  floor = method(report, "identity").get("pipeline_loss_rate") or {}
+  return floor if floor.get("value") is not None else None
 
 
 def complement(rate):

@@ -64,7 +64,7 @@ def make(
         "commitment": generated.quantized.commitment,
       }
       terms["loss"] = losses.total(weights, **terms)
-      terms["loss_rate"] = losses.lost(answer, output)
+      terms["loss_rate_augmented"] = losses.lost(answer, output)
       terms["code_counts"] = generated.quantized.counts
       return losses.masked_mean(terms["loss"], batch["_mask"])[0], (terms, generated.quantized.state)
 
@@ -94,7 +94,8 @@ def make(
       state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"]
     )
     columns = jnp.concatenate([face.image[:, None], generated.views, generated.image[:, None]], axis=1)
-    return columns[:8].reshape(-1, *face.image.shape[1:])
+    rows = jnp.concatenate(list(jnp.moveaxis(columns, 1, 0)), axis=2)  # [B, H, columns * W, 3]
+    return rows.reshape(-1, *rows.shape[2:])
 
   return Task(init, step, evaluate, pictures)
 

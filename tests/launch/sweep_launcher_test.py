@@ -4,6 +4,7 @@ import pathlib
 import shlex
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -40,3 +41,34 @@ def test_printed_commands_are_those_that_main_takes():
   words = shlex.split(first)
   assert "--config.views=('blindfold', 'mosaic', 'laplace')" in words
   assert words[-1] == "--config.epochs=3"
+  assert any("--workdir=runs/inputs-sweep/views=" in word for word in words)
+
+
+def test_runs_on_other_data_lie_elsewhere():
+  assert sweep.default_out("configs/table1.py") == pathlib.Path("runs/table1-sweep")
+  assert sweep.default_out("configs/table1.py:celeba_folder") == pathlib.Path("runs/table1-celeba_folder-sweep")
+
+
+def local_runs(monkeypatch, tmp_path, fails):
+  """Runs the launcher with two seeds whose runs are not started; returns what it hands to the merge."""
+  merged = []
+  monkeypatch.setattr(sweep.subprocess, "run", lambda line, **_: types.SimpleNamespace(returncode=int(fails(line))))
+  monkeypatch.setattr(sweep.sweep, "write", lambda out, runs: merged.append((out, runs)) or len(runs))
+  (tmp_path / "seed=7").mkdir()  # of an earlier command
+  arguments = [f"--config={ROOT / 'configs/alpha04.py'}", "--runner=local", "--seeds=0,1", f"--out={tmp_path}"]
+  return arguments, merged
+
+
+def test_only_points_of_this_sweep_that_succeeded_are_merged(monkeypatch, tmp_path, capsys):
+  arguments, merged = local_runs(monkeypatch, tmp_path, lambda line: f"--workdir={tmp_path / 'seed=1'}" in line)
+  with pytest.raises(SystemExit, match="1 of 2 runs failed: seed=1"):
+    sweep.main(arguments)
+  assert merged == [(tmp_path, [tmp_path / "seed=0"])]
+  assert "1 of 2 runs merged in" in capsys.readouterr().out
+
+
+def test_when_every_run_failed_no_table_is_named(monkeypatch, tmp_path, capsys):
+  arguments, _ = local_runs(monkeypatch, tmp_path, lambda line: True)
+  with pytest.raises(SystemExit, match="2 of 2 runs failed"):
+    sweep.main(arguments)
+  assert "so nothing is merged" in capsys.readouterr().out

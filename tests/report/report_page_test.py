@@ -133,7 +133,8 @@ def test_numbers_stand_where_they_belong(run):
     in reader.text
   )
   assert f"independent judge: small_cnn {tables.number(judge['service_answer']['value'])} 0 1" in reader.text
-  assert "Gap: the adversarial share 0.175" in reader.text
+  assert "Gap: the adversarial share 0.175 0 1 95 % interval [ 0.110 , 0.240 ], n = 200 Independent" in reader.text
+  assert "bootstrap over people" in reader.text  # the gap's own method stands at the foot
   assert "the two already differ on 0.235" in reader.text  # 1 - 0.765
   for name, value in published.LOSS_RATES.items():
     assert name == "amt_gan" or f" {value} " in reader.text
@@ -217,8 +218,102 @@ def test_says_why_something_was_not_measured():
   for method in report["methods"]:
     method["judges"] = []
   text = rendered(report).text
-  assert "Gap: the adversarial share – not measured: config.judges is empty" in text
-  assert "Loss rate by an independent judge – not measured: none named" in text
+  assert "so the adversarial share is unknown. not measured: config.judges is empty" in text
+  assert "NO independent judge looked at these pictures: none named." in text
+
+
+@pytest.mark.parametrize("judges", [[], None])
+def test_headline_says_that_no_judge_looked(judges):
+  report = fabricated_run.report()
+  assert "independent judge looked" not in rendered(report).text
+  report |= {"judges": judges, "gap": None}
+  for method in report["methods"]:
+    method["judges"] = []
+  reader = rendered(report)
+  assert ("p", "class", "nojudge") in reader.attributes
+  headline = reader.text[: reader.text.index("Controls and noise floor")]
+  assert "NO independent judge looked at these pictures." in headline
+  assert "Loss rate by an independent judge none No independent judge looked." in headline
+  assert "Gap: the adversarial share none No independent judge looked, so" in headline
+  assert "Why both" not in headline and "not measured" not in headline
+
+
+def test_a_judge_goes_by_its_name_and_its_architecture_stands_beside_it():
+  report = fabricated_run.report()
+  names = [judge["name"] for judge in report["judges"]]
+  assert all(name != judge["architecture"] for name, judge in zip(names, report["judges"], strict=True))
+  assert all([judge["name"] for judge in method["judges"]] == names for method in report["methods"])
+  assert tables.judge_names(report) == names
+  reader = rendered(report)
+  for name, judge in zip(names, report["judges"], strict=True):
+    assert f" {name} {judge['architecture']} " in reader.text
+  assert tables.headline(report)["baseline"]["value"] == pytest.approx(1 - 0.765, abs=1e-15)  # one rounding near 1
+
+
+@pytest.mark.parametrize(
+  ("split", "known", "both", "said"),
+  [
+    ("identity", True, 0, "by identity: nobody stands on both sides"),
+    ("identity", True, None, "by identity: whether anybody stands on both sides was not counted"),
+    ("identity", False, None, "by identity: every face counts as its own person, since the data name nobody"),
+    ("identity", None, None, "by identity: whether anybody stands on both sides was not counted"),
+    ("order", True, 37, "in file order, as in the paper: 37 people stand on both sides"),
+    ("order", True, 1, "in file order, as in the paper: 1 person stands on both sides"),
+    ("order", True, 0, "in file order, as in the paper: nobody stands on both sides"),
+    (
+      "order",
+      False,
+      None,
+      "in file order, as in the paper: whether anybody stands on both sides is unknown, since the data name nobody",
+    ),
+    (
+      "published",
+      False,
+      None,
+      "the dataset's own: whether anybody stands on both sides is unknown, since the data name nobody",
+    ),
+    ("published", True, 2, "the dataset's own: 2 people stand on both sides"),
+  ],
+)
+def test_split_claims_only_what_the_data_know(split, known, both, said):
+  report = fabricated_run.report()
+  report["data"] |= {"split": split, "identities_known": known, "people_on_both_sides": both}
+  for side in ("train", "test"):
+    report["data"][side]["identities"] = 0 if known is False else 40
+  assert f"{said}; seed 0" in rendered(report).text
+
+
+def test_split_of_data_that_name_some_people_does_not_say_nobody():
+  data = fabricated_run.report()["data"] | {"identities_known": False, "people_on_both_sides": None}
+  said = "by identity: every face without a name counts as its own person, since the data name not everybody"
+  assert tables.split(data) == said
+
+
+def test_headline_tells_what_a_constant_answer_loses():
+  report = fabricated_run.report()
+  low, high = (tables.number(report["service"]["constant_answer"][key]) for key in ("low", "high"))
+  said = f"A picture that always gave the most frequent answer would lose 0.545 [ {low} , {high} ] n = 200 :"
+  text = rendered(report).text
+  assert said in text and text.index(said) < text.index("Controls and noise floor")
+  del report["service"]["constant_answer"]
+  assert "always gave the most frequent answer would lose: not measured" in rendered(report).text
+
+
+def test_pipeline_column_names_its_floor():
+  report = fabricated_run.report()
+  text = rendered(report).text
+  assert "whole pipeline floor: row identity" in text
+  assert "cropping and pasting alone cost 0.060" in text
+  for method in report["methods"]:
+    method |= {"pipeline_loss_rate": None, "pipeline_no_face": None}
+  assert "floor: row identity" not in rendered(report).text
+
+
+def test_time_of_training_is_told_or_said_not_to_be_measured():
+  report = fabricated_run.report()
+  assert "Time of training 312 s on the clock, compilation and evaluations included" in rendered(report).text
+  report["training"]["seconds"] = None
+  assert "Time of training not measured" in rendered(report).text
 
 
 def test_void_banner():

@@ -58,7 +58,7 @@ def test_figure_draws_one_line_per_alpha(rows):
 
 
 def test_figure_needs_a_curve():
-  with pytest.raises(ValueError, match="no row has a curve"):
+  with pytest.raises(ValueError, match="no valid row has a curve"):
     sweep.loss_rate_over_epochs([{"alpha": 0, "epochs": 1, "seed": 0}])
 
 
@@ -66,12 +66,59 @@ def test_runs_that_vary_something_else_than_alpha_are_not_taken_for_seeds(tmp_pa
   for name in ("views=blindfold+mosaic,seed=0", "views=laplace,seed=0", "views=laplace,seed=1"):
     (tmp_path / name).mkdir()
     (tmp_path / name / "report.json").write_text(json.dumps(fabricated_run.report(0, 0.4, 20)))
-  assert sweep.write(tmp_path) == 3
+  assert sweep.write(tmp_path, sorted(path for path in tmp_path.iterdir())) == 3
   lines = cells((tmp_path / "sweep.md").read_text())[2:]
   assert [line[0] for line in lines] == ["views=blindfold+mosaic", "views=laplace"]
   assert (tmp_path / "sweep.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_folder_without_finished_runs_gives_nothing(tmp_path):
-  assert sweep.write(tmp_path) == 0
+@pytest.fixture
+def runs(tmp_path):
+  """Folders of three seeds of one point."""
+  folders = [tmp_path / f"alpha=0.4,seed={seed}" for seed in range(3)]
+  for seed, folder in enumerate(folders):
+    folder.mkdir()
+    fabricated_run.write(folder, fabricated_run.report(seed, 0.4, 20), {})
+  return folders
+
+
+def make_void(folder):
+  told = json.loads((folder / "report.json").read_text())
+  told["controls"] |= {"void": True, "reasons": ["identity lost answers"]}
+  told["gap"]["value"] = 0.9
+  (folder / "report.json").write_text(json.dumps(told))
+
+
+def test_only_the_runs_named_are_merged(runs, tmp_path):
+  assert sweep.write(tmp_path, runs[:2]) == 2
+  assert cells((tmp_path / "sweep.md").read_text())[2][2] == "2"
+
+
+def test_a_void_run_is_listed_and_counts_nowhere(runs, tmp_path):
+  make_void(runs[1])
+  assert sweep.write(tmp_path, runs) == 3
+  text = (tmp_path / "sweep.md").read_text()
+  head, _, void, valid, *_ = cells(text)
+  assert void == ["alpha=0.4", "20", "seed 1", "200", *["VOID"] * (len(head) - 4)]
+  assert valid[:4] == ["alpha=0.4", "20", "2", "200"]
+  assert dict(zip(head, valid, strict=True))["gap"] == "0.175 (0.175 to 0.175)"
+  assert "VOID: the controls of that run failed" in text
+  told = [json.loads((folder / "report.json").read_text()) for folder in runs]
+  drawn = sweep.loss_rate_over_epochs(told).axes[0]
+  expected = np.mean([[point["loss_rate"] for point in told[seed]["curve"]] for seed in (0, 2)], 0)
+  line = next(line for line in drawn.lines if line.get_label() == "0.4")
+  np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)  # the same sum in another order
+
+
+def test_nothing_but_void_runs_gives_a_table_and_no_figure(runs, tmp_path):
+  (tmp_path / "sweep.png").write_bytes(b"of an earlier sweep")
+  make_void(runs[0])
+  assert sweep.write(tmp_path, runs[:1]) == 1
+  assert len(cells((tmp_path / "sweep.md").read_text().partition("\n\n")[0])) == 3
+  assert not (tmp_path / "sweep.png").exists()
+
+
+def test_without_a_finished_run_nothing_is_written(tmp_path):
+  assert sweep.write(tmp_path, []) == 0
+  assert sweep.write(tmp_path, [tmp_path / "seed=0"]) == 0
   assert list(tmp_path.iterdir()) == []

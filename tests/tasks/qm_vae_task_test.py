@@ -85,7 +85,7 @@ def test_training_lowers_the_loss_with_every_quantizer(quantizer, kwargs):
   state = start(task, frozen)
   first = after(task, frozen, state, alpha=0.0)[1]
   last = after(task, frozen, state, steps=40, alpha=0.0)[1]
-  assert set(first) == {"loss", "service", "mse", "codebook", "commitment", "loss_rate", "code_counts"}
+  assert set(first) == {"loss", "service", "mse", "codebook", "commitment", "loss_rate_augmented", "code_counts"}
   assert all(first[name].shape == (6,) for name in first if name != "code_counts")
   assert float(last["loss"].mean()) < float(first["loss"].mean())
 
@@ -138,7 +138,8 @@ def test_evaluation_is_equation_8_for_service_and_judge():
   assert float(terms["code_counts"].sum()) == 4 * (SIZE // 4) ** 2  # padding chooses no code
   image = jnp.asarray(batch()["image"]) / 255.0
   pictures = jax.jit(task.pictures)(state, frozen, batch(padded=2), KEY)
-  output = pictures.reshape(6, 4, SIZE, SIZE, 3)[:, -1]
+  assert pictures.shape == (6 * SIZE, 4 * SIZE, 3)  # a row per face: original, two views, output
+  output = pictures.reshape(6, SIZE, 4, SIZE, 3)[:, :, -1]
   service = linear_service(1)
   answer, kept = (service.apply(service.params, x).argmax(-1) for x in (image, output))
   np.testing.assert_array_equal(terms["loss_rate"], answer != kept)
