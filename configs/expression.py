@@ -16,6 +16,7 @@ def get_config(arg=None):
   config.task = "classifier"
   config.judges = {}
   config.checkpoint_every = 1
+  config.evaluate_every = 1
   if arg in (None, "", "synthetic"):
     config.data = config.service_data
   if arg == "fer2013":

@@ -10,6 +10,7 @@ def get_config(arg=None):
   config = default.get_config(arg)
   config.image_size = 32
   config.epochs = 2
+  config.evaluate_every = 1
   config.checkpoint_every = 1
   config.log_every = 2
   config.data.limit = 84

@@ -117,18 +117,22 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   return resolved
 
 
-def _trained(config, name):
+def service_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where the network that a classifier config trains is cached; it depends on what shapes the network, on no more."""
   shaping = {key: value for key, value in rules.flatten(config).items() if key.startswith(("data.", "service."))}
   shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
   shaping |= {"image_size": config.image_size, "source": build.dataset(config.data).fingerprint}
   digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
-  folder = build.cache_dir(config) / "services" / digest
-  folder.mkdir(parents=True, exist_ok=True)
+  return (build.cache_dir(config) / "services" / digest).absolute()
+
+
+def _trained(config, name):
+  folder = service_folder(config)
   with locked(folder / "waiting", wait=True):
     if not (folder / "network" / network_file.META).exists():
       print(f"Training {name} ({config.service.architecture}) on {config.data.name} first; it is kept in {folder}.")
       run(config, folder)
-  return (folder / "network").absolute()
+  return folder / "network"
 
 
 @contextlib.contextmanager

@@ -1,0 +1,81 @@
+"""From config to parts: splits, and the cache of trained services."""
+
+import numpy as np
+import pytest
+
+from configs import alpha04, default, expression, smoke
+from qm_vae import build, run
+
+
+@pytest.fixture
+def fer2013(tmp_path):
+  """Two published parts of 48 x 48 noise; the second test image is also the first training image."""
+  random = np.random.default_rng(0)
+  train, test = (random.integers(0, 256, (num, 48, 48), np.uint8) for num in (14, 7))
+  test[1] = train[0]
+  path = tmp_path / "fer2013.npz"
+  classes = np.array(["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"])
+  arrays = {"Training_x": train, "Training_y": np.arange(14) % 7, "PublicTest_x": test, "PublicTest_y": np.arange(7)}
+  np.savez(path, classes=classes, **arrays)
+  return path
+
+
+def test_a_published_split_leaves_out_test_images_that_train(fer2013, tmp_path):
+  config = expression.get_config("fer2013")
+  config.data.root = str(fer2013)
+  data = build.load_faces(config.data, 48, tmp_path)
+  assert (len(data.train), len(data.test), data.num_duplicates, data.num_records) == (14, 6, 1, 21)
+  assert 1 not in data.test.index
+
+
+def test_a_split_that_a_dataset_does_not_publish_is_refused(tmp_path):
+  config = default.get_config()
+  config.data.split = "published"
+  with pytest.raises(ValueError, match=r"'synthetic' has no published split.*fer2013"):
+    build.load_faces(config.data, 64, tmp_path)
+
+
+def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
+  config = smoke.get_config()
+  sides = []
+  for seed in (0, 0, 1):
+    config.data.split_seed = seed
+    data = build.load_faces(config.data, 32, tmp_path)
+    assert not set(data.train.identity) & set(data.test.identity)
+    assert len(data.train) + len(data.test) + len(data.test.missed) == data.num_records == 84
+    sides.append(data.test.name)
+  assert sides[0] == sides[1] != sides[2]
+
+
+def test_no_faces_tell_why(tmp_path):
+  config = smoke.get_config()
+  config.data.faces.min_size = 500
+  with pytest.raises(ValueError, match=r"people|faces"):
+    build.load_faces(config.data, 32, tmp_path)
+
+
+def test_a_missing_folder_is_asked_for():
+  config = alpha04.get_config("folder")
+  with pytest.raises(ValueError, match=r"config\.data\.root"):
+    build.dataset(config.data)
+
+
+def folder_of(**changes):
+  config = alpha04.get_config()
+  config.image_size = 64
+  for key, value in changes.items():
+    *path, last = key.split("__")
+    target = config
+    for part in path:
+      target = target[part]
+    target[last] = value
+  return run.service_folder(build.service_config(config, config.service))
+
+
+def test_a_cached_service_is_found_by_what_shaped_it():
+  base = folder_of()
+  assert folder_of(alpha=0.9, seed=3, epochs=2, views=("mosaic",)) == base
+  assert folder_of(service__seed=3) != base
+  assert folder_of(service__epochs=3) != base
+  assert folder_of(service_data__options__synthetic__num_people=7) != base
+  assert folder_of(image_size=32) != base
