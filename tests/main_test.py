@@ -17,7 +17,6 @@ from qm_vae.checkpoint import Checkpoints, digest
 from qm_vae.state import State
 
 ROOT = pathlib.Path(__file__).parents[1]
-pytestmark = pytest.mark.xdist_group("main")  # they share one trained service and one finished run
 
 
 @pytest.fixture(scope="module")

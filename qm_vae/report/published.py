@@ -50,7 +50,7 @@ def differences(report):
       f"face size: crops of {data['image_size']} x {data['image_size']} pixels here; "
       "the paper's mosaic row suggests faces of 128 pixels or more"
     )
-  name = (report.get("service") or {}).get("name")
+  name = (report.get("service") or {}).get("architecture")
   found.append(f"classifier: {name or 'the service of this run'} here; the paper's own weights are not at hand")
   if training.get("alpha") is not None and training["alpha"] != ALPHA:
     found.append(f"alpha: {training['alpha']:g} here; {ALPHA} in the paper")

@@ -5,12 +5,9 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from absl.testing import absltest, parameterized
 
 from qm_vae.quantize import QUANTIZERS
-
-pytestmark = pytest.mark.xdist_group("quantize_contract")  # one worker compiles each case once
 
 VQ = {"num_codes": 16, "code_dim": 6, "chunk": 20}  # 48 encodings: two whole chunks and a rest
 # (name, options, channels of the encodings)
