@@ -52,6 +52,17 @@ def main(arguments: list[str]) -> None:
     sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
 
 
+def _check_config_file(arguments: list[str]) -> None:
+  """Names a missing file before the flag library does, whose error does not."""
+  for argument in arguments:
+    if argument.startswith("--config="):
+      path = pathlib.Path(argument.removeprefix("--config=").partition(":")[0])
+      if not path.is_file():
+        there = sorted(str(p) for p in pathlib.Path("configs").glob("*.py") if not p.stem.startswith("_"))
+        hint = f"there are {', '.join(there)}" if there else "start in the folder that holds configs/"
+        sys.exit(f"error: the experiment's file {path} does not exist; {hint}")
+
+
 def _cache_compilations(folder: pathlib.Path) -> None:
   """Lets a later start load its programs; the folder is the user's alone, for whoever writes there runs code here."""
   folder.mkdir(parents=True, exist_ok=True)
@@ -65,5 +76,6 @@ def _default_workdir() -> str:
 
 
 if __name__ == "__main__":
+  _check_config_file(sys.argv[1:])
   flags.mark_flag_as_required("config")
   app.run(main)

@@ -164,6 +164,12 @@ def test_real_faces_without_a_service_tell_how_to_get_one(home, tmp_path):
     assert words in done.stderr
 
 
+def test_a_missing_experiment_is_named_with_those_that_exist(home):
+  done = call(home, home / "none", config="configs/nope.py")
+  assert done.returncode == 1
+  assert "configs/nope.py does not exist" in done.stderr and "configs/alpha04.py" in done.stderr
+
+
 def test_help_teaches(home):
   line, options = command(home, home)
   done = subprocess.run([*line[:3], "--help"], capture_output=True, **options, check=False)
