@@ -158,8 +158,8 @@ def _network(architecture, seed):
   n.seed = seed
   n.input_size = 48  # pixels the network sees
   n.epochs = 8
-  n.batch_size = 64
-  n.learning_rate = 3e-3
+  n.batch_size = 32
+  n.learning_rate = 2e-3
   n.weight_decay = 1e-4
   n.label_smoothing = 0.1  # [0, 1)
   n.augment = _augmentation(shift=0.08, scale=0.1, flip=0.5, contrast=0.2, brightness=0.1, noise=0.02)

@@ -23,6 +23,7 @@ def get_config(arg=None):
     config.image_size = 48
     config.service.architecture = "resnet"
     config.service.epochs = 16
+    config.service.batch_size = 64
     config.service.learning_rate = 2e-3
     config.service.weight_decay = 0.02
   for key in (
