@@ -56,7 +56,6 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   # first on `service_data` and cached; an empty name there stands for the run's own faces, where they carry labels.
   c.service = _network("mini_xception", seed=0)
   c.judges = ml_collections.ConfigDict({"second": _network("resnet", seed=1)})
-  c.judges.second.epochs = 6
   c.service_data = _dataset("synthetic" if arg == "synthetic" else "")
   if arg == "synthetic":
     c.service_data.options.synthetic.update(num_people=900, images_per_person=4, first_person=100_000)
@@ -157,7 +156,7 @@ def _network(architecture, seed):
   n.architecture = architecture  # mini_xception | resnet
   n.seed = seed
   n.input_size = 48  # pixels the network sees
-  n.epochs = 8
+  n.epochs = 6
   n.batch_size = 32
   n.learning_rate = 2e-3
   n.weight_decay = 1e-4
