@@ -363,7 +363,7 @@ def test_writing_again_gives_the_same_and_drops_stale_figures(tmp_path):
 def test_differences_name_what_this_run_does_not_share_with_the_paper():
   report = copy.deepcopy(fabricated_run.report(alpha=0.7, epochs=3))
   said = "\n".join(published.differences(report))
-  for part in ("synthetic", "CelebA", "64 x 64", "mini-Xception", "alpha: 0.7 here; 0.4", "epochs: 3 here; 40"):
+  for part in ("synthetic", "CelebA", "64 x 64", "mini_xception", "alpha: 0.7 here; 0.4", "epochs: 3 here; 40"):
     assert part in said
   assert published.differences({})
   assert "alpha" not in "\n".join(published.differences(fabricated_run.report()))
