@@ -153,7 +153,7 @@ def _augmentation(**overrides):
 def _network(architecture, seed):
   n = ml_collections.ConfigDict()
   n.checkpoint = ""  # folder written by qm_vae.convert or by configs/expression.py; '': train one on `service_data`
-  n.architecture = architecture  # mini_xception | resnet
+  n.architecture = architecture  # mini_xception | resnet | wide_resnet
   n.seed = seed
   n.input_size = 48  # pixels the network sees
   n.epochs = 6

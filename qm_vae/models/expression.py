@@ -8,7 +8,11 @@ from qm_vae.registry import Registry
 
 EXPRESSION_NETWORKS = Registry(
   "expression network",
-  {"mini_xception": "qm_vae.models.expression:MiniXception", "resnet": "qm_vae.models.expression:ResNet"},
+  {
+    "mini_xception": "qm_vae.models.expression:MiniXception",
+    "resnet": "qm_vae.models.expression:ResNet",
+    "wide_resnet": "qm_vae.models.expression:WideResNet",
+  },
 )
 """Networks `(num_classes)` that map (image [B, S, S, 1] in [-1, 1], train) to logits [B, num_classes]."""
 
@@ -65,6 +69,13 @@ class ResNet(nn.Module):
         x = x + h
     x = jnp.mean(activate("norm", x), (-3, -2))
     return nn.Dense(self.num_classes, name="logits")(nn.Dropout(self.dropout, deterministic=not train)(x))
+
+
+class WideResNet(ResNet):
+  """The same with more channels: 1.7 million parameters, 85 MFLOP forward at 48 x 48; for real faces, as a judge."""
+
+  widths: tuple[int, ...] = (32, 64, 128, 256)
+  dropout: float = 0.4
 
 
 def _norm(train, name, epsilon=1e-5):

@@ -77,7 +77,9 @@ def test_patch_conv_is_a_strided_convolution():
   np.testing.assert_allclose(layer.apply(variables, x), expected, **SUM_ORDER)
 
 
-@pytest.mark.parametrize("name, num_params", [("mini_xception", 56_951), ("resnet", 682_207)])
+@pytest.mark.parametrize(
+  "name, num_params", [("mini_xception", 56_951), ("resnet", 682_207), ("wide_resnet", 1_743_559)]
+)
 def test_contract(name, num_params):
   """Every listed network maps grey images to logits, example by example, and trains its batch statistics."""
   assert name in EXPRESSION_NETWORKS
@@ -99,4 +101,4 @@ def test_contract(name, num_params):
 
 
 def test_every_network_is_in_the_contract():
-  assert set(EXPRESSION_NETWORKS.names()) == {"mini_xception", "resnet"}
+  assert set(EXPRESSION_NETWORKS.names()) == {"mini_xception", "resnet", "wide_resnet"}
