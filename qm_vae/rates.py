@@ -18,7 +18,7 @@ class Rate(NamedTuple):
   n: int
   low: float
   high: float
-  method: str  # wilson | bootstrap | none
+  method: str  # wilson | wilson_effective | bootstrap | none
 
   def as_dict(self) -> dict:
     """The fields by name; a NaN value becomes None, which JSON can hold."""
@@ -56,6 +56,60 @@ def wilson(successes, n) -> Rate:
   return Rate(p, int(n), *_wilson_interval(p, n), "wilson")
 
 
+def wilson_effective(value, variance, n, people) -> Rate:
+  """Wilson's score interval of trials that are not independent, with as many as their variance shows there to be.
+
+  The effective number is value (1 - value) / variance, between 1 and n; where the rate is 0 or 1 or its variance 0, so
+  that nothing was seen of how people differ, it is the number of people.
+
+  Args:
+    value: the rate, in [0, 1].
+    variance: an estimate of the rate's own variance that allows for people who repeat, >= 0.
+    n: number of trials, >= 1.
+    people: number of people in them, 1..n.
+
+  Raises:
+    ValueError: for a value outside [0, 1] or people outside 1..n.
+
+  Source: Korn and Graubard 1998 for the effective number; Dean and Pagano 2015 for Wilson's interval with it.
+  """
+  if not 0 <= value <= 1 or not 1 <= people <= n:
+    raise ValueError(f"wilson_effective: rate {value} of {people} people in {n} trials; give [0, 1] and 1..n")
+  binomial = value * (1 - value)
+  unseen = binomial < 1e-12 or variance < 1e-12 * binomial  # beside rounding
+  effective = people if unseen else min(max(binomial / variance, 1), n)
+  return Rate(float(value), int(n), *map(float, _wilson_interval(float(value), effective)), "wilson_effective")
+
+
+def wilson_by_identity(values, identity) -> Rate:
+  """Mean of `values` with Wilson's interval for as many trials as people's likeness to themselves leaves.
+
+  The variance is that of a ratio of sums over people, by linearisation. Near 0 and 1, where few people decide, this
+  covers its 95 % while the percentiles of `bootstrap_by_identity` do not: for 100 people, three images each, at a rate
+  of 0.01 they covered 85 %. Where nobody repeats it is `wilson`.
+
+  Args:
+    values: [N] in [0, 1], one per image.
+    identity: [N] integers; UNKNOWN (-1) counts as a person of its own.
+
+  Returns:
+    Rate with n = N; n = 0 gives NaN with the interval [0, 1].
+
+  Raises:
+    ValueError: for values outside [0, 1], or lengths that differ.
+
+  Source: as `wilson_effective`; Cochran 1977, Sec. 11.8, for the variance.
+  """
+  values, person = _checked(values, identity)
+  counts = np.bincount(person)
+  people, n = len(counts), len(values)
+  if people == n:
+    return wilson(float(values.sum()), n)
+  value = min(float(values.mean()), 1.0)
+  residual = np.bincount(person, values) - value * counts
+  return wilson_effective(value, people / max(people - 1, 1) * float(residual @ residual) / n**2, n, people)
+
+
 def _people(identity):
   """int [N] numbering the people; each unknown identity is a person of its own."""
   identity = np.asarray(identity, np.int64)
@@ -72,7 +126,8 @@ def bootstrap_by_identity(values, identity, seed=0, resamples=2000) -> Rate:
   Images of one person are not independent trials; drawing images one by one would claim too much.
 
   Where every resample gives the same mean (all values equal, or one person), the bootstrap knows no spread; then the
-  interval is Wilson's with as many trials as there are people, and `method` says so.
+  interval is Wilson's with as many trials as there are people, and `method` says so. For rates near 0 or 1, or few
+  people, take `wilson_by_identity`.
 
   Args:
     values: [N] in [0, 1], one per image.

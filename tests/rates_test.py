@@ -95,3 +95,64 @@ def test_impossible_values_are_refused():
     rates.rate([0.5, np.nan], [1, 2])
   with pytest.raises(ValueError, match="2 values for 3"):
     rates.rate([0, 1], [1, 2, 3])
+
+
+@pytest.mark.parametrize("people", [100, 500])
+@pytest.mark.parametrize("p", [0.75, 0.4, 0.01])
+@pytest.mark.parametrize("likeness", [0.0, 0.3])
+def test_wilson_by_identity_covers_the_truth(people, p, likeness):
+  trials, images = 1000, 3
+  random = np.random.default_rng(3)
+  identity = np.repeat(np.arange(people), images)
+  each = np.full((trials, people), p)
+  if likeness:  # people differ, with this correlation between two images of one
+    each = random.beta(p * (1 / likeness - 1), (1 - p) * (1 / likeness - 1), (trials, people))
+  values = random.random((trials, people * images)) < np.repeat(each, images, axis=1)
+  found = [rates.wilson_by_identity(one, identity) for one in values]
+  covered = np.mean([one.low <= p <= one.high for one in found])
+  # Within two points of 95 % (the claim), and two standard deviations of 1000 trials, 1.4 points.
+  assert abs(covered - 0.95) < 0.02 + 0.014
+
+
+@pytest.mark.parametrize("n", [100, 500])
+def test_wilson_covers_independent_trials(n):
+  found = [rates.wilson(x, n) for x in range(n + 1)]
+
+  def covered(p):  # exact, by enumeration
+    inside = [one.low <= p <= one.high for one in found]
+    return stats.binom.pmf(np.arange(n + 1), n, p) @ inside
+
+  for p in (0.75, 0.4):
+    assert abs(covered(p) - 0.95) < 0.02
+  # Near 0 coverage jumps with p, as whole counts must: 92.1 % at p = 1 / n and 98.2 % had the interval held one count
+  # more. Its mean over the neighbourhood is what can be kept.
+  assert abs(np.mean([covered(p) for p in np.linspace(0.005, 0.015, 101)]) - 0.95) < 0.02
+  assert covered(1 / n) > 0.919
+
+
+def test_wilson_by_identity_is_wilson_of_the_effective_number():
+  random = np.random.default_rng(0)
+  by_person = random.random(40) < 0.3
+  alike = rates.wilson_by_identity(np.repeat(by_person, 5), np.repeat(np.arange(40), 5))
+  people = rates.wilson(int(by_person.sum()), 40)
+  # Five equal images are one trial; the unbiased variance counts 39 of 40.
+  assert (alike.n, alike.method) == (200, "wilson_effective")
+  np.testing.assert_allclose((alike.low, alike.high), (people.low, people.high), atol=0.003)
+  assert rates.wilson_by_identity([1, 0, 0, 1, 1], [4, 7, 1, 0, 2]) == rates.wilson(3, 5)
+  # Nothing seen of how people differ: as many trials as people.
+  for value in (0.0, 0.3, 1.0):
+    same = rates.wilson_by_identity(np.full(32, value), np.repeat(np.arange(8), 4))
+    expected = rates.wilson(8 * value, 8)
+    np.testing.assert_allclose((same.low, same.high), (expected.low, expected.high), atol=1e-9)
+  # People less alike than chance do not make more trials than there are.
+  opposed = rates.wilson_by_identity(np.tile([1, 0], 50), np.repeat(np.arange(50), 2))
+  assert (opposed.low, opposed.high) == (rates.wilson_effective(0.5, 0.0, 100, 50)[2:4])
+  mixed = rates.wilson_by_identity(np.r_[np.tile([1, 0], 50), 1, 1], np.r_[np.repeat(np.arange(50), 2), 50, 50])
+  np.testing.assert_allclose((mixed.low, mixed.high), rates.wilson(52, 102)[2:4])
+
+
+def test_wilson_effective_refuses_the_impossible():
+  with pytest.raises(ValueError, match="give"):
+    rates.wilson_effective(1.2, 0.1, 10, 5)
+  with pytest.raises(ValueError, match="11 people in 10"):
+    rates.wilson_effective(0.2, 0.1, 10, 11)

@@ -1,0 +1,106 @@
+"""Naming people: among how many first guesses the right one is, and how many bits that takes away."""
+
+import math
+
+import numpy as np
+
+from qm_vae import rates
+from qm_vae.privacy.scores import checked
+
+
+def _rank(scores, probe_identity, gallery_identity):
+  """Of each probe: [P] gallery faces ahead of the mate, and [P] faces level with it, itself counted."""
+  scores, mate = checked(scores, probe_identity, gallery_identity)
+  own = scores[np.arange(len(mate)), mate][:, None]
+  # Comparisons with NaN are false, so that faces the attacker could not use stand behind.
+  ahead, level = (scores > own).sum(1), (scores == own).sum(1)
+  return ahead, np.where(np.isnan(own[:, 0]), scores.shape[1], level)
+
+
+def hits(scores, probe_identity, gallery_identity, k):
+  """Probability that the true person is among the first k, equal scores being put in random order.
+
+  An attacker who could not use a probe, or its person's gallery face, still guesses: such a probe counts k / G, so that
+  a face nobody detects is not taken for one that is protected.
+
+  Args:
+    scores: [P, G], as for `scores.checked`; other people's NaN stand behind all finite scores.
+    probe_identity: int [P].
+    gallery_identity: int [G].
+    k: >= 1; the first G always hold the true person.
+
+  Returns:
+    [P] in [0, 1].
+
+  Raises:
+    ValueError: for k < 1, and as `scores.checked`.
+
+  >>> scores = [[0.9, 0.2, 0.1], [0.5, 0.5, 0.1], [np.nan] * 3]
+  >>> hits(scores, [0, 0, 0], [0, 1, 2], k=1).round(3).tolist()
+  [1.0, 0.5, 0.333]
+  """
+  if k < 1:
+    raise ValueError(f"hits among the first {k}; k must be at least 1")
+  ahead, level = _rank(scores, probe_identity, gallery_identity)
+  return np.clip((k - ahead) / level, 0.0, 1.0)
+
+
+def cmc(scores, probe_identity, gallery_identity):
+  """Cumulative match characteristic: the mean of `hits` over the probes for k = 1 .. G.
+
+  Returns:
+    [G], rising to 1.
+
+  Raises:
+    ValueError: as `scores.checked`.
+
+  Source: Phillips et al. 2000, "The FERET evaluation methodology for face-recognition algorithms".
+
+  >>> cmc([[0.9, 0.2, 0.1], [0.5, 0.5, 0.1]], [0, 0], [0, 1, 2]).tolist()
+  [0.75, 1.0, 1.0]
+  """
+  ahead, level = _rank(scores, probe_identity, gallery_identity)
+  return np.array([np.clip((k - ahead) / level, 0, 1).mean() for k in range(1, len(gallery_identity) + 1)])
+
+
+def rank_rate(scores, probe_identity, gallery_identity, k) -> rates.Rate:
+  """Rank-k identification rate with its 95 % interval: `rates.wilson_by_identity` of `hits`.
+
+  Raises:
+    ValueError: as `hits`.
+
+  >>> rank_rate(np.eye(4), [0, 1, 2, 3], [0, 1, 2, 3], k=1).value
+  1.0
+  """
+  return rates.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k), probe_identity)
+
+
+def bits_leaked(rank_1, n):
+  """Lower bound on the bits of identity that the attacker's scores hold, by Fano's inequality.
+
+  Whoever names one of n equally likely people rightly with probability p has at least
+  log2(n) - h(p) - (1 - p) log2(n - 1) bits about who it is, h being the binary entropy. A report should put in the
+  lower end of rank 1's interval.
+
+  Args:
+    rank_1: p in [0, 1]; at or below chance the bound is 0, for a rate's lower end there tells nothing.
+    n: people in the gallery, >= 2.
+
+  Returns:
+    bits, in [0, log2(n)].
+
+  Raises:
+    ValueError: for p outside [0, 1] or n < 2.
+
+  Source: Cover and Thomas 2006, Elements of Information Theory, Theorem 2.10.1.
+
+  >>> bits_leaked(1.0, 8), bits_leaked(1 / 8, 8), round(bits_leaked(0.5, 8), 2)
+  (3.0, 0.0, 0.6)
+  """
+  if not 0 <= rank_1 <= 1 or n < 2:
+    raise ValueError(f"bits_leaked: rank-1 rate {rank_1} among {n}; the rate lies in [0, 1] and n is at least 2")
+  if rank_1 <= 1 / n:
+    return 0.0
+  error = 1 - rank_1
+  entropy = -sum(p * math.log2(p) for p in (rank_1, error) if p > 0)
+  return max(0.0, math.log2(n) - entropy - error * math.log2(n - 1))

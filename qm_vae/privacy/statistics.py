@@ -1,0 +1,102 @@
+"""All that a report says about one attacker, from its scores alone."""
+
+import math
+
+import numpy as np
+
+from qm_vae.privacy import identification, verification
+from qm_vae.privacy.scores import checked
+
+RANKS = (1, 5, 10)
+CMC_RANKS = 50
+ROC_POINTS = 200
+
+
+def chance(n):
+  """What every measure is worth for an attacker who guesses among n people.
+
+  Args:
+    n: people in the gallery, >= 2.
+
+  Returns:
+    {measure: value}, named as in `summary`.
+
+  Raises:
+    ValueError: for n < 2.
+
+  >>> levels = chance(500)
+  >>> levels["rank_1"], levels["auc"], levels["tar_at_far_1e-3"], levels["bits"]
+  (0.002, 0.5, 0.001, 0.0)
+  """
+  if n < 2:
+    raise ValueError(f"chance among {n} people; give two or more")
+  return (
+    {f"rank_{k}": min(1.0, k / n) for k in RANKS}
+    | {"auc": 0.5, "eer": 0.5}
+    | {verification.far_name(far): far for far in verification.FARS}
+    | {"d_prime": 0.0, "bits": 0.0}
+  )
+
+
+def _reduced(far, tar, threshold):
+  """At most ROC_POINTS corners: half of them even along the curve, half even in log FAR."""
+  half = ROC_POINTS // 2
+  along = np.searchsorted(far + tar, np.linspace(0, 2, half))
+  low = np.searchsorted(far, np.geomspace(1e-4, 1, half), side="right") - 1
+  chosen = np.unique(np.clip(np.concatenate([along, low]), 0, len(far) - 1))
+  if len(far) <= ROC_POINTS:
+    chosen = np.arange(len(far))
+  return {"far": far[chosen].tolist(), "tar": tar[chosen].tolist(), "threshold": threshold[chosen].tolist()}
+
+
+def _plain(value):
+  """The same with None for numbers that JSON cannot hold."""
+  if isinstance(value, dict):
+    return {key: _plain(one) for key, one in value.items()}
+  if isinstance(value, list):
+    return [_plain(one) for one in value]
+  return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def summary(scores, probe_identity, gallery_identity, *, seed=0, resamples=500):
+  """Identification, verification and bits of one attacker, with 95 % intervals over people and the chance levels.
+
+  Args:
+    scores: [P, G], as for `scores.checked`.
+    probe_identity: int [P].
+    gallery_identity: int [G].
+    seed: of the bootstrap in `verification.intervals`.
+    resamples: of the same.
+
+  Returns:
+    dict ready for JSON, None for what is not known:
+      n_people (in the gallery), n_probes, n_undetected (probes that count as a guess: they or their person's gallery
+      face could not be used); rank_1, rank_5, rank_10 as `rates.Rate.as_dict`; cmc, for ranks 1 to at most 50; auc,
+      eer, tar_at_far_1e-2, tar_at_far_1e-3, d_prime with value, low, high; bits with value and low, Fano's bound at
+      rank 1 and at the lower end of its interval; chance; roc with far, tar, threshold of at most 200 corners.
+
+  Raises:
+    ValueError: as `scores.checked`.
+
+  >>> told = summary(np.eye(20), range(20), range(20), resamples=10)
+  >>> told["rank_1"]["value"], told["auc"]["value"], round(told["bits"]["value"], 2), round(told["bits"]["low"], 2)
+  (1.0, 1.0, 4.32, 3.0)
+  """
+  whole, mate = checked(scores, probe_identity, gallery_identity)
+  given = (whole, probe_identity, gallery_identity)
+  n = whole.shape[1]
+  ranks = {f"rank_{k}": identification.rank_rate(*given, k).as_dict() for k in RANKS}
+  return _plain(
+    {"n_people": n, "n_probes": len(mate), "n_undetected": int(np.isnan(whole[np.arange(len(mate)), mate]).sum())}
+    | ranks
+    | {"cmc": identification.cmc(*given)[:CMC_RANKS].tolist()}
+    | verification.intervals(*given, seed=seed, resamples=resamples)
+    | {
+      "bits": {
+        "value": identification.bits_leaked(ranks["rank_1"]["value"], n),
+        "low": identification.bits_leaked(ranks["rank_1"]["low"], n),
+      },
+      "chance": chance(n),
+      "roc": _reduced(*verification.roc(*given)),
+    }
+  )
