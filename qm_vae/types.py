@@ -63,6 +63,19 @@ class Service(NamedTuple):
   classes: tuple[str, ...]
 
 
+class Embedder(NamedTuple):
+  """A face recogniser's first half, in the graph: faces of one person get embeddings that point the same way."""
+
+  params: Any
+  # (params, image [..., H, W, 3] in [0, 1], eyes [..., 4] as in Face) -> [..., D] float32 of length 1
+  apply: Callable[[Any, jax.Array, jax.Array], jax.Array]
+  name: str
+
+
+HostEmbedder = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""The same for many faces on the host: image uint8 [N, H, W, 3], eyes float32 [N, 4] -> float32 [N, D] of length 1."""
+
+
 class Record(NamedTuple):
   """One photograph of a dataset, as stored."""
 
@@ -129,3 +142,70 @@ class FaceSet:
       key: getattr(self, key)[positions] for key in ("image", "mask", "eyes", "box", "identity", "label", "index")
     }
     return dataclasses.replace(self, name=tuple(self.name[i] for i in positions), **rows)
+
+  def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+    """What a batch carries of the faces at `positions`: image, mask, eyes, identity, label."""
+    return {key: getattr(self, key)[positions] for key in ("image", "mask", "eyes", "identity", "label")}
+
+
+class Examples(Protocol):
+  """What the training loop and `data.batches` need of a set: FaceSet, or a task's own."""
+
+  def __len__(self) -> int: ...
+
+  def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+    """The columns [M, ...] of the examples at `positions` [M]."""
+    ...
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """Examples as named arrays [N, ...]."""
+
+  columns: dict[str, np.ndarray]
+
+  def __len__(self) -> int:
+    return len(next(iter(self.columns.values())))
+
+  def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
+    """The rows at `positions`."""
+    return {name: column[positions] for name, column in self.columns.items()}
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs:
+  """The same faces before and after a method, on the host; `len()` counts faces."""
+
+  original: np.ndarray  # uint8 [N, S, S, 3]
+  protected: np.ndarray  # uint8 [N, S, S, 3], the same place of the protected picture
+  eyes: np.ndarray  # float32 [N, 4], see Face.eyes, as found in the original
+  identity: np.ndarray  # int32 [N]
+  name: tuple[str, ...]
+  pixels: np.ndarray  # uint8 [N, h, w, 3], the protected pictures as stored, not resized, at one size
+  codes: np.ndarray | None = None  # int32 [N, h, w], what a quantizer made of the face
+
+  def __len__(self) -> int:
+    return len(self.original)
+
+  def take(self, positions) -> "Pairs":
+    """The faces at `positions` (integers [M]), in that order."""
+    positions = np.asarray(positions, np.int64)
+    rows = {key: getattr(self, key)[positions] for key in ("original", "protected", "eyes", "identity", "pixels")}
+    codes = None if self.codes is None else self.codes[positions]
+    return dataclasses.replace(self, name=tuple(self.name[i] for i in positions), codes=codes, **rows)
+
+
+class Attack(NamedTuple):
+  """A fitted attacker."""
+
+  scores: Callable[[Pairs, Pairs], np.ndarray]  # (gallery, probe) -> float32 [P, G], higher = more alike
+  losses: tuple[float, ...]  # of its training, epoch by epoch; () where nothing is trained
+  measures: Callable[[Pairs], dict[str, float]] = lambda probe: {}  # what else it tells of the probes
+
+
+class Attacker(NamedTuple):
+  """One who tries to tell who a protected face is."""
+
+  fit: Callable[[Pairs], Attack]  # from the faces of other people than those it is tried on
+  gallery: str  # clear | protected: what it compares a protected face with
+  lacks: Callable[[Pairs], str]  # why these training faces do not allow it; '' where they do

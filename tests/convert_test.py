@@ -1,4 +1,4 @@
-"""Conversion of the public mini_XCEPTION: a fabricated file for the mapping, the real one for the numbers."""
+"""Conversion of the public networks: fabricated files for the mapping, the real ones for the numbers."""
 
 import json
 import os
@@ -8,13 +8,18 @@ import h5py
 import numpy as np
 import pytest
 
-from qm_vae import convert, network_file
+from qm_vae import convert, embedders, faces, network_file, torch_file
+from qm_vae.convert import keras
+from qm_vae.data import celeba_folder
 from qm_vae.services import expression
 
 ROOT = pathlib.Path(__file__).parents[1]
 DATA = pathlib.Path(os.environ.get("QM_VAE_DATA") or ROOT / "../shared/data").resolve()
 HDF5 = DATA / "weights/fer/fer2013_mini_XCEPTION.102-0.66.hdf5"
 ONNX = DATA / "weights/fer/fer2013_mini_xception.onnx"
+CHECKPOINT = DATA / "weights/id/xiaoccer_mobilefacenet_068.ckpt"
+EMBEDDER = DATA / "weights/id/xiaoccer_mobilefacenet.onnx"
+CELEBA = DATA / "celeba"
 FER2013 = DATA / "fer2013/fer2013_train_public.npz"
 needs = lambda *paths: pytest.mark.skipif(
   not all(path.exists() for path in paths), reason=f"needs {', '.join(path.name for path in paths)} under {DATA}"
@@ -31,7 +36,7 @@ def _fabricate(path, *, first=1, change=None, config=None):
       {"class_name": "BatchNormalization", "config": {"epsilon": 1e-3}},
     ]
     file.attrs["model_config"] = json.dumps(config or {"config": {"layers": layers}})
-    for target, (kind, number, tensor, shape) in convert._keras_layout().items():
+    for target, (kind, number, tensor, shape) in keras._keras_layout().items():
       layer = f"{kind}_{number + first - 1}"
       names[target] = f"model_weights/{layer}/{layer}_1/{tensor}:0"
       file[names[target]] = random.standard_normal(shape, dtype=np.float32)
@@ -121,6 +126,7 @@ def test_files_that_are_no_hdf5(tmp_path):
 def test_help_teaches(capsys):
   for arguments, words in (
     (["--help"], ("keras-expression", "config.service.checkpoint")),
+    (["torch-mobilefacenet", "--help"], ("068.ckpt", "Xiaoccer/MobileFaceNet_Pytorch", "no licence was found")),
     (["keras-expression", "--help"], ("fer2013_mini_XCEPTION", "oarriaga/face_classification", "MIT")),
   ):
     with pytest.raises(SystemExit) as stop:
@@ -166,3 +172,120 @@ def test_public_network_equals_its_onnx_twin_and_keeps_its_accuracy(public):
   assert (found.argmax(-1) == expected.argmax(-1)).all()
   # 0.653 on all 3,589 (see docs/services.md); 0.041 is three standard errors of 1,197.
   assert abs((found.argmax(-1) == labels).mean() - 0.653) < 0.041
+
+
+def _torch_layout():
+  """{name: shape} of the public MobileFaceNet, as its PyTorch source builds it."""
+  layout = {}
+
+  def norm(name, channels):
+    for leaf in ("weight", "bias", "running_mean", "running_var"):
+      layout[f"{name}.{leaf}"] = (channels,)
+    layout[f"{name}.num_batches_tracked"] = ()
+
+  def block(name, shape, linear=False):
+    layout[f"{name}.conv.weight"] = shape
+    norm(f"{name}.bn", shape[0])
+    if not linear:
+      layout[f"{name}.prelu.weight"] = shape[:1]
+
+  block("conv1", (64, 3, 3, 3))
+  block("dw_conv1", (64, 1, 3, 3))
+  channels, number = 64, 0
+  for expansion, features, repeats in ((2, 64, 5), (4, 128, 1), (2, 128, 6), (4, 128, 1), (2, 128, 2)):
+    for _ in range(repeats):
+      wide, name = expansion * channels, f"blocks.{number}.conv"
+      layout |= {f"{name}.0.weight": (wide, channels, 1, 1), f"{name}.2.weight": (wide,)}
+      layout |= {f"{name}.3.weight": (wide, 1, 3, 3), f"{name}.5.weight": (wide,)}
+      layout[f"{name}.6.weight"] = (features, wide, 1, 1)
+      for i, width in ((1, wide), (4, wide), (7, features)):
+        norm(f"{name}.{i}", width)
+      channels, number = features, number + 1
+  block("conv2", (512, 128, 1, 1))
+  block("linear7", (512, 1, 7, 6), linear=True)
+  block("linear1", (128, 512, 1, 1), linear=True)
+  return layout
+
+
+@pytest.fixture
+def checkpoint(monkeypatch, tmp_path):
+  """(tensors that the checkpoint will be read as holding, its path)."""
+  random = np.random.default_rng(0)
+  tensors = {name: random.standard_normal(shape, dtype=np.float32) for name, shape in _torch_layout().items()}
+  monkeypatch.setattr(torch_file, "load", lambda path: {"epoch": 1, "net_state_dict": dict(tensors)})
+  (tmp_path / "net.ckpt").write_bytes(b"read by a stand-in")
+  return tensors, tmp_path / "net.ckpt"
+
+
+def test_every_tensor_of_a_mobilefacenet_lands_in_its_place(checkpoint, tmp_path, capsys):
+  tensors, path = checkpoint
+  convert.main(["torch-mobilefacenet", str(path), str(tmp_path / "out")])
+  assert "mobilefacenet, 999552 parameters, embeddings of faces" in capsys.readouterr().out
+  meta, variables = network_file.load(tmp_path / "out")
+  assert meta["kind"] == "embedder" and meta["input_size"] == [112, 96] and "none found" in meta["licence"]
+  assert meta["target_eyes"] == [30.3, 51.7, 65.5, 51.5] and "net.ckpt, SHA-256 " in meta["source"]
+  params, statistics = variables["params"], variables["batch_stats"]
+  # A kernel's tap (row 2, column 1) from input channel 2 to output channel 5.
+  assert params["conv1"]["kernel"].reshape(3, 3, 3, 64)[2, 1, 2, 5] == tensors["conv1.conv.weight"][5, 2, 2, 1]
+  assert params["dw_conv1"]["kernel"][2, 1, 0, 5] == tensors["dw_conv1.conv.weight"][5, 0, 2, 1]
+  assert params["linear7"]["kernel"][6, 1, 5] == tensors["linear7.conv.weight"][5, 0, 6, 1]
+  assert params["linear1"]["kernel"][2, 5] == tensors["linear1.conv.weight"][5, 2, 0, 0]
+  assert params["conv2"]["kernel"][2, 5] == tensors["conv2.conv.weight"][5, 2, 0, 0]
+  for i, kind in enumerate(("expand", "depthwise", "project")):
+    found, theirs = params[f"block_12_{kind}"]["kernel"], tensors[f"blocks.12.conv.{3 * i}.weight"]
+    assert (found[2, 1, 0, 5] == theirs[5, 0, 2, 1]) if i == 1 else (found[2, 5] == theirs[5, 2, 0, 0])
+    for name, leaf in (("running_mean", "mean"), ("running_var", "var")):
+      np.testing.assert_array_equal(
+        statistics[f"block_12_{kind}_norm"][leaf], tensors[f"blocks.12.conv.{3 * i + 1}.{name}"]
+      )
+    np.testing.assert_array_equal(
+      params[f"block_12_{kind}_norm"]["scale"], tensors[f"blocks.12.conv.{3 * i + 1}.weight"]
+    )
+    np.testing.assert_array_equal(params[f"block_12_{kind}_norm"]["bias"], tensors[f"blocks.12.conv.{3 * i + 1}.bias"])
+  slopes = params["block_12_depthwise_prelu"]["slope"], params["conv2_prelu"]["slope"]
+  np.testing.assert_array_equal(slopes[0], tensors["blocks.12.conv.5.weight"])
+  np.testing.assert_array_equal(slopes[1], tensors["conv2.prelu.weight"])
+  embedders.EMBEDDERS["network"](tmp_path / "out")  # refuses shapes that do not fit the network
+
+
+@pytest.mark.parametrize(
+  "change, message",
+  [
+    (
+      lambda t: t.pop("blocks.3.conv.6.weight"),
+      r"expected blocks\.3\.conv\.6\.weight as float32 \(64, 128, 1, 1\), found None",
+    ),
+    (
+      lambda t: t.update({"linear7.conv.weight": np.zeros((512, 1, 7, 7), np.float32)}),
+      r"expected linear7\.conv\.weight as float32 \(512, 1, 7, 6\), found float32 \(512, 1, 7, 7\)",
+    ),
+    (lambda t: t.update({"conv1.bn.bias": np.zeros(64)}), r"expected conv1\.bn\.bias as .* found float64 \(64,\)"),
+    (lambda t: t.update({"margin.weight": np.zeros(3)}), r"1 tensors are left over, first margin\.weight"),
+  ],
+)
+def test_other_checkpoints_are_refused_by_name(checkpoint, change, message):
+  tensors, path = checkpoint
+  change(tensors)
+  with pytest.raises(ValueError, match=rf"net\.ckpt is no MobileFaceNet: {message}"):
+    convert.torch_mobilefacenet(path)
+
+
+def test_what_is_no_checkpoint(tmp_path):
+  (tmp_path / "net.ckpt").write_bytes(b"no such format")
+  for name, message in (("net.ckpt", "cannot be read"), ("absent.ckpt", "is no file")):
+    with pytest.raises(SystemExit, match=rf"error: .*{name} {message}"):
+      convert.main(["torch-mobilefacenet", str(tmp_path / name), str(tmp_path / "out")])
+  assert not (tmp_path / "out").exists()
+
+
+@needs(CHECKPOINT, EMBEDDER, CELEBA)
+def test_public_mobilefacenet_equals_its_onnx_twin_on_real_faces(tmp_path):
+  network_file.save(tmp_path / "net", *convert.torch_mobilefacenet(CHECKPOINT))
+  found = faces.crop_source(celeba_folder.make(root=str(CELEBA)), faces.Settings(), np.arange(10), show=False)
+  name, ours = embedders.open_embedder(tmp_path / "net", batch_size=8)
+  _, theirs = embedders.open_embedder(EMBEDDER, batch_size=8)
+  assert name == "net" and len(found) > 7  # a second, padded batch
+  # The same alignment goes to both; float32 in another order.
+  ours, theirs = ours(found.image, found.eyes), theirs(found.image, found.eyes)
+  np.testing.assert_allclose(ours, theirs, atol=1e-4)
+  assert (ours @ ours.T)[~np.eye(len(ours), dtype=bool)].max() < 0.9  # not one answer to every face

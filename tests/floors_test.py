@@ -9,10 +9,11 @@ ROOT = pathlib.Path(__file__).parents[1]
 
 FLOORS = {
   0: ("types", "registry", "schedule", "progress"),
-  1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data"),
+  1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
+  + ("alignment", "torch_file"),
   2: ("models",),
-  3: ("deid", "services"),
-  4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks"),
+  3: ("deid", "services", "embedders"),
+  4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy"),
   5: ("train", "run", "evaluate", "convert", "bench", "report"),
   6: ("main",),
 }
@@ -20,8 +21,8 @@ FLOORS = {
 
 HEAVY = {
   "cv2": {"faces.py", "data/synthetic.py", "data/face_surroundings.py"},
-  "h5py": {"convert.py"},
-  "onnxruntime": set(),
+  "h5py": {"convert/keras.py"},
+  "onnxruntime": {"embedders/onnx.py"},
   "matplotlib": None,  # the report's files
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"data/images.py"},

@@ -1,4 +1,4 @@
-"""Face crops on the host, batch by batch."""
+"""Examples on the host, batch by batch."""
 
 from collections.abc import Iterator
 
@@ -8,9 +8,6 @@ import numpy as np
 
 from qm_vae import types
 
-FIELDS = ("image", "mask", "eyes", "identity", "label")
-"""What a batch carries of each face, besides `_mask`."""
-
 
 def epoch_order(num: int, seed: int, epoch: int) -> np.ndarray:
   """A permutation int64 [num] that depends on the seed and the epoch alone, so that a resumed run sees the same one."""
@@ -18,20 +15,21 @@ def epoch_order(num: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def batches(
-  faces: types.FaceSet, positions: np.ndarray, batch_size: int, *, pad: bool
+  examples: types.Examples, positions: np.ndarray, batch_size: int, *, pad: bool
 ) -> Iterator[dict[str, np.ndarray]]:
   """Batches of one size, in the order of `positions`.
 
   Args:
-    faces: the crops.
-    positions: integers [N] in [0, len(faces)).
+    examples: what is batched; FaceSet gives image uint8 [B, S, S, 3], mask uint8 [B, S, S, 1], eyes float32 [B, 4],
+      identity and label int32 [B].
+    positions: integers [N] in [0, len(examples)).
     batch_size: B, at least 1.
     pad: True fills the last batch by repeating its first example with `_mask` 0 (evaluation: every face counts once);
       False leaves an incomplete last batch out (training: every step sees B faces).
 
   Returns:
-    An iterator over dictionaries: image uint8 [B, S, S, 3], mask uint8 [B, S, S, 1], eyes float32 [B, 4], identity and
-    label int32 [B], `_mask` float32 [B], 1 for a face and 0 for padding.
+    An iterator over dictionaries of arrays [B, ...]: what `examples.batch` gives, and `_mask` float32 [B], 1 for an
+    example and 0 for padding.
 
   Raises:
     ValueError: for a batch size below 1, or with `pad=False` for fewer faces than one batch holds.
@@ -41,19 +39,19 @@ def batches(
     raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
   if not pad and len(positions) < batch_size:
     raise ValueError(
-      f"{len(positions)} faces do not fill one batch of {batch_size}; lower batch_size or use more images"
+      f"{len(positions)} examples do not fill one batch of {batch_size}; lower batch_size or use more images"
     )
-  return _batches(faces, positions, batch_size, pad)
+  return _batches(examples, positions, batch_size, pad)
 
 
-def _batches(faces, positions, batch_size, pad):
+def _batches(examples, positions, batch_size, pad):
   for start in range(0, len(positions), batch_size):
     chosen = positions[start : start + batch_size]
     missing = batch_size - len(chosen)
     if missing and not pad:
       return
     rows = np.concatenate([chosen, np.repeat(chosen[:1], missing)])
-    batch = {field: getattr(faces, field)[rows] for field in FIELDS}
+    batch = examples.batch(rows)
     batch["_mask"] = (np.arange(batch_size) < len(chosen)).astype(np.float32)
     yield batch
 

@@ -55,7 +55,7 @@ def test_every_face_counts_once(num, batch_size, count):
 
 
 def test_errors_come_before_the_first_batch():
-  with pytest.raises(ValueError, match="3 faces do not fill one batch of 4"):
+  with pytest.raises(ValueError, match="3 examples do not fill one batch of 4"):
     batches.batches(_faces(3), np.arange(3), 4, pad=False)
   with pytest.raises(ValueError, match="batch_size is 0"):
     batches.batches(_faces(3), np.arange(3), 0, pad=True)

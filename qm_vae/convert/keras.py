@@ -1,32 +1,16 @@
-r"""Turns a public network's file into a folder that the services of this project load.
+"""The public mini_XCEPTION, an expression recogniser, from the HDF5 file of a whole Keras 2 model."""
 
-python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 networks/mini_xception
-python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception
-"""
-
-import argparse
 import hashlib
 import json
 import pathlib
 import re
-import sys
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from flax import traverse_util
 
-from qm_vae import network_file
 from qm_vae.services import expression
 from qm_vae.types import EXPRESSIONS
-
-
-class Format(NamedTuple):
-  """A kind of file that can be converted."""
-
-  read: Callable[[pathlib.Path], tuple[dict[str, Any], dict[str, Any]]]  # path -> (meta, variables)
-  help: str  # one line
-  epilog: str  # where the file comes from and what to do with the folder
 
 
 def keras_expression(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -145,39 +129,3 @@ def _keras_layout():
   layout["params/logits/kernel"] = ("conv2d", 7, "kernel", (3, 3, channels, len(EXPRESSIONS)))
   layout["params/logits/bias"] = ("conv2d", 7, "bias", (len(EXPRESSIONS),))
   return layout
-
-
-FORMATS = {
-  "keras-expression": Format(
-    keras_expression,
-    "mini_XCEPTION, an expression recogniser saved by Keras as HDF5",
-    "The public file is trained_models/emotion_models/fer2013_mini_XCEPTION.102-0.66.hdf5 of the GitHub repository "
-    "oarriaga/face_classification (MIT). Give the folder to a run by --config.service.checkpoint=OUT.",
-  ),
-}
-
-
-def main(argv: list[str] | None = None) -> None:
-  """Converts one file, or tells in one line why it cannot."""
-  parser = argparse.ArgumentParser(
-    prog="python -m qm_vae.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  commands = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")
-  for name, one in FORMATS.items():
-    command = commands.add_parser(name, help=one.help, description=one.help, epilog=one.epilog)
-    command.add_argument("input", metavar="IN", type=pathlib.Path, help="the file to read; nothing in it is executed")
-    command.add_argument(
-      "output", metavar="OUT", type=pathlib.Path, help="the folder to write; a network in it is replaced"
-    )
-  arguments = parser.parse_args(argv)
-  try:
-    meta, variables = FORMATS[arguments.format].read(arguments.input)
-    network_file.save(arguments.output, meta, variables)
-    meta, _ = network_file.load(arguments.output)
-  except (ValueError, OSError) as error:
-    sys.exit(f"error: {error}")
-  print(f"{arguments.output}: {meta['architecture']}, {meta['num_params']} parameters, {', '.join(meta['classes'])}")
-
-
-if __name__ == "__main__":
-  main()

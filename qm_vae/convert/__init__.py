@@ -1,0 +1,64 @@
+r"""Turns a public network's file into a folder that this project loads.
+
+python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 networks/mini_xception
+python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception
+
+python -m qm_vae.convert torch-mobilefacenet 068.ckpt networks/mobilefacenet
+"""
+
+import argparse
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from qm_vae import network_file
+from qm_vae.convert.keras import keras_expression
+from qm_vae.convert.torch import torch_mobilefacenet
+
+
+class Format(NamedTuple):
+  """A kind of file that can be converted."""
+
+  read: Callable[[pathlib.Path], tuple[dict[str, Any], dict[str, Any]]]  # path -> (meta, variables)
+  help: str  # one line
+  epilog: str  # where the file comes from and what to do with the folder
+
+
+FORMATS = {
+  "keras-expression": Format(
+    keras_expression,
+    "mini_XCEPTION, an expression recogniser saved by Keras as HDF5",
+    "The public file is trained_models/emotion_models/fer2013_mini_XCEPTION.102-0.66.hdf5 of the GitHub repository "
+    "oarriaga/face_classification (MIT). Give the folder to a run by --config.service.checkpoint=OUT.",
+  ),
+  "torch-mobilefacenet": Format(
+    torch_mobilefacenet,
+    "MobileFaceNet, a face recogniser saved by PyTorch",
+    "The public file is model/best/068.ckpt of the GitHub repository Xiaoccer/MobileFaceNet_Pytorch, in which no "
+    "licence was found. It is read without PyTorch. Open the folder by qm_vae.embedders.open_embedder(OUT).",
+  ),
+}
+
+
+def main(argv: list[str] | None = None) -> None:
+  """Converts one file, or tells in one line why it cannot."""
+  parser = argparse.ArgumentParser(
+    prog="python -m qm_vae.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  commands = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")
+  for name, one in FORMATS.items():
+    command = commands.add_parser(name, help=one.help, description=one.help, epilog=one.epilog)
+    command.add_argument("input", metavar="IN", type=pathlib.Path, help="the file to read; nothing in it is executed")
+    command.add_argument(
+      "output", metavar="OUT", type=pathlib.Path, help="the folder to write; a network in it is replaced"
+    )
+  arguments = parser.parse_args(argv)
+  try:
+    meta, variables = FORMATS[arguments.format].read(arguments.input)
+    network_file.save(arguments.output, meta, variables)
+    meta, _ = network_file.load(arguments.output)
+  except (ValueError, OSError) as error:
+    sys.exit(f"error: {error}")
+  answers = ", ".join(meta["classes"]) if "classes" in meta else "embeddings of faces"
+  print(f"{arguments.output}: {meta['architecture']}, {meta['num_params']} parameters, {answers}")

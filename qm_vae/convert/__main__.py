@@ -1,0 +1,5 @@
+"""`python -m qm_vae.convert`; the formats are in __init__.py."""
+
+from qm_vae.convert import main
+
+main()
