@@ -114,6 +114,30 @@ def total(weights, service, mse, codebook, commitment):
   return weights.alpha * weights.service * service + image + codebook + weights.beta * commitment
 
 
+def arcface(embedding, people, identity, *, margin=0.3, scale=32.0):
+  """Additive angular margin loss: cross-entropy over people, with the angle to the right one made larger.
+
+  Args:
+    embedding: [B, D] of length 1.
+    people: [P, D], one direction per person; of any length.
+    identity: int [B] in [0, P); below 0 where nobody knows, which gives 0.
+    margin: radians, added to the angle between a face and its own person.
+    scale: factor of the cosines.
+
+  Returns:
+    [B] float32, nats.
+
+  Source: Deng et al. 2019, Eq. (3); where the angle would pass pi, the cosine less margin * sin(margin), as there.
+  """
+  people = people / jnp.maximum(jnp.linalg.norm(people, axis=-1, keepdims=True), 1e-12)
+  cosine = jnp.clip(embedding @ people.T, -1 + 1e-6, 1 - 1e-6)
+  with_margin = cosine * jnp.cos(margin) - jnp.sqrt(1 - jnp.square(cosine)) * jnp.sin(margin)
+  with_margin = jnp.where(cosine > -jnp.cos(margin), with_margin, cosine - margin * jnp.sin(margin))
+  own = jax.nn.one_hot(identity, len(people))
+  log_p = jax.nn.log_softmax(scale * jnp.where(own > 0, with_margin, cosine), -1)
+  return -jnp.sum(own * log_p, -1)
+
+
 def masked_mean(values, mask):
   """Mean over the examples that are not padding, and how many there were.
 

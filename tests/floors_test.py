@@ -14,7 +14,7 @@ FLOORS = {
   2: ("models",),
   3: ("deid", "services", "embedders"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy"),
-  5: ("train", "run", "evaluate", "convert", "bench", "report"),
+  5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons"),
   6: ("main",),
 }
 """Modules and folders of qm_vae by floor; a new one is added here, where its place is decided."""

@@ -1,0 +1,26 @@
+"""The attacker who brings clear and protected pictures of one person together."""
+
+from qm_vae import types
+from qm_vae.privacy.attackers import learning
+
+EPOCHS = 4
+_LEARNING_RATE = 3e-4
+
+
+def make(tools) -> types.Attacker:
+  """Two encoders: the frozen recogniser for clear faces, a trained one that answers alike for protected ones."""
+
+  def fit(train):
+    # The person's mean is what the gallery's pictures of that person have in common.
+    towards = learning.person_means(tools.embed(train.original, train.eyes), train.identity)
+    embed, losses = learning.adapt("cross", tools, train, epochs=EPOCHS, learning_rate=_LEARNING_RATE, towards=towards)
+
+    def scores(gallery, probe):
+      return embed(probe.protected, probe.eyes) @ tools.embed(gallery.original, gallery.eyes).T
+
+    return types.Attack(scores, losses)
+
+  def lacks(train):
+    return learning.lacks(train) if tools.embedder else learning.NO_EMBEDDER
+
+  return types.Attacker(fit, gallery="clear", lacks=lacks)

@@ -1,0 +1,12 @@
+"""The attacker who asks whether two protected pictures show one person, with a frozen recogniser."""
+
+from qm_vae import types
+
+
+def make(tools) -> types.Attacker:
+  """Compares protected faces with protected ones by the cosine of their embeddings."""
+
+  def scores(gallery, probe):
+    return tools.embed(probe.protected, probe.eyes) @ tools.embed(gallery.protected, gallery.eyes).T
+
+  return types.Attacker(lambda train: types.Attack(scores, ()), gallery="protected", lacks=lambda train: "")

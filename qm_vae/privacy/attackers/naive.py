@@ -1,0 +1,12 @@
+"""The attacker who knows nothing of the method: a frozen recogniser, clear pictures in the gallery."""
+
+from qm_vae import types
+
+
+def make(tools) -> types.Attacker:
+  """Compares protected faces with clear ones by the cosine of their embeddings."""
+
+  def scores(gallery, probe):
+    return tools.embed(probe.protected, probe.eyes) @ tools.embed(gallery.original, gallery.eyes).T
+
+  return types.Attacker(lambda train: types.Attack(scores, ()), gallery="clear", lacks=lambda train: "")

@@ -1,0 +1,26 @@
+"""The attacker who learns from protected pictures of other people (Newton et al. 2005; McPherson et al. 2016)."""
+
+from qm_vae import types
+from qm_vae.privacy import protocol
+from qm_vae.privacy.attackers import learning
+
+EPOCHS = 4
+_LEARNING_RATE = 3e-4
+
+
+def make(tools) -> types.Attacker:
+  """A recogniser whose training goes on with protected faces; it compares protected faces with protected ones."""
+
+  def fit(train):
+    several = train.take(protocol.several_faces(train.identity))
+    embed, losses = learning.adapt("parrot", tools, several, epochs=EPOCHS, learning_rate=_LEARNING_RATE, towards=None)
+
+    def scores(gallery, probe):
+      return embed(probe.protected, probe.eyes) @ embed(gallery.protected, gallery.eyes).T
+
+    return types.Attack(scores, losses)
+
+  def lacks(train):
+    return learning.lacks(train) if tools.embedder else learning.NO_EMBEDDER
+
+  return types.Attacker(fit, gallery="protected", lacks=lacks)
