@@ -16,7 +16,8 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   if arg not in ARGUMENTS:
     raise ValueError(f"no dataset is called {arg!r}; write configs/FILE.py:NAME with one of {', '.join(ARGUMENTS)}")
   c = ml_collections.ConfigDict()
-  c.task = "qm_vae"  # qm_vae | classifier (trains `service` on `data` and stops)
+  # qm_vae | classifier (trains `service` on `data` and stops) | embedder (trains `embedder` on `data` and stops)
+  c.task = "qm_vae"
   c.seed = 0  # every random number of the run follows from it
   c.image_size = 0  # pixels, side of the face crop, a multiple of 4; 0: 64 on a CPU, 128 on a GPU
 
@@ -62,7 +63,11 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     c.service_data.limit = 0
     c.service_data.train_fraction = 0.9
     c.service_data.faces.eyes = "average"
-  c.cache_dir = ""  # folder for face crops and trained services; '': $XDG_CACHE_HOME/qm_vae or ~/.cache/qm_vae
+
+  c.privacy = _privacy(arg)
+  c.embedder = _embedder()  # the face recogniser that is trained where `privacy.embedders` has an empty name
+
+  c.cache_dir = ""  # folder for face crops and trained networks; '': $XDG_CACHE_HOME/qm_vae or ~/.cache/qm_vae
 
   c.log_every = 25  # optimiser steps between two rows of metrics.jsonl
   c.evaluate_every = 2  # epochs between two evaluations on the test faces
@@ -148,6 +153,37 @@ def _augmentation(**overrides):
   a.noise = 0.0  # of the range, standard deviation, [0, 1]
   a.update(overrides)
   return a
+
+
+def _privacy(arg):
+  p = ml_collections.ConfigDict()
+  # Names from qm_vae/privacy/attackers; () measures no privacy. parrot, cross and inversion train networks of their own
+  # for every method, minutes each on a CPU.
+  p.attackers = ("naive", "linkage", "codes", "residual")
+  # Face recognisers that attackers use: folders written by qm_vae.convert or configs/embedder.py, or ONNX files; '':
+  # train `embedder` on `service_data`, or on the run's own faces, and cache it; (): measures no privacy.
+  p.embedders = ("",) if arg == "synthetic" else ()
+  p.people = 500  # who are attacked, at most
+  p.probes = 1  # protected pictures of each, at most
+  p.crowds = (100, 500)  # people in the gallery of each column of the table
+  p.effort = 1.0  # > 0, multiplies the epochs of attackers that learn
+  p.seed = 0  # of who is attacked
+  p.data = _dataset("")  # whose faces; '': the run's own, of which those that trained teach the attackers
+  return p
+
+
+def _embedder():
+  e = ml_collections.ConfigDict()
+  e.architecture = "small"  # small | mobilefacenet
+  e.seed = 0
+  e.input_size = 48  # pixels a side that the network sees, a multiple of 16
+  e.epochs = 6
+  e.batch_size = 32
+  e.learning_rate = 2e-3
+  e.weight_decay = 1e-2
+  e.margin = 0.3  # radians, [0, 1], of ArcFace
+  e.augment = _augmentation(shift=0.05, scale=0.05, flip=0.5, contrast=0.2, brightness=0.1)
+  return e
 
 
 def _network(architecture, seed):

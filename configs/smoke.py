@@ -14,6 +14,9 @@ def get_config(arg=None):
   config.checkpoint_every = 1
   config.log_every = 2
   config.data.limit = 84
+  config.data.train_fraction = 0.6  # so that there are enough people to attack
+  config.privacy.attackers = ("naive", "residual")
+  config.embedder.update(input_size=32, epochs=2)
   config.quantizer.vq.num_codes = 64
   config.service_data.options.synthetic.update(num_people=105, images_per_person=4)
   for network in (config.service, *config.judges.values()):

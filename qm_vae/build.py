@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -18,6 +19,7 @@ from qm_vae.data import DATASETS, split
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.models.vqvae import PRESETS
 from qm_vae.quantize import QUANTIZERS
+from qm_vae.registry import Registry
 from qm_vae.services import SERVICES, expression
 from qm_vae.state import Experiment, Split
 from qm_vae.tasks import classifier, qm_vae
@@ -37,6 +39,17 @@ _PLACE = {"folder": "root", "celeba_folder": "root", "fer2013": "path", "celeb_a
 """What a dataset calls the place it is read from; `data_dir` may stay empty, for TFDS has a default."""
 
 
+TASKS = Registry(
+  "task",
+  {
+    "qm_vae": "qm_vae.build:qm_vae_run",
+    "classifier": "qm_vae.build:classifier_run",
+    "embedder": "qm_vae.build_privacy:embedder_run",
+  },
+)
+"""Each is config -> Experiment."""
+
+
 class QmVaeParts(NamedTuple):
   """The pieces of a QM-VAE run by name."""
 
@@ -46,10 +59,12 @@ class QmVaeParts(NamedTuple):
   judges: dict[str, Service]
 
 
-class ClassifierParts(NamedTuple):
-  """The pieces of a classifier run: what network.json says of it."""
+class NetworkParts(NamedTuple):
+  """The pieces of a run that trains a network to be kept."""
 
-  meta: dict
+  meta: dict  # what network.json says of it
+  export: Callable  # State -> its variables
+  result: Callable  # last test row of metrics.jsonl -> what network.json says of its test
 
 
 def experiment(config: ml_collections.ConfigDict) -> Experiment:
@@ -59,13 +74,16 @@ def experiment(config: ml_collections.ConfigDict) -> Experiment:
     ValueError: for keys that `rules.check` refuses, or data that do not fit the task.
   """
   rules.check(config)
-  return {"qm_vae": _qm_vae, "classifier": _classifier}[config.task](config)
+  return TASKS[config.task](config)
 
 
 def cache_dir(config: ml_collections.ConfigDict) -> pathlib.Path:
   """Where face crops and trained services are kept."""
-  if config.cache_dir:
-    return pathlib.Path(config.cache_dir).expanduser()
+  return pathlib.Path(config.cache_dir).expanduser() if config.cache_dir else user_cache()
+
+
+def user_cache() -> pathlib.Path:
+  """The user's own folder for what can be made again."""
   return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "qm_vae"
 
 
@@ -142,7 +160,7 @@ def _not_empty(data: Split, config) -> Split:
 
 
 def service_config(config: ml_collections.ConfigDict, network: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-  """The config of the run that trains `network`, which is `config.service` or a judge, on `config.service_data`."""
+  """The config of the run that trains `network`, the service or a judge, on `config.service_data` or the own faces."""
   derived = config.copy_and_resolve_references()
   with derived.unlocked():
     derived.task = "classifier"
@@ -167,7 +185,8 @@ def quantizer(config: ml_collections.ConfigDict):
   return QUANTIZERS["vq"](code_dim=q.code_dim, **q.vq), q.code_dim
 
 
-def _qm_vae(config):
+def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
+  """The run that trains a QM-VAE."""
   _check_judges(config)
   data = load_faces(config.data, image_size(config), cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)
@@ -198,7 +217,7 @@ def _qm_vae(config):
     alpha=jnp.float32(config.alpha), beta=jnp.float32(config.beta), service=jnp.float32(config.service_weight)
   )
   parts = QmVaeParts(made, views, service, judges)
-  return _experiment(config, task, frozen, weights, data, config, parts)
+  return experiment_of(config, task, frozen, weights, data, config, parts)
 
 
 def _check_judges(config):
@@ -233,7 +252,8 @@ def _digest(found):
   return total.hexdigest()
 
 
-def _classifier(config):
+def classifier_run(config: ml_collections.ConfigDict) -> Experiment:
+  """The run that trains the expression recogniser `config.service`."""
   network = config.service
   data = load_faces(config.data, image_size(config), cache_dir(config))
   data = data._replace(train=_labelled(data.train), test=_labelled(data.test))
@@ -251,16 +271,16 @@ def _classifier(config):
     augmentation=Augmentation(**network.augment),
     label_smoothing=network.label_smoothing,
   )
-  parts = ClassifierParts(meta)
-  return _experiment(config, task, (), (), data, network, parts)
+  parts = NetworkParts(meta, classifier.export, lambda row: {"test_accuracy": row["correct"]})
+  return experiment_of(config, task, (), (), data, network, parts)
 
 
 def _labelled(found):
   return found.take(np.flatnonzero(found.label >= 0))
 
 
-def _experiment(config, task, frozen, weights, data, lengths, parts):
-  """`lengths` holds seed, epochs and batch size: the config itself, or the network that a classifier run trains."""
+def experiment_of(config, task, frozen, weights, data, lengths, parts) -> Experiment:
+  """The pieces together; `lengths` holds seed, epochs and batch size: the config, or the network that a run trains."""
   return Experiment(
     task=task,
     frozen=frozen,

@@ -17,10 +17,24 @@ import flax
 import jax
 import numpy as np
 
-from qm_vae import build, faces, metrics, network_file, outputs, progress, run, utility, writer
+from qm_vae import (
+  build,
+  build_privacy,
+  embedders,
+  faces,
+  lessons,
+  metrics,
+  network_file,
+  outputs,
+  progress,
+  run,
+  utility,
+  writer,
+)
+from qm_vae.privacy import measure, protocol
 from qm_vae.report import page
 from qm_vae.state import Split
-from qm_vae.types import Record
+from qm_vae.types import Pairs, Record
 
 SCHEMA = 1
 CONTROLS = ("identity", "blank")
@@ -50,7 +64,8 @@ def _evaluate(workdir, command):
     raise ValueError(f"{workdir} holds a run of task {config.task!r}; only qm_vae runs have this report")
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  made = outputs.make(experiment, state, {name: build.deidentifier(config, name) for name in CONTROLS})
+  controls = {name: build.deidentifier(config, name) for name in CONTROLS}
+  made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
   by_method = {name: answer(image) for name, image in made.images.items()}
@@ -72,7 +87,7 @@ def _evaluate(workdir, command):
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
     "config": config.to_dict(),
-    "environment": _environment(),
+    "environment": environment(),
     "data": _data(config, experiment.data),
     "service": _service("service", config.service, originals["service"], test, parts.service.classes)
     | {
@@ -97,6 +112,7 @@ def _evaluate(workdir, command):
     "training": _training(config, workdir, int(state.step)),
     "provenance": build.provenance(config, experiment),
   }
+  report |= _privacy(config, workdir, experiment, state, controls)
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
     "classes": list(parts.service.classes),
@@ -112,6 +128,43 @@ def _evaluate(workdir, command):
   _write(workdir, report, arrays)
   page.write(workdir)
   return report
+
+
+def _privacy(config, workdir, experiment, state, controls):
+  """The privacy table of the controls, the views, their union and QM-VAE; without one, why."""
+  told = config.privacy
+  if not told.attackers or not told.embedders:
+    lacking = [name for name in ("attackers", "embedders") if not told[name]]
+    return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
+  found, barred = build_privacy.attacked(config, experiment.data)
+  try:
+    chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
+  except ValueError as error:  # the report is worth having without
+    return _not_measured(str(error))
+  made, methods = outputs.make(experiment, state, controls, found), []
+  for name, image in made.images.items():
+    codes = made.codes if name == "qm_vae" else None
+    pairs = Pairs(found.image, image, found.eyes, found.identity, found.name, image, codes)
+    methods.append(measure.Method(name, _kind(name, experiment.parts), pairs))
+  with progress.bar(len(methods) * len(told.attackers), "privacy", "attack") as bar:
+    measured = measure.measure(
+      methods,
+      chosen,
+      embedders.open_all(told.embedders),
+      attackers=told.attackers,
+      learn=lessons.learner(workdir / "attackers", told.seed),
+      union=measure.Union("union", tuple(experiment.parts.views)),
+      crowds=told.crowds,
+      effort=told.effort,
+      seed=told.seed,
+      tell=progress.teller(bar),
+    )
+  return {"privacy": measured.report}
+
+
+def _not_measured(reason):
+  print(f"Privacy was not measured: {reason}.")
+  return {"privacy": None, "not_measured": {"privacy": reason}}
 
 
 def _kind(name, parts):
@@ -176,7 +229,8 @@ def _service(name, network, logits, test, classes):
   }
 
 
-def _environment():
+def environment() -> dict:
+  """What a measurement ran on."""
   return {
     "python": platform.python_version(),
     "jax": jax.__version__,

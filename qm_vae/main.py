@@ -1,4 +1,4 @@
-r"""Trains QM-VAE (or one of its services), judges it and writes the report.
+r"""Trains QM-VAE (or a network it needs), judges it and writes the report.
 
   python -m qm_vae.main --config=configs/alpha04.py
   python -m qm_vae.main --config=configs/alpha04.py:celeba_folder --config.data.root=CELEBA \
@@ -27,6 +27,9 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run; runs/EXPERIMENT or runs/EXPERIMENT-DATA when not given."
 )
 
+_TAKES = {"classifier": "service.checkpoint=FOLDER", "embedder": "privacy.embedders=\"('FOLDER',)\""}
+"""Which key takes the network that a task trains."""
+
 
 def main(arguments: list[str]) -> None:
   """Runs the experiment that the flags name."""
@@ -45,7 +48,7 @@ def main(arguments: list[str]) -> None:
       evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
       print(f"Report: {workdir / 'report.html'}")
     else:
-      print(f"Network: {workdir / 'network'} (give it as --config.service.checkpoint)")
+      print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
     if flags.FLAGS["verbosity"].present:
       raise

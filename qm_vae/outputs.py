@@ -1,4 +1,4 @@
-"""What a trained generator and its rivals make of the test faces, and what the services answer on it."""
+"""What a trained generator and its rivals make of faces, and what the services answer on it."""
 
 from typing import NamedTuple
 
@@ -10,24 +10,26 @@ from qm_vae.build import QmVaeParts
 from qm_vae.data.batches import batches, to_face
 from qm_vae.generator import make_views
 from qm_vae.state import Experiment, State
-from qm_vae.types import Deidentifier
+from qm_vae.types import Deidentifier, FaceSet
 
 
 class Outputs(NamedTuple):
-  """Every method's images of the test faces, and what the services answer on them; on the host."""
+  """Every method's images of some faces, on the host."""
 
   images: dict[str, np.ndarray]  # method -> uint8 [N, S, S, 3], as a file would hold it
   views: np.ndarray  # uint8 [N, V, S, S, 3]
+  codes: np.ndarray  # int32 [N, h, w], of qm_vae
   code_counts: np.ndarray  # [K]
 
 
-def make(experiment: Experiment, state: State, controls: dict[str, Deidentifier]) -> Outputs:
-  """Runs every method over the test faces.
+def make(experiment: Experiment, state: State, controls: dict[str, Deidentifier], faces: FaceSet) -> Outputs:
+  """Runs every method over `faces`.
 
   Args:
     experiment: of the task `qm_vae`.
     state: a trained state.
     controls: further de-identifiers to judge beside the views, by name; they come first in `Outputs.images`.
+    faces: N faces of the size that the generator was trained for.
   """
   generator, views, frozen = experiment.parts.generator, experiment.parts.views, experiment.frozen
 
@@ -37,16 +39,16 @@ def make(experiment: Experiment, state: State, controls: dict[str, Deidentifier]
     made = generator.apply(state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"])
     baselines = make_views(tuple(controls.values()), [c.params for c in controls.values()], face, key)
     as_files = [jnp.rint(x * 255).astype(jnp.uint8) for x in (made.image, made.views, baselines)]
-    return *as_files, made.quantized.counts
+    return *as_files, made.quantized.ids, made.quantized.counts
 
   key = jax.random.key(experiment.seed)
-  test, rows = experiment.data.test, []
-  for number, batch in enumerate(batches(test, np.arange(len(test)), experiment.batch_size, pad=True)):
+  rows = []
+  for number, batch in enumerate(batches(faces, np.arange(len(faces)), experiment.batch_size, pad=True)):
     rows.append(jax.device_get(methods(state, frozen, batch, jax.random.fold_in(key, number))))
-  image, view, baseline = (np.concatenate([row[i] for row in rows])[: len(test)] for i in range(3))
+  image, view, baseline, codes = (np.concatenate([row[i] for row in rows])[: len(faces)] for i in range(4))
   result = {name: baseline[:, i] for i, name in enumerate(controls)}
   result |= {name: view[:, i] for i, name in enumerate(views)}
-  return Outputs(result | {"qm_vae": image}, view, sum(row[3] for row in rows))
+  return Outputs(result | {"qm_vae": image}, view, codes, sum(row[4] for row in rows))
 
 
 class Answers:

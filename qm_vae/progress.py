@@ -1,6 +1,7 @@
 """The progress bar of everything that takes more than a few seconds."""
 
 import sys
+from collections.abc import Callable
 
 import tqdm
 
@@ -21,3 +22,15 @@ def bar(total: int, description: str, unit: str, *, initial: int = 0, shown: boo
   return tqdm.tqdm(
     total=total, desc=description, unit=unit, initial=initial, disable=not shown, mininterval=interval, smoothing=0.1
   )
+
+
+def teller(bar: tqdm.tqdm) -> Callable[[str], None]:
+  """A function that is told what begins, and takes what it heard before as done; `bar` shows both."""
+  begun = []
+
+  def tell(doing):
+    bar.update(len(begun) and 1)
+    begun.append(doing)
+    bar.set_postfix_str(doing)
+
+  return tell

@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 from qm_vae.data import DATASETS
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.losses import SERVICE_LOSSES
+from qm_vae.models.embedder import EMBEDDER_NETWORKS
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.models.vqvae import PRESETS
+from qm_vae.privacy.attackers import ATTACKERS
 from qm_vae.quantize import QUANTIZERS
 from qm_vae.schedule import SCHEDULES
 
@@ -50,6 +52,16 @@ _VIEWS = Rule(
 )
 _LEVELS = Rule(lambda v: len(v) > 0 and all(_is_number(n, (int,)) and n >= 2 for n in v), "integers, each at least 2")
 
+_ATTACKERS = Rule(
+  lambda v: len(v) == len(set(v)) and set(v) <= set(ATTACKERS.names()),
+  "none or more of " + ", ".join(ATTACKERS.names()) + ", each once",
+)
+_PATHS = Rule(lambda v: not isinstance(v, str) and all(isinstance(path, str) for path in v), "paths, as ('PATH',)")
+_CROWDS = Rule(
+  lambda v: not isinstance(v, str) and len(v) > 0 and all(_is_number(n, (int,)) and n >= 2 for n in v),
+  "integers, each at least 2",
+)
+
 _AUGMENTATION = {
   "shift": _between(0, 0.5),
   "scale": _between(0, 1),
@@ -69,6 +81,17 @@ _NETWORK = {
   "learning_rate": _POSITIVE,
   "weight_decay": _NOT_NEGATIVE,
   "label_smoothing": _DECAY,
+  **{f"augment.{key}": rule for key, rule in _AUGMENTATION.items()},
+}
+_EMBEDDER = {
+  "architecture": _one_of(*EMBEDDER_NETWORKS.names()),
+  "seed": _integer(0),
+  "input_size": Rule(lambda v: _is_number(v, (int,)) and v > 0 and v % 16 == 0, "a multiple of 16"),
+  "epochs": _integer(1),
+  "batch_size": _integer(1),
+  "learning_rate": _POSITIVE,
+  "weight_decay": _NOT_NEGATIVE,
+  "margin": _between(0, 1),
   **{f"augment.{key}": rule for key, rule in _AUGMENTATION.items()},
 }
 _DATASET = {
@@ -100,7 +123,7 @@ _DATASET = {
   "options.fer2013.usage": _one_of("all", "Training", "PublicTest", "PrivateTest"),
 }
 RULES = {
-  "task": _one_of("qm_vae", "classifier"),
+  "task": _one_of("qm_vae", "classifier", "embedder"),
   "seed": _integer(0),
   "image_size": Rule(
     lambda v: _is_number(v, (int,)) and (v == 0 or (v >= 32 and v % 4 == 0)), "0, or a multiple of 4 from 32 upward"
@@ -138,8 +161,16 @@ RULES = {
   "keep_checkpoints": _integer(1),
   "tensorboard": _FLAG,
   "data.name": _one_of(*DATASETS.names()),
-  "service_data.name": _one_of("", *DATASETS.names()),
-  **{f"{key}.{part}": rule for key in ("data", "service_data") for part, rule in _DATASET.items()},
+  **{f"{key}.name": _one_of("", *DATASETS.names()) for key in ("service_data", "privacy.data")},
+  **{f"{key}.{part}": rule for key in ("data", "service_data", "privacy.data") for part, rule in _DATASET.items()},
+  "privacy.attackers": _ATTACKERS,
+  "privacy.embedders": _PATHS,
+  "privacy.people": _integer(10),
+  "privacy.probes": _integer(1),
+  "privacy.crowds": _CROWDS,
+  "privacy.effort": _POSITIVE,
+  "privacy.seed": _integer(0),
+  **{f"embedder.{part}": rule for part, rule in _EMBEDDER.items()},
   **{
     f"{key}.{part}": rule for key in ("augment_faces", "augment_before_service") for part, rule in _AUGMENTATION.items()
   },

@@ -5,17 +5,20 @@ import fcntl
 import hashlib
 import json
 import pathlib
+import re
 
 import jax
 import ml_collections
 
-from qm_vae import build, network_file, rules, train, writer
+from qm_vae import build, build_privacy, network_file, rules, train, writer
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.state import Experiment, State
-from qm_vae.tasks import classifier
 
-_FREE_TO_CHANGE = ("cache_dir", "log_every", "tensorboard", "keep_checkpoints")
-"""Keys that a resumed run may set anew, since the result does not depend on them."""
+_FREE_TO_CHANGE = re.compile(r"(cache_dir|log_every|tensorboard|keep_checkpoints)$|(privacy|embedder)\.")
+"""Keys that a resumed run may set anew, since what is trained does not depend on them."""
+
+_SHAPING = {"classifier": "service.", "embedder": "embedder."}
+"""Keys that shape the network which a run of that task trains, besides those of its data."""
 
 
 def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Experiment:
@@ -45,7 +48,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Exper
       state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard)
     finally:
       checkpoints.close()
-    if config.task == "classifier":
+    if isinstance(experiment.parts, build.NetworkParts):
       _export(state, experiment, workdir)
   return experiment
 
@@ -91,9 +94,9 @@ def load_config(workdir: str | pathlib.Path) -> ml_collections.ConfigDict:
 
 
 def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
-  """The config with nothing left to the machine: size and preset fixed, and every service's checkpoint filled in.
+  """The config with nothing left to the machine: size and preset fixed, and the path of every network filled in.
 
-  Services that have no checkpoint are trained now and cached.
+  Services, and the attackers' face recogniser, that have none are trained now and cached.
 
   Raises:
     ValueError: when one is missing and there is no data to train it on.
@@ -113,24 +116,35 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         f"network: --config.{name}.checkpoint=FOLDER (python -m qm_vae.convert keras-expression makes one from the "
         "public mini-Xception, --config=configs/expression.py trains one)"
       )
-    network.checkpoint = str(_trained(build.service_config(resolved, network), name))
+    network.checkpoint = str(_trained(build.service_config(resolved, network), name, network.architecture))
+  resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
   return resolved
 
 
-def service_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
-  """Where the network that a classifier config trains is cached; it depends on what shapes the network, on no more."""
-  shaping = {key: value for key, value in rules.flatten(config).items() if key.startswith(("data.", "service."))}
+def _recogniser(config, path):
+  if path or not config.privacy.attackers:
+    return path and str(pathlib.Path(path).expanduser().absolute())
+  derived = build_privacy.config_of_embedder(config)
+  return str(_trained(derived, "a face recogniser", derived.embedder.architecture))
+
+
+def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where the network that such a config trains is cached; it depends on what shapes the network, on no more."""
+  prefixes = ("data.", _SHAPING[config.task])
+  shaping = {key: value for key, value in rules.flatten(config).items() if key.startswith(prefixes)}
   shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
   shaping |= {"image_size": config.image_size, "source": build.dataset(config.data).fingerprint}
   digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
-  return (build.cache_dir(config) / "services" / digest).absolute()
+  return (
+    build.cache_dir(config) / {"classifier": "services", "embedder": "embedders"}[config.task] / digest
+  ).absolute()
 
 
-def _trained(config, name):
-  folder = service_folder(config)
+def _trained(config, name, architecture):
+  folder = network_folder(config)
   with locked(folder / "waiting", wait=True):
     if not (folder / "network" / network_file.META).exists():
-      print(f"Training {name} ({config.service.architecture}) on {config.data.name} first; it is kept in {folder}.")
+      print(f"Training {name} ({architecture}) on {config.data.name} first; it is kept in {folder}.")
       run(config, folder)
   return folder / "network"
 
@@ -159,8 +173,7 @@ def _claim(config, workdir):
     changed = [
       f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"
       for key in sorted(old.keys() | new.keys())
-      # Which networks stand behind the checkpoints is told by provenance.json, wherever their folders are.
-      if old.get(key) != new.get(key) and key not in _FREE_TO_CHANGE and not key.endswith(".checkpoint")
+      if old.get(key) != new.get(key) and not _free_to_change(key, config)
     ]
     if changed:
       raise ValueError(
@@ -170,6 +183,13 @@ def _claim(config, workdir):
   else:
     (workdir / "provenance.json").unlink(missing_ok=True)
   writer.write_text(path, text + "\n")
+
+
+def _free_to_change(key, config):
+  # Which networks stand behind the checkpoints is told by provenance.json, wherever their folders are.
+  return key.endswith(".checkpoint") or (
+    _FREE_TO_CHANGE.match(key) and not key.startswith(_SHAPING.get(config.task, ":"))
+  )
 
 
 def _check_provenance(config, experiment, workdir):
@@ -190,7 +210,7 @@ def _check_provenance(config, experiment, workdir):
 
 def _export(state, experiment, workdir):
   rows = [row for row in writer.read_rows(workdir) if row["split"] == "test"]
-  told = {"test_accuracy": rows[-1]["correct"], "test_n": rows[-1]["n"]}
+  told = experiment.parts.result(rows[-1]) | {"test_n": rows[-1]["n"]}
   told["test_left_out"] = f"{experiment.data.num_duplicates} test images that are also training images"
   meta = experiment.parts.meta | told
-  network_file.save(workdir / "network", meta, classifier.export(jax.device_get(state)))
+  network_file.save(workdir / "network", meta, experiment.parts.export(jax.device_get(state)))

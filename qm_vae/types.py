@@ -148,6 +148,14 @@ class FaceSet:
     return {key: getattr(self, key)[positions] for key in ("image", "mask", "eyes", "identity", "label")}
 
 
+def join(first: FaceSet, second: FaceSet) -> FaceSet:
+  """The faces of both, of one dataset; what they missed is told once."""
+  keys = ("image", "mask", "eyes", "box", "identity", "label", "index")
+  rows = {key: np.concatenate([getattr(first, key), getattr(second, key)]) for key in keys}
+  missed = first.missed if first.missed == second.missed else first.missed + second.missed
+  return dataclasses.replace(first, name=first.name + second.name, missed=missed, **rows)
+
+
 class Examples(Protocol):
   """What the training loop and `data.batches` need of a set: FaceSet, or a task's own."""
 
@@ -209,3 +217,5 @@ class Attacker(NamedTuple):
   fit: Callable[[Pairs], Attack]  # from the faces of other people than those it is tried on
   gallery: str  # clear | protected: what it compares a protected face with
   lacks: Callable[[Pairs], str]  # why these training faces do not allow it; '' where they do
+  recognises: bool = True  # by the recogniser it is given; False: without one
+  trains: bool = False  # whether `fit` trains a network

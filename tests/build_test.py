@@ -69,7 +69,7 @@ def folder_of(**changes):
     for part in path:
       target = target[part]
     target[last] = value
-  return run.service_folder(build.service_config(config, config.service))
+  return run.network_folder(build.service_config(config, config.service))
 
 
 def test_a_cached_service_is_found_by_what_shaped_it():

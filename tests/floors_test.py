@@ -10,11 +10,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = {
   0: ("types", "registry", "schedule", "progress"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
-  + ("alignment", "torch_file"),
+  + ("alignment", "torch_file", "paired_faces"),
   2: ("models",),
   3: ("deid", "services", "embedders"),
-  4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy"),
-  5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons"),
+  4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
+  + ("build_privacy",),
+  5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons", "audit"),
   6: ("main",),
 }
 """Modules and folders of qm_vae by floor; a new one is added here, where its place is decided."""

@@ -25,7 +25,9 @@ def home(tmp_path_factory):
 
 
 def command(home, workdir, *flags, config="configs/smoke.py"):
-  env = os.environ | {"XDG_CACHE_HOME": str(home), "JAX_PLATFORMS": "cpu"}
+  # Every program that one run compiled is kept for the next, however short its compilation took.
+  cached = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
+  env = os.environ | {"XDG_CACHE_HOME": str(home), "JAX_PLATFORMS": "cpu"} | cached
   line = [sys.executable, "-m", "qm_vae.main", f"--config={config}", f"--workdir={workdir}", *flags]
   return line, {"env": env, "cwd": ROOT, "text": True}
 

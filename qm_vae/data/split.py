@@ -70,6 +70,14 @@ def drop_duplicates(images: np.ndarray, train: np.ndarray, test: np.ndarray) -> 
   return test[~same], test[same]
 
 
+def distinct(images: np.ndarray) -> np.ndarray:
+  """Positions int64 of the images [N, ...] without those that are byte for byte an earlier one."""
+  first = {}
+  for i, image in enumerate(images):
+    first.setdefault(_content(image), i)
+  return np.fromiter(first.values(), np.int64)
+
+
 def _content(image):
   return hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest()
 

@@ -1,17 +1,25 @@
 """Embedders: networks that tell faces apart. The contracts are `types.Embedder` and `types.HostEmbedder`."""
 
+import hashlib
+import itertools
+import json
 import os
 import pathlib
+from collections.abc import Iterable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae import types
+from qm_vae import network_file, types
 from qm_vae.registry import Registry
 
 EMBEDDERS = Registry("embedder", {"network": "qm_vae.embedders.network:load", "onnx": "qm_vae.embedders.onnx:load"})
 """`network` is load(directory) -> Embedder, in the graph; `onnx` is load(path, **overrides) -> HostEmbedder."""
+
+_TOLD = ("input_range", "layout", "colour", "size", "eyes", "output")
+"""What a JSON file beside an ONNX file may tell; see embedders.onnx.load."""
 
 
 def on_host(embedder: types.Embedder, batch_size: int = 64) -> types.HostEmbedder:
@@ -30,21 +38,84 @@ def on_host(embedder: types.Embedder, batch_size: int = 64) -> types.HostEmbedde
   return lambda image, eyes: in_batches(lambda *batch: of_batch(params, *batch), image, eyes, batch_size)
 
 
-def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> tuple[str, types.HostEmbedder]:
-  """(name, embedder) of what `path` holds: a folder of a network, or an ONNX file that describes itself.
+class Opened(NamedTuple):
+  """A recogniser that somebody gave."""
+
+  name: str
+  embed: types.HostEmbedder
+  embedder: types.Embedder | None  # in the graph, where its training can go on; None for an ONNX file
+  source: str  # the path as it was given
+  sha256: str  # of its arrays, or of the file
+
+
+def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> Opened:
+  """What `path` holds: a folder of a network, or an ONNX file.
+
+  What an ONNX file does not tell about its input stands in a JSON file of the same name beside it, with the keywords of
+  `embedders.onnx.load`.
 
   Raises:
     ValueError: for anything else, and for what the two loaders refuse.
   """
-  path = pathlib.Path(path)
+  given, path = str(path), pathlib.Path(path)
   if path.is_dir():
-    return path.resolve().name, on_host(EMBEDDERS["network"](path), batch_size)
+    embedder, meta = EMBEDDERS["network"](path), network_file.read_meta(path)
+    name = meta["architecture"] if embedder.name == "network" else embedder.name  # every run calls its folder so
+    return Opened(name, on_host(embedder, batch_size), embedder, given, meta["sha256"])
   if path.suffix == ".onnx" and path.is_file():
-    return path.stem, EMBEDDERS["onnx"](path, batch_size=batch_size)
+    embed = EMBEDDERS["onnx"](path, **_beside(path), batch_size=batch_size)
+    return Opened(path.stem, embed, None, given, hashlib.sha256(path.read_bytes()).hexdigest())
   raise ValueError(
-    f"{path} is no embedder; give the folder of a network (python -m qm_vae.convert torch-mobilefacenet writes one) or "
-    "a file that ends in .onnx"
+    f"{path} is no embedder; give the folder of a network (python -m qm_vae.convert torch-mobilefacenet writes one, "
+    "configs/embedder.py trains one) or a file that ends in .onnx"
   )
+
+
+def open_all(paths: Iterable[str | os.PathLike]) -> list[Opened]:
+  """`open_embedder` of each; where two have one name the later are numbered.
+
+  Raises:
+    ValueError: as `open_embedder`, and for the same recogniser twice.
+  """
+  found = {}
+  for path in paths:
+    one = open_embedder(path)
+    if one.sha256 in found:
+      raise ValueError(f"{path} is the same recogniser as {found[one.sha256].source}; give each once")
+    names = [other.name for other in found.values()]
+    name = next(name for i in itertools.count(1) if (name := f"{one.name}_{i}" if i > 1 else one.name) not in names)
+    found[one.sha256] = one._replace(name=name)
+  return list(found.values())
+
+
+def _beside(path):
+  """Keywords for `onnx.load` from the JSON file beside `path`; {} without one."""
+  beside = path.with_suffix(".json")
+  if not beside.is_file():
+    return {}
+  try:
+    told = json.loads(beside.read_text(encoding="utf-8"))
+  except ValueError as error:
+    raise ValueError(f"{beside} is not valid JSON ({error})") from None
+  unknown = sorted(set(told) - set(_TOLD)) if isinstance(told, dict) else ["no object"]
+  if unknown:
+    raise ValueError(f"{beside} holds {', '.join(unknown)}; allowed are {', '.join(_TOLD)}")
+  return told
+
+
+def remembering(embed: types.HostEmbedder) -> types.HostEmbedder:
+  """The same embedder, which keeps its answers: the same faces are embedded once."""
+  known = {}
+
+  def embed_once(image, eyes):
+    digest = hashlib.sha256(repr((image.shape, eyes.shape)).encode())
+    for array in (image, eyes):
+      digest.update(np.ascontiguousarray(array).data)
+    if digest.digest() not in known:
+      known[digest.digest()] = embed(image, eyes)
+    return known[digest.digest()]
+
+  return embed_once
 
 
 def in_batches(of_batch, image: np.ndarray, eyes: np.ndarray, batch_size: int) -> np.ndarray:

@@ -21,8 +21,8 @@ class Protocol(NamedTuple):
 def choose(identity: np.ndarray, *, people: int, probes: int, seed: int, barred: np.ndarray = ()) -> Protocol:
   """Draws who is attacked.
 
-  Only people with two faces or more can be. At most half of them are, so that attackers have the others to learn from;
-  everybody else teaches the attackers.
+  Only people with two faces or more can be. At most half of all those are, so that attackers have others to learn
+  from; everybody who is not attacked teaches the attackers.
 
   Args:
     identity: integers [N]; types.UNKNOWN where nobody knows.
@@ -37,13 +37,13 @@ def choose(identity: np.ndarray, *, people: int, probes: int, seed: int, barred:
   identity = np.asarray(identity)
   random = np.random.default_rng(seed)
   found, count = np.unique(identity[identity != types.UNKNOWN], return_counts=True)
-  several = found[(count >= 2) & ~np.isin(found, identity[np.asarray(barred, np.int64)])]
-  several = random.permutation(several)
-  chosen = several[: min(people, max(len(several) // 2, MIN_PEOPLE))]
+  several = found[count >= 2]
+  free = random.permutation(several[~np.isin(several, identity[np.asarray(barred, np.int64)])])
+  chosen = free[: min(people, max(len(several) // 2, MIN_PEOPLE))]
   if len(chosen) < MIN_PEOPLE:
     raise ValueError(
-      f"{len(several)} people have two faces or more; re-identification needs at least {MIN_PEOPLE}. Give more images "
-      "of the same people, or identities where they are missing"
+      f"{len(free)} people have two faces or more and trained nothing; re-identification needs at least {MIN_PEOPLE}. "
+      "Give more images of the same people, or identities where they are missing"
     )
   gallery, probe = [], []
   for person in chosen:

@@ -1,28 +1,36 @@
-"""Draws a run's figures and page again from its result files: `python -m qm_vae.report WORKDIR`."""
+"""Draws a page and its figures again from the result files: `python -m qm_vae.report FOLDER`."""
 
 import argparse
+import pathlib
 import sys
 
-from qm_vae.report import files, page
+from qm_vae.report import audit_page, files, page
 
 DESCRIPTION = """\
-Reads WORKDIR/report.json and WORKDIR/evaluation.npz, which a run writes when its evaluation ends, and writes
+Reads what a run (report.json, evaluation.npz) or an audit (audit.json, audit.npz) left in FOLDER, and writes
 
-  WORKDIR/report.html      one self-contained page: pictures inside, no script, no request to anywhere
-  WORKDIR/figures/*.png    the same figures for papers and slides
+  FOLDER/report.html      of a run: one self-contained page: pictures inside, no script, no request to anywhere
+  FOLDER/audit.html       the same of an audit
+  FOLDER/figures/*.png    the same figures for papers and slides
 
-Nothing is computed anew: every number on the page stands in report.json. docs/report.md tells how to read it.
+Nothing is computed anew: every number on the page stands in the JSON file. docs/report.md and docs/audit.md tell how to
+read the pages.
 """
 
 
 def main(arguments=None):
-  """Renders the report; returns the exit status: 0, or 2 where the result files cannot be read."""
+  """Renders what the folder holds; returns the exit status: 0, or 2 where the result files cannot be read."""
   parser = argparse.ArgumentParser(
     prog="python -m qm_vae.report", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
   )
-  parser.add_argument("workdir", metavar="WORKDIR", help="folder of a run")
+  parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="folder of a run or of an audit")
+  folder = parser.parse_args(arguments).folder
+  is_audit, is_run = ((folder / kind.numbers).exists() for kind in (files.AUDIT, files.RUN))
   try:
-    print(page.write(parser.parse_args(arguments).workdir))
+    if is_audit:
+      print(audit_page.write(folder))
+    if is_run or not is_audit:
+      print(page.write(folder))
   except files.UnreadableReport as error:
     print(error, file=sys.stderr)
     return 2

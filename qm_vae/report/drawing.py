@@ -88,6 +88,7 @@ TITLES = {
   "ugatit": "UGATIT",
   "laplace": "Laplace",
   "k_same": "k-same",
+  "union": "union of the views",
 }
 
 

@@ -1,53 +1,67 @@
-"""Reading a run's two result files and writing beside them without ever leaving a half-written file."""
+"""Reading the two result files of a run or audit, and writing beside them without leaving a half-written file."""
 
 import json
 import os
 import pathlib
 import zipfile
+from typing import NamedTuple
 
 import numpy as np
 
 VERSION = 1
-"""The version of `report.json` that this code reads."""
+"""The version of `report.json` and of `audit.json` that this code reads."""
+
+
+class Kind(NamedTuple):
+  """What the two files are called, and what to do when they are not there."""
+
+  numbers: str
+  arrays: str
+  written: str  # when
+  again: str  # how
+
+
+RUN = Kind("report.json", "evaluation.npz", "a run writes it when its evaluation ends", "evaluate the run again")
+AUDIT = Kind("audit.json", "audit.npz", "qm_vae.audit writes it when it ends", "run the audit again")
 
 
 class UnreadableReport(ValueError):
-  """The result files of a run are missing, damaged, or of another version; the message says which and what to do."""
+  """The result files are missing, damaged, or of another version; the message says which and what to do."""
 
 
-def read(workdir):
-  """The run's numbers and arrays.
+def read(folder, kind=RUN):
+  """The numbers and arrays of a run or of an audit.
 
   Args:
-    workdir: folder that holds `report.json` and, for pictures and probabilities, `evaluation.npz`.
+    folder: holds the numbers and, for pictures and probabilities, the arrays.
+    kind: RUN or AUDIT.
 
   Returns:
-    (report, arrays): the decoded JSON as dict, and a dict of NumPy arrays that is empty where there is no
-    `evaluation.npz`.
+    (report, arrays): the decoded JSON as dict, and a dict of NumPy arrays that is empty where there is no file of
+    arrays.
 
   Raises:
     UnreadableReport: a missing or damaged file, or another schema version.
   """
-  workdir = pathlib.Path(workdir)
-  path = workdir / "report.json"
+  path = pathlib.Path(folder) / kind.numbers
   try:
     # Python writes nan as NaN, which JSON does not know; here as there it means: not measured.
     report = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
   except FileNotFoundError:
-    raise UnreadableReport(f"{path} does not exist; a run writes it when its evaluation ends") from None
+    raise UnreadableReport(f"{path} does not exist; {kind.written}") from None
   except ValueError as error:
-    raise UnreadableReport(f"{path} is no JSON ({error}); evaluate the run again") from error
+    raise UnreadableReport(f"{path} is no JSON ({error}); {kind.again}") from error
   version = report.get("version") if isinstance(report, dict) else None
   if version != VERSION:
-    raise UnreadableReport(f"{path} has version {version!r}, this code reads {VERSION}; evaluate the run again")
-  path = workdir / "evaluation.npz"
+    raise UnreadableReport(f"{path} has version {version!r}, this code reads {VERSION}; {kind.again}")
+  path = pathlib.Path(folder) / kind.arrays
   if not path.exists():
     return report, {}
   try:
     with np.load(path, allow_pickle=False) as stored:
       return report, {name: stored[name] for name in stored.files}
   except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-    raise UnreadableReport(f"{path} cannot be read ({error}); evaluate the run again") from error
+    raise UnreadableReport(f"{path} cannot be read ({error}); {kind.again}") from error
 
 
 def write_aside(path, content):

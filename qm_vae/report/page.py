@@ -1,20 +1,18 @@
 """Writes the figures and the self-contained `report.html` of a run from its `report.json` and `evaluation.npz`."""
 
-import base64
-import json
-import pathlib
-
-import jinja2
-
 from qm_vae.report import (
   drawing,
   figures_curves,
   figures_images,
+  figures_privacy,
   figures_probabilities,
   figures_rates,
+  figures_tradeoff,
   files,
   published,
+  rendering,
   tables,
+  tables_privacy,
 )
 
 
@@ -28,6 +26,8 @@ def figures(report, arrays):
   probabilities = report.get("probabilities") or {}
   classes = probabilities.get("classes") or (report.get("service") or {}).get("classes") or ()
   before, after = (arrays.get(f"probabilities_{side}") for side in ("original", "output"))
+  privacy = report.get("privacy") or {}
+  ours = tables.method(privacy, "qm_vae")
   return {
     "loss_rates": figures_rates.loss_rates(report),
     "per_expression": figures_rates.per_expression(report),
@@ -36,6 +36,8 @@ def figures(report, arrays):
     "probability_differences": figures_probabilities.probability_differences(probabilities),
     "examples": figures_images.examples(report, arrays),
     "case": figures_images.case(report, arrays),
+    "privacy_utility": figures_tradeoff.privacy_utility(report),
+    **{f"privacy_{name}": figure for name, figure in figures_privacy.of_method(privacy, ours).items()},
   }
 
 
@@ -54,16 +56,6 @@ def example_rows(report, arrays):
   return ["original", *(name for name, _ in columns)], rows
 
 
-def data_uri(content):
-  """PNG bytes as the value of an `src` attribute."""
-  return "data:image/png;base64," + base64.b64encode(content).decode("ascii")
-
-
-def pretty(value):
-  """Nested values as indented JSON in which only the line feeds of the layout are real ones."""
-  return "\n".join(drawing.visible(line) for line in json.dumps(value, indent=2, ensure_ascii=False).split("\n"))
-
-
 def render(report, arrays, drawn):
   """The page as text.
 
@@ -75,23 +67,9 @@ def render(report, arrays, drawn):
   Returns:
     HTML that loads nothing: every picture is inside, there is no script, and a policy in its head forbids requests.
   """
-  environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),
-    autoescape=True,
-    undefined=jinja2.ChainableUndefined,  # any part of a report may be missing
-    trim_blocks=True,
-    lstrip_blocks=True,
-  )
-  environment.filters.update(
-    data_uri=data_uri,
-    number=tables.number,
-    title=drawing.title,
-    visible=drawing.visible,
-    pretty=pretty,
-  )
   columns, rows = example_rows(report, arrays)
   expression_methods, expression_rows = tables.expressions(report)
-  return environment.get_template("page.html").render(
+  return rendering.template("page.html").render(
     report=report,
     figures=drawn,
     headline=tables.headline(report),
@@ -107,14 +85,13 @@ def render(report, arrays, drawn):
     differences=published.differences(report),
     published=published,
     tables=tables,
+    privacy=tables_privacy.of_run(report),
     why=lambda section: tables.reason(report, section),
   )
 
 
 def write(workdir):
-  """Writes `figures/*.png` and `report.html` beside a run's result files; safe to repeat, each file replaced at once.
-
-  A figure of an earlier rendering for which there are no numbers any more is removed.
+  """Writes `figures/*.png` and `report.html` beside a run's result files, as `rendering.write` does.
 
   Args:
     workdir: folder with `report.json` and `evaluation.npz`.
@@ -125,18 +102,5 @@ def write(workdir):
   Raises:
     UnreadableReport: see `files.read`.
   """
-  workdir = pathlib.Path(workdir)
   report, arrays = files.read(workdir)
-  folder = workdir / "figures"
-  folder.mkdir(exist_ok=True)
-  drawn = {}
-  for name, figure in figures(report, arrays).items():
-    path = folder / f"{name}.png"
-    drawn[name] = figure and drawing.png(figure)
-    if figure is None:
-      path.unlink(missing_ok=True)
-    else:
-      files.write_aside(path, drawn[name])
-  path = workdir / "report.html"
-  files.write_aside(path, render(report, arrays, drawn).encode("utf-8", "backslashreplace"))
-  return path
+  return rendering.write(workdir, "report.html", figures(report, arrays), lambda drawn: render(report, arrays, drawn))

@@ -114,24 +114,33 @@ def network(module, see: Callable, augmentation: Augmentation) -> Trainable:
 
   Args:
     module: `(x, train) -> [B, D]`, not yet of length 1.
-    see: batch -> (x as the module wants it), called after augmentation of `batch["image"]`.
+    see: batch -> x as the module wants it; where the batch holds an "image" it comes as float32 in [0, 1], augmented.
     augmentation: of the training images; all 0 for inputs that are no images.
   """
 
+  def seen(batch, key=None):
+    if "image" in batch:
+      image = _to_float(batch["image"])
+      batch = batch | {"image": image if key is None else augment(image, key, augmentation)}
+    return see(batch)
+
   def init(key, frozen, batch):
-    variables = module.init(key, see(batch))
+    variables = module.init(key, seen(batch))
     return variables["params"], {name: part for name, part in variables.items() if name != "params"}
 
   def apply(params, carried, batch, key, *, train):
-    if train and any(augmentation):
-      batch = batch | {"image": augment(_to_float(batch["image"]), key, augmentation)}
     variables = {"params": params} | carried
     if not train:
-      return _unit(module.apply(variables, see(batch))), carried
-    embedding, changed = module.apply(variables, see(batch), train=True, mutable=list(carried))
+      return _unit(module.apply(variables, seen(batch))), carried
+    embedding, changed = module.apply(variables, seen(batch, key), train=True, mutable=list(carried))
     return _unit(embedding), dict(changed)
 
   return Trainable(init, apply)
+
+
+def export(state: State) -> dict[str, Any]:
+  """The variables of a network that was trained from the start, as network_file.save takes them."""
+  return {"params": state.params["network"]} | state.carried
 
 
 def _to_float(image):

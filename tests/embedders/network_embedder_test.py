@@ -88,7 +88,7 @@ def test_other_folders_are_refused(folder, tmp_path):
 
 
 def test_open_embedder(folder, loaded, tmp_path):
-  name, host = embedders.open_embedder(folder)
+  name, host, *_ = embedders.open_embedder(folder)
   assert name == "little"
   np.testing.assert_allclose(host(IMAGES, EYES), embedders.on_host(loaded)(IMAGES, EYES), atol=1e-6)
   (tmp_path / "net.h5").write_bytes(b"")

@@ -109,5 +109,5 @@ def test_other_files_and_outputs(tmp_path):
   path = _write(tmp_path / "net.onnx", ["n", 3, 10, 12], TOLD)
   with pytest.raises(ValueError, match=r"output 'logits' is no batch of embeddings; give output= one of .*flat"):
     embedders.EMBEDDERS["onnx"](path, output="logits")
-  name, embed = embedders.open_embedder(path)
+  name, embed, *_ = embedders.open_embedder(path)
   assert name == "net" and embed(IMAGES, EYES).shape == (3, 360)

@@ -3,11 +3,12 @@
 import json
 import math
 
+import fabricated_privacy
 import numpy as np
 
 CLASSES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 VIEWS = ["blindfold", "mosaic", "laplace", "cartoon"]
-EVIL = "a <script>alert(1)</script> & \"b\" 'c' \udc80\u202e日本 $\\frac$\n.jpg"
+EVIL = fabricated_privacy.EVIL
 
 
 def rate(value, n, method="Wilson"):
@@ -155,6 +156,7 @@ def report(seed=0, alpha=0.4, epochs=40):
       for i in range(6)
     ],
     "case": {"name": "frame.png", "views": VIEWS, "service_answer_original": "happy", "service_answer_output": "sad"},
+    "privacy": fabricated_privacy.privacy(),
   }  # fmt: skip
 
 

@@ -38,4 +38,4 @@ def make(tools) -> types.Attacker:
   def lacks(train):
     return "only for methods that make codes" if train.codes is None else learning.lacks(train)
 
-  return types.Attacker(fit, gallery="clear", lacks=lacks)
+  return types.Attacker(fit, gallery="clear", lacks=lacks, trains=True)

@@ -53,4 +53,4 @@ def make(tools) -> types.Attacker:
   def lacks(train):
     return "" if len(train) >= MIN_FACES else f"learns from {len(train)} faces; needs {MIN_FACES}"
 
-  return types.Attacker(fit, gallery="clear", lacks=lacks)
+  return types.Attacker(fit, gallery="clear", lacks=lacks, trains=True)

@@ -23,4 +23,4 @@ def make(tools) -> types.Attacker:
   def lacks(train):
     return learning.lacks(train) if tools.embedder else learning.NO_EMBEDDER
 
-  return types.Attacker(fit, gallery="protected", lacks=lacks)
+  return types.Attacker(fit, gallery="protected", lacks=lacks, trains=True)

@@ -29,7 +29,7 @@ def make(tools) -> types.Attacker:
 
     return types.Attack(scores, ())
 
-  return types.Attacker(fit, gallery="protected", lacks=_lacks)
+  return types.Attacker(fit, gallery="protected", lacks=_lacks, recognises=False)
 
 
 def _lacks(train):

@@ -1,0 +1,29 @@
+r"""Trains a face recogniser, for the attackers of a privacy table: the network that `config.embedder` describes.
+
+python -m qm_vae.main --config=configs/embedder.py                                     # synthetic people
+python -m qm_vae.main --config=configs/embedder.py:celeba_folder --config.data.root=CELEBA --config.data.limit=0
+The network lies in WORKDIR/network; give it as --config.privacy.embedders="('WORKDIR/network',)". People of the data's
+test side never train it. A public recogniser, trained on millions of faces, is far stronger (docs/embedders.md).
+"""
+
+from configs import default
+
+
+def get_config(arg=None):
+  config = default.get_config(arg)
+  config.task = "embedder"
+  config.judges = {}
+  config.checkpoint_every = 1
+  config.evaluate_every = 1
+  if arg in (None, "", "synthetic"):
+    config.data = config.service_data
+  config.data.split = "identity"
+  for key in (
+    "seed",
+    "epochs",
+    "batch_size",
+    "learning_rate",
+  ):  # --config.KEY and --config.embedder.KEY say the same here
+    config[key] = config.embedder[key]
+    config.embedder[key] = config.get_ref(key)
+  return config

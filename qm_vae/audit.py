@@ -1,0 +1,292 @@
+r"""Measures who can still be recognised in what a tool made of pictures: any tool, any method.
+
+  python -m qm_vae.audit ORIGINALS PROTECTED --embedder=NETWORK --labels=people.csv
+
+ORIGINALS and PROTECTED are two folders whose pictures have the same names (suffixes may differ), or two text files that
+list pictures line by line. Who is who comes from a CSV (columns image, identity) or, without one, from the folder that
+each picture lies in. --embedder is a face recogniser: a folder that `python -m qm_vae.convert torch-mobilefacenet` or
+--config=configs/embedder.py wrote, or an ONNX file; give several to be attacked by all of them.
+
+Writes OUT/audit.json, OUT/audit.html with its figures, and OUT/attackers, where attackers that learn are kept: the
+same command goes on where a killed one stopped. The page shows faces; --no-pictures leaves them out. Nothing is sent
+anywhere or fetched.
+
+Exit status: 0 measured, nothing to object; 1 the audit could not be made, or some files could not be judged; 2 a
+control failed, so that the numbers mean nothing; 3 too many people are named (--max-rank1), or a face was left
+unprotected.
+"""
+
+import argparse
+import datetime
+import json
+import pathlib
+import sys
+
+import numpy as np
+
+from qm_vae import build, embedders, faces, lessons, paired_faces, progress, types, writer
+from qm_vae.data import paired, people, split
+from qm_vae.evaluate import environment
+from qm_vae.privacy import measure, protocol
+from qm_vae.privacy.attackers import ATTACKERS
+from qm_vae.report import attacks, audit_page
+
+VERSION = 1
+OK, NOT_JUDGED, VOID, REFUSED = range(4)
+METHOD = "protected"
+_CASES = 8  # pictures of the best and of the worst cases
+
+
+def audit(options: argparse.Namespace, command: str) -> dict:
+  """Makes the audit that `options` (see `parser`) describe and writes it to `options.out`.
+
+  Returns:
+    The content of audit.json (its form is in docs/audit.md).
+
+  Raises:
+    ValueError: for files that do not match, identities that are missing, or too few people.
+  """
+  out = pathlib.Path(options.out)
+  files = paired.match(options.originals, options.protected)
+  identity, _ = people.identities(
+    [pair.name for pair in files], options.labels, options.image_column, options.identity_column
+  )
+  recognisers = embedders.open_all(options.embedder)
+  settings = faces.Settings(image_size=options.size, detector=options.detector)
+  found = paired_faces.load(files, identity, settings, build.user_cache() / "faces")
+  _refuse_swapped(found.swapped)
+  kept = split.distinct(found.pairs.original)
+  pairs = found.pairs.take(kept)
+  chosen = protocol.choose(pairs.identity, people=options.people, probes=options.probes, seed=options.seed)
+  methods = [
+    measure.Method("identity", "control", _with_protected(pairs, pairs.original)),
+    measure.Method("blank", "control", _with_protected(pairs, np.full_like(pairs.original, 128))),
+    measure.Method(METHOD, "audited", pairs),
+  ]
+  with progress.bar(len(methods) * len(options.attackers), "privacy", "attack") as bar:
+    measured = measure.measure(
+      methods,
+      chosen,
+      recognisers,
+      attackers=options.attackers,
+      learn=lessons.learner(out / "attackers", options.seed),
+      crowds=options.crowds,
+      effort=options.effort,
+      seed=options.seed,
+      tell=progress.teller(bar),
+    )
+  report = {
+    "version": VERSION,
+    "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    "command": command,
+    "environment": environment(),
+    "originals": str(options.originals),
+    "protected": str(options.protected),
+    "labels": options.labels and str(options.labels),
+    "settings": settings._asdict(),
+    "files": _files(files, found, len(kept)),
+    "unprotected": _unprotected(found, measured.report["methods"][-1]),
+    "privacy": measured.report,
+    "max_rank1": options.max_rank1,
+    "pictures": options.pictures,
+  }
+  report["verdict"] = verdict(report)
+  _write(out, report, _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures else {})
+  return report
+
+
+def _with_protected(pairs, image):
+  """The same faces as another method leaves them."""
+  return types.Pairs(pairs.original, image, pairs.eyes, pairs.identity, pairs.name, image)
+
+
+def _refuse_swapped(swapped):
+  if swapped:
+    told = [f"{one.name} shows the original of {one.shows}" for one in swapped[:20]]
+    more = f"\n  and {len(swapped) - 20} more" if len(swapped) > 20 else ""
+    raise ValueError(
+      "protected pictures stand under other pictures' names; give each the name of its original:\n  "
+      + "\n  ".join(told)
+      + more
+    )
+
+
+def _files(files, found, distinct):
+  listed = lambda rows: [row._asdict() for row in rows]
+  return {
+    "pairs": len(files),
+    "faces": distinct,
+    "duplicates": len(found.pairs) - distinct,
+    "missed": listed(found.missed),
+    "unreadable": listed(found.unreadable),
+    "incomparable": listed(found.incomparable),
+    "resized": [row.name for row in found.resized],
+  }
+
+
+def _unprotected(found, method):
+  """Faces, by name, that are as their originals: of the whole file, or once cut out and resized."""
+  known = {one.name: None if np.isinf(one.psnr) else one.psnr for one in found.unprotected}
+  known = {one["name"]: one["psnr"] for one in method["unprotected"]} | known
+  return [{"name": name, "psnr": decibels} for name, decibels in sorted(known.items())]
+
+
+def verdict(report: dict) -> dict:
+  """{"exit": the exit status, "lines": why} of an audit's report without its verdict."""
+  lines, exits = [], [OK]
+  files, method = report["files"], report["privacy"]["methods"][-1]
+  if report["privacy"]["controls"]["void"]:
+    exits.append(VOID)
+    lines += [f"void: {reason}" for reason in report["privacy"]["controls"]["void"]]
+  if report["unprotected"]:
+    exits.append(REFUSED)
+    lines.append(f"{len(report['unprotected'])} pictures are unprotected: within 40 dB of their originals")
+  rank_1, limit = method["headline"]["rank_1"], report["max_rank1"]
+  if limit is not None and rank_1["high"] > limit:
+    exits.append(REFUSED)
+    lines.append(f"rank-1 rate up to {rank_1['high']:.3f} at 95 % confidence; --max-rank1 allows {limit:g}")
+  failed = len(files["unreadable"]) + len(files["incomparable"])
+  if failed:
+    exits.append(NOT_JUDGED)
+    lines.append(f"{failed} pictures could not be judged; each is listed with its reason")
+  if files["missed"]:
+    lines.append(f"{len(files['missed'])} originals without a face that was found: nothing is known about them")
+  order = (VOID, REFUSED, NOT_JUDGED, OK)
+  return {"exit": min(exits, key=order.index), "lines": lines}
+
+
+def _pictures(pairs, chosen, scores, report):
+  """The probes that the strongest attacker named most surely (worst) and is furthest from naming (best)."""
+  gallery, probe = pairs.take(chosen.gallery), pairs.take(chosen.probe)
+  mate = np.searchsorted(gallery.identity, probe.identity, sorter=np.argsort(gallery.identity))
+  mate = np.argsort(gallery.identity)[mate]
+  rows = np.arange(len(probe))
+  own = scores[rows, mate]
+  others = scores.copy()
+  others[rows, mate] = -np.inf
+  rank = 1 + (others > own[:, None]).sum(1)
+  order = np.lexsort((others.max(1) - own, rank))  # by rank, then by how far ahead of the next the own person is
+  arrays = {}
+  for name, chosen_rows in (("worst", order[:_CASES]), ("best", order[::-1][:_CASES])):
+    arrays |= {
+      f"{name}_original": probe.original[chosen_rows],
+      f"{name}_protected": probe.protected[chosen_rows],
+      f"{name}_match": gallery.original[scores[chosen_rows].argmax(1)],
+      f"{name}_rank": rank[chosen_rows],
+    }
+  return arrays
+
+
+def _write(out, report, arrays):
+  out.mkdir(parents=True, exist_ok=True)
+  aside = out / ".audit.npz"
+  with aside.open("wb") as file:
+    np.savez_compressed(file, **arrays)
+  aside.replace(out / "audit.npz")
+  writer.write_text(out / "audit.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+  audit_page.write(out)
+
+
+class _Parser(argparse.ArgumentParser):
+  def error(self, message):
+    self.print_usage(sys.stderr)
+    self.exit(NOT_JUDGED, f"error: {message}\n")  # 2 would say that a control failed
+
+
+def parser() -> argparse.ArgumentParser:
+  """The command line."""
+  made = _Parser(
+    prog="python -m qm_vae.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  add = made.add_argument
+  add("originals", type=pathlib.Path, help="folder of pictures, or a text file that lists them")
+  add("protected", type=pathlib.Path, help="what the tool made of them: a folder, or a list in the same order")
+  add("--embedder", action="append", required=True, metavar="PATH", help="face recogniser; may be given several times")
+  add("--labels", type=pathlib.Path, metavar="CSV", help="who is who; without it, the folder that a picture lies in")
+  add("--image-column", default="image", metavar="NAME", help="of the CSV (default: %(default)s)")
+  add("--identity-column", default="identity", metavar="NAME", help="of the CSV (default: %(default)s)")
+  add("--out", type=pathlib.Path, default="audit", metavar="FOLDER", help="(default: %(default)s)")
+  add("--max-rank1", type=_share, metavar="RATE", help="exit with 3 where the rank-1 rate may be above it, 0 to 1")
+  add("--people", type=_at_least(protocol.MIN_PEOPLE), default=500, help="attacked at most (default: %(default)s)")
+  add("--probes", type=_at_least(1), default=1, help="protected pictures of each, at most (default: %(default)s)")
+  add("--crowds", type=_crowds, default=measure.CROWDS, metavar="N,N", help="people in the gallery (default: 100,500)")
+  add(
+    "--attackers",
+    type=_attackers,
+    default=ATTACKERS.names(),
+    metavar="A,B",
+    help=f"of {', '.join(ATTACKERS.names())} (default: all that the pictures allow)",
+  )
+  add("--effort", type=_positive, default=1.0, help="multiplies how long attackers learn (default: %(default)s)")
+  add("--size", type=_size, default=112, help="pixels, side of the face crops, a multiple of 16 (default: %(default)s)")
+  add(
+    "--detector",
+    choices=("haar", "none"),
+    default="haar",
+    help="none: every picture is one face, its largest centred square is taken (default: %(default)s)",
+  )
+  add("--seed", type=_at_least(0), default=0, help="of who is attacked and of all training (default: %(default)s)")
+  add("--no-pictures", dest="pictures", action="store_false", help="no faces in the report")
+  return made
+
+
+def _number(text, kind, holds, allowed):
+  try:
+    value = kind(text)
+  except ValueError:
+    value = None
+  if value is None or not holds(value):
+    raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
+  return value
+
+
+def _at_least(low):
+  return lambda text: _number(text, int, lambda value: value >= low, f"an integer of at least {low}")
+
+
+def _share(text):
+  return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _positive(text):
+  return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+
+
+def _size(text):
+  return _number(text, int, lambda value: value >= 32 and value % 16 == 0, "a multiple of 16 from 32 upward")
+
+
+def _crowds(text):
+  return tuple(_at_least(2)(part) for part in text.split(","))
+
+
+def _attackers(text):
+  names = tuple(text.split(","))
+  unknown = [name for name in names if name not in ATTACKERS.names()]
+  if unknown:
+    raise argparse.ArgumentTypeError(f"{', '.join(unknown)}; allowed are {', '.join(ATTACKERS.names())}")
+  return tuple(dict.fromkeys(names))
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """The command line; returns the exit status."""
+  arguments = sys.argv[1:] if arguments is None else arguments
+  options = parser().parse_args(arguments)
+  try:
+    report = audit(options, "python -m qm_vae.audit " + " ".join(arguments))
+  except (ValueError, OSError) as error:
+    print(f"error: {error}", file=sys.stderr)
+    return NOT_JUDGED
+  print(attacks.headline(report["privacy"], report["privacy"]["methods"][-1]))
+  for line in report["verdict"]["lines"]:
+    print(line)
+  for one in report["unprotected"][:20]:
+    print(f"  unprotected: {one['name']}" + (f" ({one['psnr']:.1f} dB)" if one["psnr"] is not None else " (identical)"))
+  for one in (report["files"]["unreadable"] + report["files"]["incomparable"])[:20]:
+    print(f"  not judged: {one['name']}: {one['reason']}")
+  print(f"Report: {options.out / 'audit.html'}")
+  return report["verdict"]["exit"]
+
+
+if __name__ == "__main__":
+  sys.exit(main())

@@ -1,0 +1,203 @@
+"""The faces of pictures before and after any tool, cut at the same place."""
+
+import concurrent.futures
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from qm_vae import face_cache, faces, progress, types
+from qm_vae.data import file_source, images, paired, swaps
+
+UNPROTECTED = 40.0
+"""Decibels of PSNR: a face that is as near to its original as this, or nearer, was not protected."""
+
+WINDOW = 160
+"""Pixels: the largest side of what Pairs.pixels keeps of a picture."""
+
+_ASPECT = 0.01  # relative difference of width to height up to which a picture counts as resized
+_CHUNK = 256  # pairs in flight, so that an interrupted run stops within moments
+
+
+class Resized(NamedTuple):
+  """A protected picture of another size than its original; sizes are width, height in pixels."""
+
+  name: str
+  original: tuple[int, int]
+  protected: tuple[int, int]
+
+
+class Unprotected(NamedTuple):
+  """A face, or a picture in which none was found, that the tool left as it was."""
+
+  name: str
+  psnr: float  # dB; infinite where nothing was changed
+
+
+class Swapped(NamedTuple):
+  """A protected picture that shows another original than its own."""
+
+  name: str
+  shows: str
+
+
+@dataclasses.dataclass(frozen=True)
+class PairedFaces:
+  """The faces of two sides, and what became of the pictures that gave none."""
+
+  pairs: types.Pairs  # in the order of the pictures
+  missed: tuple[types.Missed, ...]  # originals in which no face was found
+  unreadable: tuple[types.Missed, ...]  # either side
+  incomparable: tuple[types.Missed, ...]  # protected pictures of another shape than their originals
+  resized: tuple[Resized, ...]  # used nevertheless: their boxes were scaled
+  unprotected: tuple[Unprotected, ...]
+  swapped: tuple[Swapped, ...]
+
+
+class _Compared(NamedTuple):
+  sizes: tuple[tuple[int, int], tuple[int, int]]  # width, height of the original and of the protected picture
+  psnr: float  # dB
+  thumbnails: tuple[np.ndarray, np.ndarray]
+  face: np.ndarray | None  # uint8 [S, S, 3] of the protected picture; None where no box was given
+  window: np.ndarray | None  # uint8 [<= WINDOW, <= WINDOW, 3] of the same
+
+
+class _Left(NamedTuple):
+  where: str  # unreadable | incomparable
+  reason: str
+
+
+def load(
+  pairs: Sequence[paired.Pair],
+  identity: np.ndarray,
+  settings: faces.Settings,
+  cache_dir: str | os.PathLike,
+  show: bool = True,
+) -> PairedFaces:
+  """The largest face of every original, and the same place of its protected picture.
+
+  Faces are sought in the originals alone, with the cache; a protected picture need not show one. Its place is cut out
+  as `faces.crop` does it; where the protected picture has another size but the same shape, the box is scaled with it.
+
+  A face counts as unprotected where the PSNR over its box, as far as that lies inside the frame and at the resolution
+  of the frame, is at least UNPROTECTED; where no face was found the whole picture is compared. Where a protected
+  picture was resized, the larger of the two is shrunk before.
+
+  Args:
+    pairs: what `paired.match` found.
+    identity: integers [N], whom they show.
+    settings: how faces are found and cropped.
+    cache_dir: where the originals' faces are kept, see `face_cache.load_or_crop`.
+    show: whether bars are drawn on standard error.
+
+  Returns:
+    See PairedFaces. All names are those of `pairs`. Its `pairs.pixels` holds the top left corners of the protected
+    pictures: WINDOW on each side, or as much as the smallest of them has.
+  """
+  source = file_source.FileSource(pathlib.Path(), [str(pair.original) for pair in pairs])
+  found = face_cache.load_or_crop(source, settings, cache_dir, show=show)
+  row = dict(zip(found.index.tolist(), range(len(found)), strict=True))
+  no_face = {missed.name: missed.reason for missed in found.missed}
+  boxes = [found.box[row[i]] if i in row else None for i in range(len(pairs))]
+  left, missed, resized, unprotected = {"unreadable": [], "incomparable": []}, [], [], []
+  compared, kept, thumbnails, windows = [], [], [], []
+  protected = np.empty_like(found.image)
+  for i, (pair, result) in enumerate(zip(pairs, _compare_all(pairs, boxes, settings, show), strict=True)):
+    if isinstance(result, _Left):
+      left[result.where].append(types.Missed(pair.name, result.reason))
+      continue
+    compared.append(i)
+    thumbnails.append(result.thumbnails)
+    if result.sizes[0] != result.sizes[1]:
+      resized.append(Resized(pair.name, *result.sizes))
+    if result.psnr >= UNPROTECTED:
+      unprotected.append(Unprotected(pair.name, result.psnr))
+    if i in row:
+      protected[len(kept)] = result.face
+      kept.append(i)
+      windows.append(result.window)
+    else:
+      missed.append(types.Missed(pair.name, no_face[str(pair.original)]))
+  rows = [row[i] for i in kept]
+  thumbnails = np.array(thumbnails, np.float32).reshape(-1, 2, swaps.SIDE, swaps.SIDE)
+  return PairedFaces(
+    pairs=types.Pairs(
+      original=found.image if len(rows) == len(found) else found.image[rows],
+      protected=protected[: len(rows)],
+      eyes=found.eyes[rows],
+      identity=np.asarray(identity, np.int32)[kept],
+      name=tuple(pairs[i].name for i in kept),
+      pixels=_stacked(windows),
+    ),
+    missed=tuple(missed),
+    unreadable=tuple(left["unreadable"]),
+    incomparable=tuple(left["incomparable"]),
+    resized=tuple(resized),
+    unprotected=tuple(unprotected),
+    swapped=tuple(
+      Swapped(pairs[compared[a]].name, pairs[compared[b]].name)
+      for a, b in swaps.swapped(thumbnails[:, 0], thumbnails[:, 1])
+    ),
+  )
+
+
+def _compare_all(pairs, boxes, settings, show):
+  compare = functools.partial(_compare, settings)
+  with (
+    concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool,
+    progress.bar(len(pairs), "pairs", "pair", shown=show) as bar,
+  ):
+    for start in range(0, len(pairs), _CHUNK):
+      several = slice(start, start + _CHUNK)
+      for result in pool.map(compare, pairs[several], boxes[several]):
+        bar.update()
+        yield result
+
+
+def _compare(settings, pair, box):
+  try:
+    original = images.read_image(pair.original, "original")
+    protected = images.read_image(pair.protected, "protected picture")
+  except types.UnreadableImage as error:
+    return _Left("unreadable", str(error))
+  sizes = original.shape[1::-1], protected.shape[1::-1]
+  (width, height), (new_width, new_height) = sizes
+  if abs(new_width * height / (new_height * width) - 1) > _ASPECT:
+    turned = "; was the orientation that the camera noted dropped?" if sizes[0] == sizes[1][::-1] else ""
+    return _Left("incomparable", f"{width} x {height} pixels became {new_width} x {new_height}{turned}")
+  square = np.array([0, 0, width, height] if box is None else [*box, box[2]], np.float64)
+  scaled = np.rint(square * np.tile([new_width / width, new_height / height], 2))
+  scaled[2:] = np.maximum(scaled[2:], 1)
+  face = window = None
+  if box is not None:
+    face = _cut(protected, scaled, settings, settings.image_size)[0]
+    window = protected[:WINDOW, :WINDOW].copy()
+  psnr = _psnr(original, square, protected, scaled, settings)
+  return _Compared(sizes, psnr, (swaps.thumbnail(original), swaps.thumbnail(protected)), face, window)
+
+
+def _cut(image, box, settings, side):
+  """(Crop [side, side, 3], mask) of the box itself: what `faces` found has its margin already."""
+  return faces.crop(image, box, settings._replace(margin=0.0, image_size=side))[:2]
+
+
+def _psnr(original, box, protected, scaled, settings):
+  side = int(min(max(box[2:]), max(scaled[2:])))
+  first, mask = _cut(original, box, settings, side)
+  second, _ = _cut(protected, scaled, settings, side)
+  difference = np.subtract(first, second, dtype=np.int16)[mask[..., 0] == 1]
+  error = np.mean(np.square(difference, dtype=np.int32))
+  return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
+def _stacked(windows):
+  """[N, h, w, 3] of the corners that all windows have; the list is emptied, so that memory holds them once."""
+  height, width = (min((window.shape[axis] for window in windows), default=0) for axis in range(2))
+  pixels = np.empty((len(windows), height, width, 3), np.uint8)
+  for i in range(len(windows)):
+    pixels[i], windows[i] = windows[i][:height, :width], None
+  return pixels

@@ -1,0 +1,254 @@
+"""Every method under every attacker: the privacy table, its controls, and the strongest attacker of each method."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from qm_vae import embedders, paired_faces, types
+from qm_vae.privacy import controls, statistics
+from qm_vae.privacy.attackers import ATTACKERS, Tools
+from qm_vae.privacy.protocol import Protocol, first_people
+
+VERSION = 1
+CROWDS = (100, 500)
+"""People in the gallery of each column of the table."""
+
+
+class Method(NamedTuple):
+  """What is measured: the same faces, protected one way."""
+
+  name: str
+  kind: str  # control | view | model | audited
+  pairs: types.Pairs
+
+
+class Union(NamedTuple):
+  """An attacker's choice of all of several methods' outputs of each face."""
+
+  name: str
+  of: tuple[str, ...]  # names of methods
+
+
+class Measured(NamedTuple):
+  """What was found."""
+
+  report: dict  # ready for JSON; its form is in docs/report.md
+  scores: dict[str, np.ndarray]  # method -> float [P, G] of its strongest attacker, in the protocol's order
+
+
+def measure(
+  methods: Sequence[Method],
+  chosen: Protocol,
+  recognisers: Sequence[embedders.Opened],
+  *,
+  attackers: Sequence[str],
+  learn: Callable,
+  union: Union | None = None,
+  crowds: Sequence[int] = CROWDS,
+  effort: float = 1.0,
+  seed: int = 0,
+  tell: Callable[[str], None] = lambda doing: None,
+) -> Measured:
+  """Attacks every method and says how often the people who are attacked are named.
+
+  Args:
+    methods: all of the same faces in one order; the first is the control `identity`, the second `blank`.
+    chosen: who is attacked and who teaches, positions in those faces.
+    recognisers: at least one.
+    attackers: names in `ATTACKERS`.
+    learn: as `Tools.learn`.
+    union: one more row, of an attacker who has several methods' outputs of each face.
+    crowds: sizes of the gallery; those larger than the number of people attacked become that number.
+    effort: epochs of attackers that learn are multiplied by it.
+    seed: of the bootstrap and of the shuffled labels.
+    tell: hears what begins, once for each attacker of each method.
+
+  Raises:
+    ValueError: without a recogniser, or where the controls do not lead the methods.
+  """
+  if not recognisers or [method.name for method in methods[:2]] != ["identity", "blank"]:
+    raise ValueError("privacy needs a recogniser, and the controls identity and blank before other methods")
+  began = time.monotonic()
+  original = methods[0].pairs
+  sizes = sorted({min(size, len(chosen.gallery)) for size in crowds})
+  table = _Table(original.identity, chosen, sizes, seed)
+  # The clear gallery is embedded once for all methods.
+  tools = {one.name: Tools(embedders.remembering(one.embed), one.embedder, learn, effort) for one in recognisers}
+  clear = [{"embedder": name, "crowds": table.summaries(_clear(its, original, chosen))} for name, its in tools.items()]
+  rows, scores = [], {}
+  for method in methods:
+    row, scores[method.name] = _attack(method, chosen, tools, attackers, table, tell)
+    rows.append(row)
+  if union:
+    row, scores[union.name] = _united(union, rows, scores, table)
+    rows.append(row)
+  on_clear = {_who(attack): attack["crowds"][-1]["rank_1"] for attack in rows[0]["attacks"]}
+  for row in rows:
+    for attack in row["attacks"]:
+      attack["on_clear"] = on_clear.get(_who(attack))
+    row["headline"] = _headline(row["attacks"])
+  report = {
+    "version": VERSION,
+    "seed": seed,
+    "effort": effort,
+    "seconds": round(time.monotonic() - began, 1),
+    "people": _people(original.identity, chosen),
+    "split": {side: [original.name[i] for i in getattr(chosen, side)] for side in ("gallery", "probe")},
+    "crowds": sizes,
+    "embedders": [_told(one) for one in recognisers],
+    "clear": clear,
+    "methods": rows,
+    "controls": controls.judge(rows, clear),
+  }
+  return Measured(report, {row["name"]: scores[row["name"]][_who(row["headline"])] for row in rows if row["headline"]})
+
+
+def _told(one):
+  return {"name": one.name, "trainable": one.embedder is not None, "source": one.source, "sha256": one.sha256}
+
+
+def psnr(pairs: types.Pairs) -> np.ndarray:
+  """float64 [N], dB, of each protected face against its original; infinite for equal ones."""
+  error = [np.mean(np.square(x.astype(np.float64) - y)) for x, y in zip(pairs.original, pairs.protected, strict=True)]
+  with np.errstate(divide="ignore"):
+    return 20 * np.log10(255) - 10 * np.log10(error)
+
+
+class _Table:
+  """Turns scores into the numbers of one row."""
+
+  def __init__(self, identity, chosen, sizes, seed):
+    self._crowds = [first_people(identity, chosen, size) for size in sizes]
+    self._gallery, self._probe, self._seed = identity[chosen.gallery], identity[chosen.probe], seed
+
+  def summaries(self, scores):
+    """statistics.summary of every crowd, from the scores [P, G] of all who are attacked."""
+    return [
+      statistics.summary(scores[np.ix_(p, g)], self._probe[p], self._gallery[g], seed=self._seed)
+      for g, p in self._crowds
+    ]
+
+  def told(self, scores):
+    """What a row says of them."""
+    shuffled = controls.shuffled(scores, self._probe, self._gallery, self._seed)
+    return {"crowds": self.summaries(scores), "shuffled": shuffled}
+
+
+def _who(attack):
+  return attack["attacker"], attack["embedder"]
+
+
+def _clear(tools, pairs, chosen):
+  gallery, probe = pairs.take(chosen.gallery), pairs.take(chosen.probe)
+  return tools.embed(probe.original, probe.eyes) @ tools.embed(gallery.original, gallery.eyes).T
+
+
+def _attack(method, chosen, tools, attackers, table, tell):
+  """The row of one method, and the scores of each (attacker, embedder)."""
+  attack, gallery, probe = (method.pairs.take(rows) for rows in chosen)
+  attacks, left_out, scores = [], [], {}
+  for name, embedder, attacker in _parties(method.name, attackers, tools, tell):
+    reason = attacker.lacks(attack)
+    if attacker.trains and method.name == "blank":
+      reason = "one picture for all teaches nothing"
+    if reason:
+      left_out.append({"attacker": name, "embedder": embedder, "reason": reason})
+      continue
+    began = time.monotonic()
+    fitted = attacker.fit(attack)
+    found = scores[name, embedder] = np.asarray(fitted.scores(gallery, probe), np.float64)
+    attacks.append(
+      {
+        "attacker": name,
+        "embedder": embedder,
+        "gallery": attacker.gallery,
+        "seconds": round(time.monotonic() - began, 1),
+        "losses": list(fitted.losses),
+        "loss_fell": fitted.losses[-1] < fitted.losses[0] if len(fitted.losses) > 1 else None,
+        "measures": fitted.measures(probe),
+      }
+      | table.told(found)
+    )
+  return _row(method, attacks, left_out), scores
+
+
+def _parties(method, attackers, tools, tell):
+  """(name, embedder or None, attacker): each attacker with every recogniser, or once where it uses none."""
+  for name in attackers:
+    tell(f"{method}: {name}")
+    for embedder, its in tools.items():
+      attacker = ATTACKERS[name](its)
+      yield name, embedder if attacker.recognises else None, attacker
+      if not attacker.recognises:
+        break
+
+
+def _row(method, attacks, left_out):
+  decibels = psnr(method.pairs)
+  close = np.flatnonzero(decibels >= paired_faces.UNPROTECTED) if method.kind != "control" else ()
+  return {
+    "name": method.name,
+    "kind": method.kind,
+    "psnr": {key: _finite(value(decibels)) for key, value in _SPREAD.items()},
+    "unprotected": [{"name": method.pairs.name[i], "psnr": _finite(decibels[i])} for i in close],
+    "attacks": attacks,
+    "left_out": left_out,
+  }
+
+
+_SPREAD = {"mean": np.mean, "lowest": np.min, "highest": np.max}
+
+
+def _finite(value):
+  return float(value) if np.isfinite(value) else None
+
+
+def _united(union, rows, scores, table):
+  """The row of an attacker who adds up, of every face, what several methods' outputs say; nothing is trained anew."""
+  parts = [scores[name] for name in union.of]
+  row = {"name": union.name, "kind": "union", "psnr": dict.fromkeys(_SPREAD), "unprotected": [], "left_out": []}
+  row["attacks"], found = [], {}
+  for first in next(row for row in rows if row["name"] == union.of[0])["attacks"]:
+    who = _who(first)
+    if not all(who in part for part in parts):
+      continue
+    began = time.monotonic()
+    found[who] = sum(_standardised(part[who]) for part in parts)
+    told = {"seconds": round(time.monotonic() - began, 1), "losses": [], "loss_fell": None, "measures": {}}
+    told |= {key: first[key] for key in ("attacker", "embedder", "gallery")}
+    row["attacks"].append(told | table.told(found[who]))
+  return row, found
+
+
+def _standardised(scores):
+  spread = np.nanstd(scores)
+  return (scores - np.nanmean(scores)) / (spread if spread > 0 else 1.0)
+
+
+def _headline(attacks):
+  """The strongest attacker at the largest crowd; None where nobody attacked."""
+  if not attacks:
+    return None
+  strongest = max(attacks, key=lambda attack: attack["crowds"][-1]["rank_1"]["value"])
+  told = strongest["crowds"][-1]
+  rank_1 = {key: told["rank_1"][key] for key in ("value", "low", "high", "n")}
+  who = {key: strongest[key] for key in ("attacker", "embedder")}
+  return who | {"people": told["n_people"], "rank_1": rank_1, "chance": told["chance"]["rank_1"]}
+
+
+def _people(identity, chosen):
+  teaching = identity[chosen.attack]
+  return {
+    "faces": len(identity),
+    "known": _count(identity),
+    "attacked": len(chosen.gallery),
+    "probes": len(chosen.probe),
+    "teaching_people": _count(teaching),
+    "teaching_faces": len(teaching),
+  }
+
+
+def _count(identity):
+  return len(np.unique(identity[identity != types.UNKNOWN]))

@@ -1,0 +1,133 @@
+"""The audit's page: what must be seen comes first, every number is the file's, no request, no markup from outside."""
+
+import base64
+import io
+
+import fabricated_audit
+import fabricated_privacy
+import page_reader
+import pytest
+from PIL import Image
+
+from qm_vae.report import __main__ as command
+from qm_vae.report import audit_page, files
+
+SECTIONS = ("controls", "attacks", "curves", "pictures", "files", "how", "limits")
+
+
+@pytest.fixture(scope="module")
+def audit(tmp_path_factory):
+  """(folder, report, Reader) of a complete audit, drawn once by the command."""
+  folder = tmp_path_factory.mktemp("audit")
+  report = fabricated_privacy.audit()
+  fabricated_audit.write(folder, report, fabricated_audit.arrays())
+  assert command.main([str(folder)]) == 0
+  return folder, report, page_reader.Reader((folder / "audit.html").read_text(encoding="utf-8"))
+
+
+def rendered(report, arrays=None):
+  """Reader of a page without plotted figures."""
+  return page_reader.Reader(audit_page.render(report, arrays or {}, {}))
+
+
+def test_command_draws_an_audit_and_nothing_of_a_run(audit):
+  assert {path.name for path in audit[0].iterdir()} == {"audit.json", "audit.npz", "audit.html", "figures"}
+  assert {path.name for path in (audit[0] / "figures").iterdir()} == {"rank_1.png", "cmc.png", "roc.png"}
+
+
+def test_every_section_is_there_and_linked(audit):
+  ids = {value for _, name, value in audit[2].attributes if name == "id"}
+  links = {value for tag, name, value in audit[2].attributes if tag == "a" and name == "href"}
+  assert set(SECTIONS) <= ids and links == {f"#{name}" for name in SECTIONS}
+  assert "not measured" not in audit[2].text
+
+
+def test_loads_nothing_and_holds_its_pictures(audit):
+  page_reader.check_loads_nothing(audit[0] / "audit.html")
+  sources = [value for tag, name, value in audit[2].attributes if tag == "img" and name == "src"]
+  assert len(sources) == 3 + 8 * 3  # three figures; eight cases of original, protected and match
+  for source in sources:
+    Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
+
+
+def test_every_rate_stands_on_the_page_unrounded(audit):
+  expected = page_reader.rates(audit[1])
+  assert len(expected) > 200
+  assert set(expected) <= set(audit[2].values)
+
+
+def test_headline_unprotected_files_and_verdict_come_before_everything_else(audit):
+  text = audit[2].text
+  marks = ["The strongest attacker, parrot with mobilefacenet, names", "2 pictures are not protected.", "identical",
+           "people/7/2.png : 41.2 dB", "Verdict: exit status 3", "above --max-rank1 0.10", "Control Verdict",
+           "Every attack on the protected pictures, 120 people", "The same among 40 people",
+           "codes : only for methods that make codes", "Most surely named", "Could not be read: 9"]  # fmt: skip
+  assert sorted(marks, key=text.index) == marks
+  assert "an upper end of rank 1 of at most 10 % ( --max-rank1 )" in text
+  assert "3.10 → 1.02" in text and "ssim mean face 0.330" in text
+
+
+def test_text_from_outside_is_escaped(audit):
+  source = (audit[0] / "audit.html").read_text(encoding="utf-8")
+  assert "<script" not in source and "\u202e" not in source and "<b>output" not in source
+  escaped = "a &lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;b&#34; &#39;c&#39; \\udc80\\u202e日本 $\\frac$\\n.jpg"
+  assert source.count(escaped) == 2  # unprotected and missed
+  assert "a tool's <b>output</b>" in audit[2].text
+
+
+def test_void():
+  report = fabricated_privacy.audit()
+  assert "VOID" not in rendered(report).text
+  report["privacy"]["controls"] |= {"void": ["shuffled names: parrot beats chance"], "shuffled": {"ok": False}}
+  report["verdict"] = {"exit": 2, "lines": ["a control failed"]}
+  reader = rendered(report)
+  assert reader.text.index("VOID The controls of the privacy") < reader.text.index("The strongest attacker")
+  assert ("body", "class", "isvoid") in reader.attributes and "Verdict: void" in reader.text
+  assert "Verdict: exit status 2, a control failed" in reader.text
+
+
+def test_without_pictures_it_says_why():
+  report = fabricated_privacy.audit() | {"pictures": False}
+  reader = rendered(report)
+  assert "img" not in reader.tags and "as asked for with --no-pictures" in reader.text
+  report["pictures"] = True
+  assert "there is no audit.npz with pictures" in rendered(report).text
+
+
+def test_some_arrays_are_enough():
+  arrays = fabricated_audit.arrays()
+  told = audit_page.cases({"best_protected": arrays["best_protected"][:2], "best_rank": arrays["best_rank"]}, "best")
+  assert [one["rank"] for one in told] == [120, 117] and told[0]["original"] is None and told[0]["protected"]
+  assert audit_page.cases({}, "worst") == []
+
+
+@pytest.mark.parametrize("empty", ["absent", "null", "no attack"])
+def test_what_is_missing_is_said(empty, tmp_path):
+  report = {"version": 1}
+  if empty == "null":
+    report |= dict.fromkeys(fabricated_privacy.audit(), None) | {"version": 1}
+  elif empty == "no attack":
+    report = fabricated_privacy.audit()
+    report["privacy"]["methods"][2] |= {"attacks": [], "headline": None}
+  fabricated_audit.write(tmp_path, report, {})
+  text = page_reader.Reader(audit_page.write(tmp_path).read_text(encoding="utf-8")).text
+  assert "No attacker could be tried" in text and text.count("not measured") >= 2
+  assert ("codes : only for methods that make codes" in text) == (empty == "no attack")
+  assert not list((tmp_path / "figures").iterdir())
+
+
+@pytest.mark.parametrize(
+  ("name", "content", "said"),
+  [
+    ("audit.json", b"{", "is no JSON"),
+    ("audit.json", b'{"version": 2}', "version 2, this code reads 1; run the audit again"),
+    ("audit.npz", b"PK\x03\x04 cut off", "cannot be read"),
+  ],
+)
+def test_unreadable_files_are_named(name, content, said, tmp_path, capsys):
+  fabricated_audit.write(tmp_path, {"version": 1}, {})
+  (tmp_path / name).write_bytes(content)
+  with pytest.raises(files.UnreadableReport, match=said):
+    audit_page.write(tmp_path)
+  assert command.main([str(tmp_path)]) == 2
+  assert name in capsys.readouterr().err

@@ -1,0 +1,198 @@
+"""Privacy in a run's page: the numbers are the section's, the controls stand first, and what is missing is said."""
+
+import doctest
+import json
+
+import fabricated_privacy
+import fabricated_run
+import numpy as np
+import page_reader
+import pytest
+
+from qm_vae.report import attacks, drawing, figures_privacy, figures_tradeoff, page, tables, tables_privacy
+
+PEOPLE = fabricated_privacy.CROWDS[-1]
+
+
+def rendered(report):
+  """Reader of a page without plotted figures."""
+  return page_reader.Reader(page.render(report, {}, {}))
+
+
+def test_doctests():
+  result = doctest.testmod(attacks)
+  assert result.attempted and not result.failed
+
+
+def sentence(**changes):
+  head = {"attacker": "parrot", "embedder": "mobilefacenet", "people": 500, "chance": 0.002}
+  head["rank_1"] = {"value": 0.31, "low": 0.274, "high": 0.348, "n": 500} | changes
+  clear = [{"embedder": e, "crowds": [{"n_people": 500, "rank_1": {"value": v}}]} for e, v in (("a", 0.7), ("b", 0.85))]
+  return attacks.headline({"clear": clear}, {"headline": head})
+
+
+def test_headline_in_plain_words():
+  assert sentence() == (
+    "The strongest attacker, parrot with mobilefacenet, names 31 % (27 to 35 %) of 500 people by their protected "
+    "picture. Guessing names 0.2 %; a recogniser given clear pictures names 85 %."
+  )
+  assert "31 % (27 to 35 %) of 812 protected pictures of 500 people. Guessing" in sentence(n=812)
+  assert "names 31 % of 500 people" in sentence(low=None)
+  for nothing in ({"headline": None}, {}):
+    assert attacks.headline({}, nothing).startswith("No attacker could be tried")
+
+
+def test_headline_row_is_the_attack_of_the_headline_and_no_other():
+  privacy = fabricated_privacy.privacy()
+  for method in privacy["methods"]:
+    rows = tables_privacy.attack_rows(privacy, method, PEOPLE)
+    ours = [row["attack"] for row in rows if row["ours"]]
+    assert [(one["attacker"], one["embedder"]) for one in ours] == [
+      (method["headline"]["attacker"], method["headline"]["embedder"])
+    ]
+    assert attacks.strongest(method["attacks"], PEOPLE)[1] == method["headline"]["rank_1"]
+    assert not any(row["ours"] for row in tables_privacy.attack_rows(privacy, method, fabricated_privacy.CROWDS[0]))
+
+
+def test_attacks_of_one_name_are_told_apart_by_their_gallery():
+  told = [{"attacker": "parrot", "embedder": "a", "gallery": side} for side in ("clear", "protected")]
+  told.append({"attacker": "parrot", "embedder": None, "gallery": "clear"})
+  assert attacks.attack_names(told) == [
+    "parrot with a, clear gallery", "parrot with a, protected gallery", "parrot",
+  ]  # fmt: skip
+
+
+def test_a_weak_attack_is_named():
+  good = fabricated_privacy.privacy()["methods"][-1]["attacks"][3]
+  assert attacks.doubts(good) == []
+  weak = good | {"loss_fell": False, "on_clear": {"value": 0.01, "low": 0.0, "high": 0.05, "n": PEOPLE}}
+  weak["shuffled"] = good["shuffled"] | {"ok": False}
+  assert len(attacks.doubts(weak)) == 3
+
+
+def test_figures_draw_the_numbers():
+  report = fabricated_run.report()
+  privacy = report["privacy"]
+  ours = tables.method(privacy, "qm_vae")
+  figures = figures_privacy.of_method(privacy, ours)
+  told = [attack["crowds"][-1] for attack in ours["attacks"]]
+  rows = {
+    line.get_ydata()[0]: line.get_xdata()[0] for line in figures["rank_1"].axes[0].lines if line.get_marker() == "o"
+  }
+  assert list(rows.values()) == [one["rank_1"]["value"] for one in told]
+  lines = {line.get_label(): line.get_xydata() for line in figures["cmc"].axes[0].lines}
+  np.testing.assert_array_equal(lines["parrot with mobilefacenet"][:, 1], told[3]["cmc"])
+  np.testing.assert_allclose(lines["chance"][:, 1], lines["chance"][:, 0] / PEOPLE, rtol=1e-15)
+  assert {"clear, mobilefacenet", "clear, facenet"} <= set(lines)
+
+
+def test_roc_is_straight_between_corners_and_takes_the_top_of_a_step():
+  told = {"roc": {"far": [0.0, 0.0, 0.01, 0.01, 1.0], "tar": [0.0, 0.2, 0.4, 0.6, 1.0]}}
+  accepted = figures_privacy._accepted(told, np.array([0.0, 0.005, 0.01, 0.505, 1.0]))
+  np.testing.assert_allclose(accepted, [0.2, 0.3, 0.6, 0.8, 1.0], rtol=1e-14)  # a few roundings
+
+
+def test_privacy_utility_has_a_point_per_method_and_a_line_for_the_union():
+  report = fabricated_run.report()
+  axes = figures_tradeoff.privacy_utility(report).axes[0]
+  points = {
+    tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() in "o^sv" and len(line.get_xdata()) == 1
+  }
+  expected = {
+    (tables.method(report, one["name"])["loss_rate"]["value"], one["headline"]["rank_1"]["value"])
+    for one in report["privacy"]["methods"]
+    if one["name"] != "union"
+  }
+  assert points == expected
+  levels = {line.get_label(): line.get_ydata()[0] for line in axes.lines if len(line.get_xdata()) == 2}
+  union = tables.method(report["privacy"], "union")
+  assert levels["union of the views (no loss rate)"] == union["headline"]["rank_1"]["value"]
+  assert levels["chance"] == 1 / PEOPLE
+  assert levels["clear pictures"] == max(one["crowds"][-1]["rank_1"]["value"] for one in report["privacy"]["clear"])
+  assert figures_tradeoff.privacy_utility({}) is None
+
+
+def test_section_starts_with_the_controls_and_shows_every_method():
+  report = fabricated_run.report()
+  reader = rendered(report)
+  text = reader.text[reader.text.index("Privacy: who is recognised QM-VAE.") :]
+  marks = ["The strongest attacker, parrot", "Control Verdict", "Method Rank 1 among 40 people", "All attacks, method"]
+  assert sorted(marks, key=text.index) == marks
+  ours = tables.method(report["privacy"], "qm_vae")
+  rate = ours["headline"]["rank_1"]
+  cells = " , ".join(tables.number(rate[key]) for key in ("low", "high"))
+  assert f"{tables.number(rate['value'])} [ {cells} ] n = {PEOPLE} parrot with mobilefacenet" in text
+  for method in report["privacy"]["methods"]:
+    assert f"{drawing.title(method['name'])}: 6 attacks, 1 left out" in text
+  assert "codes : only for methods that make codes" in text
+  assert "SHA-256 " + "3f" * 32 in text and "can be asked but not trained" in text
+  assert text.count("∞ identical") == 1  # of the control identity; the union is no picture
+  assert text.count("36 of 36 attacks at chance") == 1 and "12 of 12 fell" in text
+
+
+def test_void_privacy_says_so_and_leaves_the_rest_valid():
+  report = fabricated_run.report()
+  assert "VOID" not in rendered(report).text
+  report["privacy"]["controls"]["void"] = ["identity reached 0.61 of the clear score"]
+  report["privacy"]["controls"]["identity"]["ok"] = False
+  reader = rendered(report)
+  assert "VOID The controls of the privacy measurement failed." in reader.text
+  assert "identity reached 0.61" in reader.text and "✗ fails" in reader.text
+  assert "Privacy: void , its controls failed" in reader.text and "Verdict: valid" in reader.text
+
+
+def test_weak_attackers_are_warned_of_without_voiding():
+  report = fabricated_run.report()
+  assert "Weak attackers" not in rendered(report).text
+  report["privacy"]["controls"]["warnings"] = ["parrot with <b> on mosaic: its loss did not fall"]
+  text = rendered(report).text
+  assert "Weak attackers show nothing about the protection: parrot with <b> on mosaic" in text and "VOID" not in text
+
+
+def test_pictures_left_unprotected_are_listed_but_not_the_control_s():
+  report = fabricated_run.report()
+  assert "as good as unchanged" not in rendered(report).text
+  tables.method(report["privacy"], "mosaic")["unprotected"] = [{"name": "x <b>.png", "psnr": 44.25}]
+  text = rendered(report).text
+  assert "mosaic left 1 picture as good as unchanged (PSNR of 40 dB or more): x <b>.png : 44.2 dB" in text
+
+
+@pytest.mark.parametrize("why", [None, "config.privacy.embedder is empty"])
+def test_unmeasured_privacy_is_said(why):
+  report = fabricated_run.report() | {"privacy": None, "not_measured": {"privacy": why}}
+  text = rendered(report).text
+  assert f"Privacy was not measured in this run{': ' + why if why else ''}." in text and "config.privacy.*" in text
+  assert "nobody tried to recognise anyone in this run" in text
+
+
+@pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
+def test_hostile_names(tmp_path):
+  evil = "$\\x$</title><script>x</script>" + fabricated_privacy.EVIL
+  privacy = fabricated_privacy.privacy(("identity", "blank", "qm_vae"))
+  privacy["embedders"][0]["name"] = privacy["embedders"][0]["source"] = evil
+  privacy["clear"][0]["embedder"] = evil
+  privacy["controls"]["void"] = [evil]
+  privacy["methods"].append(privacy["methods"][2] | {"name": evil, "kind": evil, "left_out": []})
+  for attack in privacy["methods"][2]["attacks"][:3]:
+    attack |= {"attacker": evil, "embedder": evil, "measures": {evil: 0.5}}
+  for attack in privacy["methods"][2]["left_out"]:
+    attack |= {"attacker": evil, "reason": evil}
+  fabricated_run.write(tmp_path, {"version": 1, "privacy": privacy}, {})
+  reader = page_reader.Reader(page.write(tmp_path).read_text(encoding="utf-8"))
+  assert "script" not in reader.tags and "</title><script>x</script>" in reader.text
+  assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"privacy_cmc.png", "privacy_utility.png"}
+
+
+def test_numbers_that_are_not_known_are_dashes():
+  privacy = fabricated_privacy.privacy(("identity", "blank", "qm_vae"))
+  text = json.dumps(privacy)
+  for attack in privacy["methods"][2]["attacks"]:
+    for told in attack["crowds"]:
+      told["rank_1"] |= {"value": None, "low": None, "high": None}
+      told["d_prime"] = {"value": None, "low": None, "high": None}
+    attack |= {"on_clear": None, "losses": [], "loss_fell": None}
+  privacy["methods"][2] |= {"headline": None}
+  assert text != json.dumps(privacy)
+  reader = rendered({"version": 1, "privacy": privacy})
+  assert "No attacker could be tried" in reader.text and not any(value != value for value in reader.values)
+  assert drawing.png(figures_privacy.of_method(privacy, privacy["methods"][2])["rank_1"])
