@@ -13,7 +13,7 @@ from flax import traverse_util
 
 META = "network.json"
 ARRAYS = "arrays.npz"
-REMEDY = "write the folder anew, with python -m qm_vae.convert or by training (configs/expression.py)"
+REMEDY = "write the folder anew, with python -m qm_vae.convert or by training (configs/expression.py, embedder.py)"
 
 
 def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
