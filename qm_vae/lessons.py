@@ -12,6 +12,9 @@ from qm_vae.privacy.attackers import Lesson
 from qm_vae.state import Experiment, Split, State
 from qm_vae.writer import read_rows
 
+VERSION = 1
+"""Of all that lessons teach; a new number teaches them all anew."""
+
 
 def learner(folder: pathlib.Path, seed: int):
   """`Tools.learn` for attackers whose training is kept below `folder`.
@@ -56,7 +59,10 @@ def _digest(lesson, seed):
   """Of the examples, the networks that training starts from, and its length."""
   shapes = jax.eval_shape(lesson.task.init, jax.random.key(0), lesson.frozen, lesson.train.batch(np.arange(1)))
   told = (
+    VERSION,
     lesson.name,
+    lesson.settings,
+    sorted((name, column.shape) for name, column in lesson.train.columns.items()),
     seed,
     lesson.epochs,
     lesson.batch_size,

@@ -54,6 +54,9 @@ def test_every_key_of_the_default_has_a_rule_and_every_rule_a_key():
     ("data.name", "celeba", "celeba_folder"),
     ("data.faces.margin", -0.1, "from 0 to 1"),
     ("judges.second.label_smoothing", 1.0, "below 1"),
+    ("privacy.attackers", ("naive", "nobody"), "none or more of naive"),
+    ("privacy.embedders", "networks/one", "paths, as"),
+    ("embedder.input_size", 50, "multiple of 16"),
   ],
 )
 def test_a_value_out_of_range_is_refused_by_name(key, value, told):

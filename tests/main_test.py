@@ -12,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from qm_vae import evaluate, rules, run, writer
+from qm_vae import evaluate, network_file, rules, run, writer
 from qm_vae.checkpoint import Checkpoints, digest
 from qm_vae.state import State
 
@@ -79,6 +79,21 @@ def test_the_report_holds_controls_judges_views_and_the_run_itself(finished):
   assert f"{qm_vae['loss_rate']['value']:.3f}"[:4] in page
 
 
+def test_privacy_is_measured_on_people_who_trained_nothing(finished):
+  privacy = report(finished)["privacy"]
+  assert privacy["controls"]["void"] == []
+  names = [row["name"] for row in privacy["methods"]]
+  assert names == ["identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae", "union"]
+  assert all(row["headline"]["rank_1"]["n"] == privacy["people"]["probes"] for row in privacy["methods"])
+  experiment, _ = run.restore(run.load_config(finished), finished)
+  test = set(experiment.data.test.name)
+  assert set(privacy["split"]["gallery"]) <= test and set(privacy["split"]["probe"]) <= test
+  # The recogniser was trained on other people, and kept.
+  (path,) = run.load_config(finished).privacy.embedders
+  assert privacy["embedders"][0]["sha256"] == network_file.read_meta(path)["sha256"]
+  assert network_file.read_meta(path)["test_nearest"] > 0
+
+
 def test_metrics_are_finite_and_complete(finished):
   rows = writer.read_rows(finished)
   train = [row for row in rows if row["split"] == "train"]
@@ -103,6 +118,9 @@ def test_killed_and_resumed_equals_uninterrupted(home, finished):
   one, other = report(workdir), report(finished)
   assert one["methods"] == other["methods"]
   assert one["codebook"] == other["codebook"]
+  assert [row["headline"] for row in one["privacy"]["methods"]] == [
+    row["headline"] for row in other["privacy"]["methods"]
+  ]
   assert one["provenance"] == other["provenance"]
 
 

@@ -3,7 +3,7 @@
 import flax.linen as nn
 import jax.numpy as jnp
 
-from qm_vae.models.blocks import PatchConv, PointwiseConv, depthwise_conv
+from qm_vae.models.blocks import PatchConv, PointwiseConv, depthwise_conv, matmul, windows
 from qm_vae.registry import Registry
 
 EMBEDDER_NETWORKS = Registry(
@@ -102,7 +102,7 @@ class StemConv(nn.Module):
   def __call__(self, x):
     """[..., H, W, C] -> [..., ceil(H/2), ceil(W/2), features]."""
     kernel = self.param("kernel", nn.initializers.lecun_normal(), (9 * x.shape[-1], self.features))
-    return jnp.concatenate(_strided_windows(x), -1) @ kernel
+    return matmul(jnp.concatenate(windows(x, 2), -1), kernel)
 
 
 class DepthwiseConv(nn.Module):
@@ -114,9 +114,7 @@ class DepthwiseConv(nn.Module):
   def __call__(self, x):
     """[..., H, W, C] -> [..., ceil(H/stride), ceil(W/stride), C]; `stride` is 1 or 2."""
     kernel = self.param("kernel", nn.initializers.lecun_normal(in_axis=(0, 1)), (3, 3, 1, x.shape[-1]))
-    if self.stride == 1:
-      return depthwise_conv(x, kernel)
-    return sum(window * weight for window, weight in zip(_strided_windows(x), kernel.reshape(9, -1), strict=True))
+    return depthwise_conv(x, kernel, self.stride)
 
 
 class GlobalDepthwiseConv(nn.Module):
@@ -127,13 +125,6 @@ class GlobalDepthwiseConv(nn.Module):
     """[..., H, W, C] -> [..., C]."""
     kernel = self.param("kernel", nn.initializers.lecun_normal(in_axis=(0, 1)), x.shape[-3:])
     return jnp.einsum("...hwc,hwc->...c", x, kernel)
-
-
-def _strided_windows(x):
-  """The nine shifts [..., ceil(H/2), ceil(W/2), C] that a 3x3 kernel of stride 2 sees, row by row."""
-  h, w = (-(-side // 2) for side in x.shape[-3:-1])
-  x = jnp.pad(x, ((0, 0),) * (x.ndim - 3) + ((1, 1), (1, 1), (0, 0)))
-  return [x[..., i : i + 2 * h - 1 : 2, j : j + 2 * w - 1 : 2, :] for i in range(3) for j in range(3)]
 
 
 def _norm(train, name):

@@ -9,6 +9,9 @@ from qm_vae.privacy import identification
 CLEAR_SHARE = 0.95
 """Least share of the clear score that the strongest attacker must reach on unprotected pictures."""
 
+WEAK = 0.5
+"""A recogniser that names fewer clear pictures than this is warned of."""
+
 _SHUFFLES = 200
 _ERRORS = 4.0  # standard errors from chance: once in 16,000 sound tables
 
@@ -38,6 +41,7 @@ def shuffled(scores, probe_identity, gallery_identity, seed: int) -> dict:
 def judge(methods: list[dict], clear: list[dict]) -> dict:
   """What the controls of a privacy table say.
 
+  On clear pictures the best recogniser must name people more often than a guess, or nothing was measured at all.
   `identity`, the unprotected picture, must be named nearly as often as the frozen recogniser names clear pictures; on
   `blank`, one picture for all, nobody may be named more or less often than by a guess; and where labels are shuffled
   all attackers must be at chance. An attacker that learnt nothing must not look like privacy: it is warned of.
@@ -48,14 +52,18 @@ def judge(methods: list[dict], clear: list[dict]) -> dict:
   """
   identity, blank = methods[0]["headline"], [attack for attack in methods[1]["attacks"]]
   best = max((one["crowds"][-1]["rank_1"] for one in clear), key=lambda rate: rate["value"])
-  void = []
+  chance, void = 1 / clear[0]["crowds"][-1]["n_people"], []
+  if best["low"] <= chance:
+    void.append(
+      f"clear: the best recogniser names {best['value']:.1%} of clear pictures, no more than a guess would; are faces, "
+      "labels and the recogniser's input as they should be?"
+    )
   share = identity["rank_1"]["value"] / best["value"] if identity and best["value"] else 0.0
   if share < CLEAR_SHARE:
     void.append(
       f"identity: attackers name {share:.0%} as many unprotected pictures as a frozen recogniser names clear ones; at "
       f"least {CLEAR_SHARE:.0%} are needed"
     )
-  chance = 1 / clear[0]["crowds"][-1]["n_people"]
   worst = max(
     (attack["crowds"][-1]["rank_1"] for attack in blank), key=lambda rate: abs(rate["value"] - chance), default=None
   )
@@ -71,6 +79,7 @@ def judge(methods: list[dict], clear: list[dict]) -> dict:
   return {
     "identity": {"ok": share >= CLEAR_SHARE, "rank_1": identity and identity["rank_1"], "clear": best, "share": share},
     "blank": {"ok": bool(blank) and not off, "rank_1": worst, "chance": chance},
+    "clear": {"ok": best["low"] > chance, "rank_1": best, "chance": chance},
     "shuffled": {"ok": not dealt},
     "warnings": _warnings(methods, best),
     "void": void,
@@ -87,7 +96,12 @@ def _called(attack):
 
 def _warnings(methods, clear):
   warnings = []
+  if clear["value"] < WEAK:
+    warnings.append(f"the best recogniser names only {clear['value']:.0%} of clear pictures: a weak one proves little")
   for row in methods:
+    warnings += [
+      f"{_called(left)} on {row['name']}: {left['reason']}" for left in row["left_out"] if left.get("diverged")
+    ]
     warnings += [
       f"{_called(attack)} on {row['name']}: its loss did not fall, so that it proves nothing"
       for attack in row["attacks"]

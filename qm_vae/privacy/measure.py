@@ -72,6 +72,7 @@ def measure(
     raise ValueError("privacy needs a recogniser, and the controls identity and blank before other methods")
   began = time.monotonic()
   original = methods[0].pairs
+  _somebody(methods[-1].pairs.take(chosen.attack), attackers, recognisers, learn, effort)
   sizes = sorted({min(size, len(chosen.gallery)) for size in crowds})
   table = _Table(original.identity, chosen, sizes, seed)
   # The clear gallery is embedded once for all methods.
@@ -79,16 +80,18 @@ def measure(
   clear = [{"embedder": name, "crowds": table.summaries(_clear(its, original, chosen))} for name, its in tools.items()]
   rows, scores = [], {}
   for method in methods:
-    row, scores[method.name] = _attack(method, chosen, tools, attackers, table, tell)
-    rows.append(row)
-  if union:
-    row, scores[union.name] = _united(union, rows, scores, table)
+    # The controls need an attacker who can attack them, whoever was chosen.
+    names = dict.fromkeys(("naive", *attackers)) if method.kind == "control" else attackers
+    row, scores[method.name] = _attack(method, chosen, tools, tuple(names), table, tell)
     rows.append(row)
   on_clear = {_who(attack): attack["crowds"][-1]["rank_1"] for attack in rows[0]["attacks"]}
   for row in rows:
     for attack in row["attacks"]:
       attack["on_clear"] = on_clear.get(_who(attack))
     row["headline"] = _headline(row["attacks"])
+  if union:
+    row, scores[union.name] = _united(union, rows, scores, table)
+    rows.append(row)
   report = {
     "version": VERSION,
     "seed": seed,
@@ -157,7 +160,12 @@ def _attack(method, chosen, tools, attackers, table, tell):
       left_out.append({"attacker": name, "embedder": embedder, "reason": reason})
       continue
     began = time.monotonic()
-    fitted = attacker.fit(attack)
+    try:
+      fitted = attacker.fit(attack)
+    except FloatingPointError as error:
+      told = f"its training diverged: {error}"
+      left_out.append({"attacker": name, "embedder": embedder, "reason": told, "diverged": True})
+      continue
     found = scores[name, embedder] = np.asarray(fitted.scores(gallery, probe), np.float64)
     attacks.append(
       {
@@ -172,6 +180,15 @@ def _attack(method, chosen, tools, attackers, table, tell):
       | table.told(found)
     )
   return _row(method, attacks, left_out), scores
+
+
+def _somebody(attack, attackers, recognisers, learn, effort):
+  """Raises where nobody can attack, before anything is trained."""
+  tools = {one.name: Tools(one.embed, one.embedder, learn, effort) for one in recognisers}
+  reasons = {name: attacker.lacks(attack) for name, _, attacker in _parties("", attackers, tools, lambda doing: None)}
+  if all(reasons.values()):
+    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    raise ValueError(f"no attacker can attack these pictures ({told or 'none was chosen'}); choose others")
 
 
 def _parties(method, attackers, tools, tell):
@@ -206,7 +223,10 @@ def _finite(value):
 
 
 def _united(union, rows, scores, table):
-  """The row of an attacker who adds up, of every face, what several methods' outputs say; nothing is trained anew."""
+  """The row of an attacker who has several methods' outputs of every face; nothing is trained anew.
+
+  Of every face one adds up what all outputs say, others keep to the best attack on a single output.
+  """
   parts = [scores[name] for name in union.of]
   row = {"name": union.name, "kind": "union", "psnr": dict.fromkeys(_SPREAD), "unprotected": [], "left_out": []}
   row["attacks"], found = [], {}
@@ -217,8 +237,16 @@ def _united(union, rows, scores, table):
     began = time.monotonic()
     found[who] = sum(_standardised(part[who]) for part in parts)
     told = {"seconds": round(time.monotonic() - began, 1), "losses": [], "loss_fell": None, "measures": {}}
-    told |= {key: first[key] for key in ("attacker", "embedder", "gallery")}
+    told |= {key: first[key] for key in ("attacker", "embedder", "gallery", "on_clear")}
     row["attacks"].append(told | table.told(found[who]))
+  for name in union.of:
+    single = next(row for row in rows if row["name"] == name)
+    if single["headline"]:
+      who = _who(single["headline"])
+      best = next(attack for attack in single["attacks"] if _who(attack) == who)
+      row["attacks"].append(best | {"attacker": f"{best['attacker']} on {name}"})
+      found[_who(row["attacks"][-1])] = scores[name][who]
+  row["headline"] = _headline(row["attacks"])
   return row, found
 
 

@@ -21,8 +21,8 @@ class Protocol(NamedTuple):
 def choose(identity: np.ndarray, *, people: int, probes: int, seed: int, barred: np.ndarray = ()) -> Protocol:
   """Draws who is attacked.
 
-  Only people with two faces or more can be. At most half of all those are, so that attackers have others to learn
-  from; everybody who is not attacked teaches the attackers.
+  Only people with two faces or more can be. At most half of all those are, or MIN_PEOPLE where half is fewer, so that
+  attackers have others to learn from; everybody known who is not attacked teaches the attackers.
 
   Args:
     identity: integers [N]; types.UNKNOWN where nobody knows.
@@ -50,7 +50,8 @@ def choose(identity: np.ndarray, *, people: int, probes: int, seed: int, barred:
     first, *others = random.permutation(np.flatnonzero(identity == person))
     gallery.append(first)
     probe += others[:probes]
-  attack = np.flatnonzero(~np.isin(identity, chosen))
+  # A face of nobody known might show one who is attacked.
+  attack = np.flatnonzero(~np.isin(identity, chosen) & (identity != types.UNKNOWN))
   return Protocol(attack, np.array(gallery, np.int64), np.array(probe, np.int64))
 
 

@@ -97,10 +97,8 @@ def adapt(embedder: Embedder, augmentation: Augmentation) -> Trainable:
     return jax.tree.map(jnp.asarray, frozen["params"]), jax.tree.map(jnp.asarray, fixed)
 
   def apply(params, carried, batch, key, *, train):
-    image = _to_float(batch["image"])
-    if train:
-      image = augment(image, key, augmentation)
-    return embedder.apply({"params": params} | carried, image, batch["eyes"]), carried
+    batch = _disturbed(batch, key, augmentation) if train else batch | {"image": _to_float(batch["image"])}
+    return embedder.apply({"params": params} | carried, batch["image"], batch["eyes"]), carried
 
   return Trainable(init, apply)
 
@@ -119,10 +117,9 @@ def network(module, see: Callable, augmentation: Augmentation) -> Trainable:
   """
 
   def seen(batch, key=None):
-    if "image" in batch:
-      image = _to_float(batch["image"])
-      batch = batch | {"image": image if key is None else augment(image, key, augmentation)}
-    return see(batch)
+    if "image" in batch and key is not None:
+      return see(_disturbed(batch, key, augmentation))
+    return see(batch | {"image": _to_float(batch["image"])} if "image" in batch else batch)
 
   def init(key, frozen, batch):
     variables = module.init(key, seen(batch))
@@ -136,6 +133,17 @@ def network(module, see: Callable, augmentation: Augmentation) -> Trainable:
     return _unit(embedding), dict(changed)
 
   return Trainable(init, apply)
+
+
+def _disturbed(batch, key, augmentation):
+  """The batch with its images augmented, and with the eyes of those that were mirrored where they then are."""
+  image, eyes = _to_float(batch["image"]), batch["eyes"]
+  mirrored = jax.random.uniform(jax.random.fold_in(key, 0), (len(image), 1)) < augmentation.flip
+  width = image.shape[2]
+  other = jnp.stack([width - eyes[:, 2], eyes[:, 3], width - eyes[:, 0], eyes[:, 1]], 1)
+  image = jnp.where(mirrored[..., None, None], image[:, :, ::-1], image)
+  image = augment(image, jax.random.fold_in(key, 1), augmentation._replace(flip=0.0))
+  return batch | {"image": image, "eyes": jnp.where(mirrored, other, eyes)}
 
 
 def export(state: State) -> dict[str, Any]:

@@ -19,10 +19,19 @@ def _normal(seed, *shape):
   return np.random.default_rng(seed).standard_normal(shape, dtype=np.float32)
 
 
-def _grouped(x, kernel):
+def _grouped(x, kernel, stride=1):
+  # One zero on each side, also where 'SAME' would pad the end alone.
   return lax.conv_general_dilated(
-    x, kernel, (1, 1), "SAME", dimension_numbers=DIMENSIONS, feature_group_count=x.shape[-1]
+    x, kernel, (stride, stride), [(1, 1), (1, 1)], dimension_numbers=DIMENSIONS, feature_group_count=x.shape[-1]
   )
+
+
+def _strided_depthwise(x, kernel):
+  return blocks.depthwise_conv(x, kernel, 2)
+
+
+def _strided_grouped(x, kernel):
+  return _grouped(x, kernel, 2)
 
 
 def _plain(x, kernel):
@@ -34,6 +43,9 @@ def _plain(x, kernel):
   [
     (blocks.depthwise_conv, _grouped, (4, 6, 5, 3), (3, 3, 1, 3)),  # the kernel gradient in four chunks
     (blocks.depthwise_conv, _grouped, (3, 5, 6, 2), (3, 3, 1, 2)),  # and in one
+    (_strided_depthwise, _strided_grouped, (4, 6, 5, 3), (3, 3, 1, 3)),
+    (_strided_depthwise, _strided_grouped, (3, 7, 8, 2), (3, 3, 1, 2)),
+    (blocks.matmul, lambda x, kernel: x @ kernel, (2, 3, 4, 5), (5, 6)),
     (blocks.block_conv, _plain, (2, 8, 6, 3), (3, 3, 3, 4)),
     (blocks.block_conv, _plain, (2, 7, 9, 1), (3, 3, 1, 2)),  # odd sides
   ],

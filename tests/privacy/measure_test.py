@@ -44,7 +44,9 @@ def test_controls_pass_and_rows_hold_what_a_report_needs(found):
   assert report["crowds"] == [10, ATTACKED] == [told["n_people"] for told in colour["attacks"][0]["crowds"]]
   assert report["people"]["attacked"] == ATTACKED and report["people"]["probes"] == 2 * ATTACKED
   assert not set(report["split"]["gallery"]) & set(report["split"]["probe"])
-  assert [attack["attacker"] for attack in union["attacks"]] == ["naive", "linkage", "residual"]
+  assert [attack["attacker"] for attack in union["attacks"]][:3] == ["naive", "linkage", "residual"]
+  # Whoever has all outputs has the best one.
+  assert union["headline"]["rank_1"]["value"] >= brighter["headline"]["rank_1"]["value"]
   assert all(attack["on_clear"] for attack in colour["attacks"])
   # One grey level away is 48 dB: no protection, whatever attackers make of it.
   assert len(brighter["unprotected"]) == len(world().identity) and not colour["unprotected"]
@@ -72,6 +74,37 @@ def test_a_table_whose_controls_fail_is_void(tmp_path):
   assert len(report["controls"]["void"]) == 2
   assert "identity" in report["controls"]["void"][0] and "blank: naive with projection" in report["controls"]["void"][1]
   assert not report["controls"]["identity"]["ok"] and not report["controls"]["blank"]["ok"]
+
+
+def test_a_recogniser_that_knows_nobody_voids_the_table(tmp_path, monkeypatch):
+  random = np.random.default_rng(0)
+  monkeypatch.setattr("qm_vae.embedders.on_host", lambda one: lambda image, eyes: random.normal(size=(len(image), 8)))
+  report = table(tmp_path, CONTROLS, ("naive",)).report
+  assert any(reason.startswith("clear: the best recogniser") for reason in report["controls"]["void"])
+
+
+def test_controls_are_attacked_whoever_was_chosen(tmp_path):
+  report = table(tmp_path, CONTROLS + [("colour", "view", MEAN)], ("residual",)).report
+  assert report["controls"]["void"] == []
+  assert [attack["attacker"] for attack in report["methods"][-1]["attacks"]] == ["residual"]
+
+
+def test_nobody_who_can_attack_is_refused_at_once(tmp_path, monkeypatch):
+  monkeypatch.setattr("qm_vae.privacy.attackers.learning.MIN_PEOPLE", 1000)
+  with pytest.raises(ValueError, match=r"no attacker can attack these pictures \(parrot: learns from 60 people"):
+    table(tmp_path, CONTROLS, ("parrot",))
+
+
+def test_a_lesson_that_diverges_is_told_and_the_rest_goes_on(tmp_path):
+  def learn(lesson):
+    raise FloatingPointError("loss is nan")
+
+  tmp_path.mkdir(exist_ok=True)
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(lessons, "learner", lambda folder, seed: learn)
+    report = table(tmp_path, CONTROLS, ("naive", "parrot")).report
+  assert "diverged: loss is nan" in report["methods"][0]["left_out"][0]["reason"]
+  assert any("diverged" in text for text in report["controls"]["warnings"])
 
 
 def test_a_broken_attacker_is_warned_of(tmp_path, monkeypatch):

@@ -32,6 +32,7 @@ class Lesson(NamedTuple):
   test: types.Table
   epochs: int
   batch_size: int
+  settings: tuple  # whatever else shapes what is learnt: rates, weights, augmentation
 
 
 class Tools(NamedTuple):

@@ -27,12 +27,12 @@ def make(tools) -> types.Attacker:
   def fit(train):
     test = max(round(_HELD_OUT * len(train)), 1)
     rows = lambda pairs: types.Table({"image": pairs.protected, "wanted": pairs.original})
-    epochs = max(round(EPOCHS * tools.effort), 1)
+    epochs = max(round(EPOCHS * tools.effort), 2)
     steps = epochs * ((len(train) - test) // BATCH_SIZE)
     module = Translator()
     task = translator.make(module, optax.adam(schedule.make("cosine", _LEARNING_RATE, steps, warmup=steps // 20)))
     held_out, taught = rows(train.take(np.arange(test))), rows(train.take(np.arange(test, len(train))))
-    state, losses = tools.learn(Lesson("inversion", task, (), taught, held_out, epochs, BATCH_SIZE))
+    state, losses = tools.learn(Lesson("inversion", task, (), taught, held_out, epochs, BATCH_SIZE, (_LEARNING_RATE,)))
     params, mean = jax.device_get(state.params), train.original.mean(0, dtype=np.float64) / 255
     apply = jax.jit(lambda params, image: module.apply(params, image.astype(np.float32) / 255))
 

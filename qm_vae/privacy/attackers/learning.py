@@ -89,12 +89,15 @@ def run(name: str, tools: Tools, network: embedder_task.Trainable, columns, star
   # Faces of one person side by side, so that a batch holds pairs.
   order = np.flatnonzero(test)[np.argsort(identity[test], kind="stable")]
   held = {name: column[order] for name, column in columns.items()}
-  epochs = max(round(epochs * tools.effort), 1)
+  epochs = max(round(epochs * tools.effort), 2)
   batch_size = min(BATCH_SIZE, len(rows["identity"]))
   steps = epochs * (len(rows["identity"]) // batch_size)
   optimizer = optax.adam(schedule.make("cosine", learning_rate, steps, warmup=steps // 20))
   task = embedder_task.make(network, len(classes), optimizer, margin=_MARGIN, towards=_TOWARDS * ("target" in columns))
   directions = np.stack([seen[identity == person].mean(0) for person in classes])
   frozen = embedder_task.Start(start, directions)
-  state, losses = tools.learn(Lesson(name, task, frozen, types.Table(rows), types.Table(held), epochs, batch_size))
+  settings = (learning_rate, _MARGIN, _TOWARDS, AUGMENTATION, _HELD_OUT, tools.embedder and tools.embedder.name)
+  state, losses = tools.learn(
+    Lesson(name, task, frozen, types.Table(rows), types.Table(held), epochs, batch_size, settings)
+  )
   return {"params": jax.device_get(state.params["network"])} | jax.device_get(state.carried), losses
