@@ -17,14 +17,16 @@ unprotected.
 """
 
 import argparse
+import dataclasses
 import datetime
 import json
 import pathlib
+import shlex
 import sys
 
 import numpy as np
 
-from qm_vae import build, embedders, faces, lessons, paired_faces, progress, types, writer
+from qm_vae import build, embedders, faces, lessons, paired_faces, progress, run, writer
 from qm_vae.data import paired, people, split
 from qm_vae.evaluate import environment
 from qm_vae.privacy import measure, protocol
@@ -46,7 +48,11 @@ def audit(options: argparse.Namespace, command: str) -> dict:
   Raises:
     ValueError: for files that do not match, identities that are missing, or too few people.
   """
-  out = pathlib.Path(options.out)
+  with run.locked(options.out):
+    return _audit(options, command)
+
+
+def _audit(options, command):
   files = paired.match(options.originals, options.protected)
   identity, _ = people.identities(
     [pair.name for pair in files], options.labels, options.image_column, options.identity_column
@@ -59,8 +65,8 @@ def audit(options: argparse.Namespace, command: str) -> dict:
   pairs = found.pairs.take(kept)
   chosen = protocol.choose(pairs.identity, people=options.people, probes=options.probes, seed=options.seed)
   methods = [
-    measure.Method("identity", "control", _with_protected(pairs, pairs.original)),
-    measure.Method("blank", "control", _with_protected(pairs, np.full_like(pairs.original, 128))),
+    _control("identity", pairs, pairs.original, found.original_pixels[kept]),
+    _control("blank", pairs, *(np.full_like(one, 128) for one in (pairs.original, pairs.pixels))),
     measure.Method(METHOD, "audited", pairs),
   ]
   with progress.bar(len(methods) * len(options.attackers), "privacy", "attack") as bar:
@@ -69,7 +75,7 @@ def audit(options: argparse.Namespace, command: str) -> dict:
       chosen,
       recognisers,
       attackers=options.attackers,
-      learn=lessons.learner(out / "attackers", options.seed),
+      learn=lessons.learner(options.out / "attackers", options.seed),
       crowds=options.crowds,
       effort=options.effort,
       seed=options.seed,
@@ -88,16 +94,17 @@ def audit(options: argparse.Namespace, command: str) -> dict:
     "unprotected": _unprotected(found, measured.report["methods"][-1]),
     "privacy": measured.report,
     "max_rank1": options.max_rank1,
+    "max_missed": options.max_missed,
     "pictures": options.pictures,
   }
   report["verdict"] = verdict(report)
-  _write(out, report, _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures else {})
+  _write(options.out, report, _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures else {})
   return report
 
 
-def _with_protected(pairs, image):
+def _control(name, pairs, image, pixels):
   """The same faces as another method leaves them."""
-  return types.Pairs(pairs.original, image, pairs.eyes, pairs.identity, pairs.name, image)
+  return measure.Method(name, "control", dataclasses.replace(pairs, protected=image, pixels=pixels))
 
 
 def _refuse_swapped(swapped):
@@ -140,7 +147,7 @@ def verdict(report: dict) -> dict:
     lines += [f"void: {reason}" for reason in report["privacy"]["controls"]["void"]]
   if report["unprotected"]:
     exits.append(REFUSED)
-    lines.append(f"{len(report['unprotected'])} pictures are unprotected: within 40 dB of their originals")
+    lines.append(f"{len(report['unprotected'])} pictures are unprotected: a PSNR of 40 dB or more to their originals")
   rank_1, limit = method["headline"]["rank_1"], report["max_rank1"]
   if limit is not None and rank_1["high"] > limit:
     exits.append(REFUSED)
@@ -150,7 +157,12 @@ def verdict(report: dict) -> dict:
     exits.append(NOT_JUDGED)
     lines.append(f"{failed} pictures could not be judged; each is listed with its reason")
   if files["missed"]:
-    lines.append(f"{len(files['missed'])} originals without a face that was found: nothing is known about them")
+    allowed = report["max_missed"] * files["pairs"]
+    exits.append(NOT_JUDGED if len(files["missed"]) > allowed else OK)
+    lines.append(
+      f"{len(files['missed'])} of {files['pairs']} originals without a face that was found: nobody tried to name "
+      f"these; --max-missed allows {report['max_missed']:.0%}"
+    )
   order = (VOID, REFUSED, NOT_JUDGED, OK)
   return {"exit": min(exits, key=order.index), "lines": lines}
 
@@ -178,11 +190,7 @@ def _pictures(pairs, chosen, scores, report):
 
 
 def _write(out, report, arrays):
-  out.mkdir(parents=True, exist_ok=True)
-  aside = out / ".audit.npz"
-  with aside.open("wb") as file:
-    np.savez_compressed(file, **arrays)
-  aside.replace(out / "audit.npz")
+  writer.write_arrays(out / "audit.npz", arrays)
   writer.write_text(out / "audit.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
   audit_page.write(out)
 
@@ -199,14 +207,28 @@ def parser() -> argparse.ArgumentParser:
     prog="python -m qm_vae.audit", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   add = made.add_argument
-  add("originals", type=pathlib.Path, help="folder of pictures, or a text file that lists them")
-  add("protected", type=pathlib.Path, help="what the tool made of them: a folder, or a list in the same order")
-  add("--embedder", action="append", required=True, metavar="PATH", help="face recogniser; may be given several times")
-  add("--labels", type=pathlib.Path, metavar="CSV", help="who is who; without it, the folder that a picture lies in")
+  add("originals", type=_path, help="folder of pictures, or a text file that lists them")
+  add("protected", type=_path, help="what the tool made of them: a folder, or a list in the same order")
+  add(
+    "--embedder",
+    type=_path,
+    action="append",
+    required=True,
+    metavar="PATH",
+    help="face recogniser; may be given several times",
+  )
+  add("--labels", type=_path, metavar="CSV", help="who is who; without it, the folder that a picture lies in")
   add("--image-column", default="image", metavar="NAME", help="of the CSV (default: %(default)s)")
   add("--identity-column", default="identity", metavar="NAME", help="of the CSV (default: %(default)s)")
-  add("--out", type=pathlib.Path, default="audit", metavar="FOLDER", help="(default: %(default)s)")
+  add("--out", type=_path, default=pathlib.Path("audit"), metavar="FOLDER", help="(default: %(default)s)")
   add("--max-rank1", type=_share, metavar="RATE", help="exit with 3 where the rank-1 rate may be above it, 0 to 1")
+  add(
+    "--max-missed",
+    type=_share,
+    default=0.1,
+    metavar="SHARE",
+    help="exit with 1 where more originals show no face that is found (default: %(default)s)",
+  )
   add("--people", type=_at_least(protocol.MIN_PEOPLE), default=500, help="attacked at most (default: %(default)s)")
   add("--probes", type=_at_least(1), default=1, help="protected pictures of each, at most (default: %(default)s)")
   add("--crowds", type=_crowds, default=measure.CROWDS, metavar="N,N", help="people in the gallery (default: 100,500)")
@@ -228,6 +250,10 @@ def parser() -> argparse.ArgumentParser:
   add("--seed", type=_at_least(0), default=0, help="of who is attacked and of all training (default: %(default)s)")
   add("--no-pictures", dest="pictures", action="store_false", help="no faces in the report")
   return made
+
+
+def _path(text):
+  return pathlib.Path(text).expanduser()
 
 
 def _number(text, kind, holds, allowed):
@@ -273,8 +299,8 @@ def main(arguments: list[str] | None = None) -> int:
   arguments = sys.argv[1:] if arguments is None else arguments
   options = parser().parse_args(arguments)
   try:
-    report = audit(options, "python -m qm_vae.audit " + " ".join(arguments))
-  except (ValueError, OSError) as error:
+    report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
+  except (ValueError, OSError, RuntimeError) as error:
     print(f"error: {error}", file=sys.stderr)
     return NOT_JUDGED
   print(attacks.headline(report["privacy"], report["privacy"]["methods"][-1]))

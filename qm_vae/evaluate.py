@@ -314,10 +314,7 @@ def _case(data, made, i):
 
 
 def _write(workdir, report, arrays):
-  aside = workdir / ".evaluation.npz"
-  with aside.open("wb") as file:
-    np.savez_compressed(file, **arrays)
-  aside.replace(workdir / "evaluation.npz")
+  writer.write_arrays(workdir / "evaluation.npz", arrays)
   writer.write_text(workdir / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
 
 

@@ -50,6 +50,7 @@ class PairedFaces:
   """The faces of two sides, and what became of the pictures that gave none."""
 
   pairs: types.Pairs  # in the order of the pictures
+  original_pixels: np.ndarray  # uint8 [N, h, w, 3], of the originals what `pairs.pixels` is of the protected pictures
   missed: tuple[types.Missed, ...]  # originals in which no face was found
   unreadable: tuple[types.Missed, ...]  # either side
   incomparable: tuple[types.Missed, ...]  # protected pictures of another shape than their originals
@@ -63,7 +64,7 @@ class _Compared(NamedTuple):
   psnr: float  # dB
   thumbnails: tuple[np.ndarray, np.ndarray]
   face: np.ndarray | None  # uint8 [S, S, 3] of the protected picture; None where no box was given
-  window: np.ndarray | None  # uint8 [<= WINDOW, <= WINDOW, 3] of the same
+  windows: tuple[np.ndarray, np.ndarray] | None  # uint8 [<= WINDOW, <= WINDOW, 3] of both pictures
 
 
 class _Left(NamedTuple):
@@ -96,7 +97,7 @@ def load(
 
   Returns:
     See PairedFaces. All names are those of `pairs`. Its `pairs.pixels` holds the top left corners of the protected
-    pictures: WINDOW on each side, or as much as the smallest of them has.
+    pictures: WINDOW on each side, or as much as 95 % of the pictures have; the border of smaller ones is repeated.
   """
   source = file_source.FileSource(pathlib.Path(), [str(pair.original) for pair in pairs])
   found = face_cache.load_or_crop(source, settings, cache_dir, show=show)
@@ -119,10 +120,11 @@ def load(
     if i in row:
       protected[len(kept)] = result.face
       kept.append(i)
-      windows.append(result.window)
+      windows.append(result.windows)
     else:
       missed.append(types.Missed(pair.name, no_face[str(pair.original)]))
   rows = [row[i] for i in kept]
+  pixels = [_stacked(side) for side in zip(*windows, strict=True)] or [np.empty((0, 0, 0, 3), np.uint8)] * 2
   thumbnails = np.array(thumbnails, np.float32).reshape(-1, 2, swaps.SIDE, swaps.SIDE)
   return PairedFaces(
     pairs=types.Pairs(
@@ -131,8 +133,9 @@ def load(
       eyes=found.eyes[rows],
       identity=np.asarray(identity, np.int32)[kept],
       name=tuple(pairs[i].name for i in kept),
-      pixels=_stacked(windows),
+      pixels=pixels[1],
     ),
+    original_pixels=pixels[0],
     missed=tuple(missed),
     unreadable=tuple(left["unreadable"]),
     incomparable=tuple(left["incomparable"]),
@@ -172,12 +175,12 @@ def _compare(settings, pair, box):
   square = np.array([0, 0, width, height] if box is None else [*box, box[2]], np.float64)
   scaled = np.rint(square * np.tile([new_width / width, new_height / height], 2))
   scaled[2:] = np.maximum(scaled[2:], 1)
-  face = window = None
+  face = windows = None
   if box is not None:
     face = _cut(protected, scaled, settings, settings.image_size)[0]
-    window = protected[:WINDOW, :WINDOW].copy()
+    windows = tuple(image[:WINDOW, :WINDOW].copy() for image in (original, protected))
   psnr = _psnr(original, square, protected, scaled, settings)
-  return _Compared(sizes, psnr, (swaps.thumbnail(original), swaps.thumbnail(protected)), face, window)
+  return _Compared(sizes, psnr, (swaps.thumbnail(original), swaps.thumbnail(protected)), face, windows)
 
 
 def _cut(image, box, settings, side):
@@ -190,14 +193,20 @@ def _psnr(original, box, protected, scaled, settings):
   first, mask = _cut(original, box, settings, side)
   second, _ = _cut(protected, scaled, settings, side)
   difference = np.subtract(first, second, dtype=np.int16)[mask[..., 0] == 1]
+  return psnr(difference)
+
+
+def psnr(difference) -> float:
+  """Peak signal-to-noise ratio, dB, of differences in grey levels; infinite where all are 0."""
   error = np.mean(np.square(difference, dtype=np.int32))
   return float(10 * np.log10(255**2 / error)) if error else float("inf")
 
 
 def _stacked(windows):
-  """[N, h, w, 3] of the corners that all windows have; the list is emptied, so that memory holds them once."""
-  height, width = (min((window.shape[axis] for window in windows), default=0) for axis in range(2))
+  """[N, h, w, 3] of windows' corners, as large as 95 % of them are: a small picture must not hide what others hold."""
+  height, width = (int(np.quantile([window.shape[axis] for window in windows], 0.05)) for axis in range(2))
   pixels = np.empty((len(windows), height, width, 3), np.uint8)
-  for i in range(len(windows)):
-    pixels[i], windows[i] = windows[i][:height, :width], None
+  for i, window in enumerate(windows):
+    lacking = [(0, max(side - there, 0)) for side, there in zip((height, width), window.shape, strict=False)]
+    pixels[i] = np.pad(window[:height, :width], (*lacking, (0, 0)), "edge")
   return pixels

@@ -10,7 +10,7 @@ import re
 import jax
 import ml_collections
 
-from qm_vae import build, build_privacy, network_file, rules, train, writer
+from qm_vae import build, build_privacy, embedders, network_file, rules, train, writer
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.state import Experiment, State
 
@@ -118,12 +118,21 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       )
     network.checkpoint = str(_trained(build.service_config(resolved, network), name, network.architecture))
   resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
+  embedders.open_all(
+    path for path in resolved.privacy.embedders if path
+  )  # what is none is refused before hours of work
   return resolved
 
 
 def _recogniser(config, path):
   if path or not config.privacy.attackers:
     return path and str(pathlib.Path(path).expanduser().absolute())
+  if not config.service_data.name and config.data.split != "identity":
+    raise ValueError(
+      f"config.privacy.embedders has an empty path, so that a face recogniser would be trained on data "
+      f"{config.data.name!r}, which are split by {config.data.split!r}: it would know people who are attacked. Give a "
+      "recogniser: --config.privacy.embedders=\"('FOLDER',)\" (docs/embedders.md)"
+    )
   derived = build_privacy.config_of_embedder(config)
   return str(_trained(derived, "a face recogniser", derived.embedder.architecture))
 

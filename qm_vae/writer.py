@@ -68,3 +68,11 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
   aside = path.with_name(f".{path.name}.{os.getpid()}")
   aside.write_text(text, encoding="utf-8")
   aside.replace(path)
+
+
+def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+  """Writes a compressed npz aside and renames it."""
+  aside = path.with_name(f".{path.name}")
+  with aside.open("wb") as file:
+    np.savez_compressed(file, **arrays)
+  aside.replace(path)

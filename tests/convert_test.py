@@ -283,7 +283,7 @@ def test_public_mobilefacenet_equals_its_onnx_twin_on_real_faces(tmp_path):
   network_file.save(tmp_path / "net", *convert.torch_mobilefacenet(CHECKPOINT))
   found = faces.crop_source(celeba_folder.make(root=str(CELEBA)), faces.Settings(), np.arange(10), show=False)
   name, ours, *_ = embedders.open_embedder(tmp_path / "net", batch_size=8)
-  _, theirs = embedders.open_embedder(EMBEDDER, batch_size=8)
+  _, theirs, *_ = embedders.open_embedder(EMBEDDER, batch_size=8)
   assert name == "net" and len(found) > 7  # a second, padded batch
   # The same alignment goes to both; float32 in another order.
   ours, theirs = ours(found.image, found.eyes), theirs(found.image, found.eyes)

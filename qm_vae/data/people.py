@@ -32,11 +32,17 @@ def identities(
 
   Raises:
     ValueError: for a CSV that cannot be read, lacks a column, lacks pictures or gives one two people; without a CSV,
-      when all pictures lie in one folder.
+      when all pictures lie in one folder or some lie more than one folder deep.
   """
   if labels is not None:
     return file_source.numbered(_from_csv(names, pathlib.Path(labels).expanduser(), image_column, identity_column))
   folders = [posixpath.dirname(name) for name in names]
+  deeper = [name for name in names if name.count("/") > 1]
+  if deeper:
+    raise ValueError(
+      f"{deeper[0]} and {len(deeper) - 1} others lie more than one folder deep, so that it is not clear which folder "
+      f"is the person; give --labels, a CSV with the columns {image_column} and {identity_column}"
+    )
   if len(set(folders)) < 2:
     raise ValueError(
       f"all {len(names)} pictures lie in one folder, so that folders do not tell whom they show; "

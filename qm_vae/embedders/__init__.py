@@ -57,13 +57,17 @@ def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> Opened:
   Raises:
     ValueError: for anything else, and for what the two loaders refuse.
   """
-  given, path = str(path), pathlib.Path(path)
+  given, path = str(path), pathlib.Path(path).expanduser()
   if path.is_dir():
     embedder, meta = EMBEDDERS["network"](path), network_file.read_meta(path)
     name = meta["architecture"] if embedder.name == "network" else embedder.name  # every run calls its folder so
     return Opened(name, on_host(embedder, batch_size), embedder, given, meta["sha256"])
-  if path.suffix == ".onnx" and path.is_file():
-    embed = EMBEDDERS["onnx"](path, **_beside(path), batch_size=batch_size)
+  if path.suffix.lower() == ".onnx" and path.is_file():
+    beside = _beside(path)
+    try:
+      embed = EMBEDDERS["onnx"](path, **beside, batch_size=batch_size)
+    except TypeError as error:
+      raise ValueError(f"{path.with_suffix('.json')}: a value is of the wrong type ({error}): {beside}") from error
     return Opened(path.stem, embed, None, given, hashlib.sha256(path.read_bytes()).hexdigest())
   raise ValueError(
     f"{path} is no embedder; give the folder of a network (python -m qm_vae.convert torch-mobilefacenet writes one, "

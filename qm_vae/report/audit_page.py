@@ -4,6 +4,7 @@ from qm_vae.report import attacks, drawing, figures_privacy, files, rendering, t
 
 OUTCOMES = {
   0: "exit status 0, nothing refused",
+  1: "exit status 1, some pictures could not be judged",
   2: "exit status 2, a control failed",
   3: "exit status 3, too many people are recognised or pictures are not protected",
 }

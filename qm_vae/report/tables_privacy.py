@@ -3,6 +3,7 @@
 from qm_vae.report import attacks, tables
 
 CONTROLS = {
+  "clear": "the best frozen recogniser on clear pictures: more than a guess",
   "identity": "the strongest attack, with nothing protected: at least 95 % of a frozen recogniser on clear pictures",
   "blank": "one constant picture for everybody: chance lies inside the interval",
   "shuffled": "every attack once more with the names of the people shuffled: chance",
@@ -51,8 +52,9 @@ def controls(privacy):
   tried = [attack for method in privacy.get("methods") or () for attack in method.get("attacks") or ()]
   shuffled = [attack["shuffled"] for attack in tried if attack.get("shuffled")]
   learned = [attack["loss_fell"] for attack in tried if attack.get("loss_fell") is not None]
-  identity, blank = (told.get(name) or {} for name in ("identity", "blank"))
+  clear, identity, blank = (told.get(name) or {} for name in ("clear", "identity", "blank"))
   beside = {
+    "clear": f"chance {tables.number(clear.get('chance'))}",
     "identity": f"clear pictures {tables.number((identity.get('clear') or {}).get('value'))}, "
     f"so {attacks.share(identity.get('share'))} of it",
     "blank": f"chance {tables.number(blank.get('chance'))}",
@@ -60,12 +62,13 @@ def controls(privacy):
     "learning": f"{sum(learned)} of {len(learned)} fell" if learned else "no attacker learned by a loss",
   }
   ok = {
+    "clear": clear.get("ok"),
     "identity": identity.get("ok"),
     "blank": blank.get("ok"),
     "shuffled": (told.get("shuffled") or {}).get("ok"),
     "learning": all(learned) if learned else None,
   }
-  rates = {"identity": identity.get("rank_1"), "blank": blank.get("rank_1")}
+  rates = {"clear": clear.get("rank_1"), "identity": identity.get("rank_1"), "blank": blank.get("rank_1")}
   return [
     {"name": name, "must": must, "rate": rates.get(name), "beside": beside[name], "ok": ok[name]}
     for name, must in CONTROLS.items()

@@ -110,6 +110,7 @@ def _text(methods):
       "controls": {
         "identity": {"ok": True, "rank_1": measured, "clear": clear[0]["crowds"][-1]["rank_1"], "share": 0.99},
         "blank": {"ok": True, "rank_1": told[1]["headline"]["rank_1"], "chance": 1 / n},
+        "clear": {"ok": True, "rank_1": clear[0]["crowds"][-1]["rank_1"], "chance": 1 / n},
         "shuffled": {"ok": True},
         "warnings": [],
         "void": [],

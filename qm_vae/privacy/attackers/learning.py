@@ -23,8 +23,7 @@ _TOWARDS = 4.0  # weight of the distance to the teacher's embedding
 
 def lacks(train: types.Pairs) -> str:
   """Why these faces cannot teach an embedder; '' when they can."""
-  people = len(np.unique(train.identity[protocol.several_faces(train.identity)]))
-  return "" if people >= MIN_PEOPLE else f"learns from {people} people with two pictures or more; needs {MIN_PEOPLE}"
+  return protocol.lacks(train.identity, MIN_PEOPLE)
 
 
 def person_means(embedding: np.ndarray, identity: np.ndarray) -> np.ndarray:
