@@ -128,6 +128,10 @@ def _files(files, found, distinct):
     "unreadable": listed(found.unreadable),
     "incomparable": listed(found.incomparable),
     "resized": [row.name for row in found.resized],
+    "further": [
+      {"name": row.name, "reason": f"left as it was at x, y, width, height = {', '.join(map(str, row.box))}"}
+      for row in found.further
+    ],
   }
 
 
@@ -156,6 +160,11 @@ def verdict(report: dict) -> dict:
   if failed:
     exits.append(NOT_JUDGED)
     lines.append(f"{failed} pictures could not be judged; each is listed with its reason")
+  if files["further"]:
+    exits.append(NOT_JUDGED)
+    lines.append(
+      f"{len(files['further'])} places besides the judged faces look like faces and were left as they were; look there"
+    )
   if files["missed"]:
     allowed = report["max_missed"] * files["pairs"]
     exits.append(NOT_JUDGED if len(files["missed"]) > allowed else OK)
@@ -308,7 +317,8 @@ def main(arguments: list[str] | None = None) -> int:
     print(line)
   for one in report["unprotected"][:20]:
     print(f"  unprotected: {one['name']}" + (f" ({one['psnr']:.1f} dB)" if one["psnr"] is not None else " (identical)"))
-  for one in (report["files"]["unreadable"] + report["files"]["incomparable"])[:20]:
+  files = report["files"]
+  for one in (files["unreadable"] + files["incomparable"] + files["further"])[:20]:
     print(f"  not judged: {one['name']}: {one['reason']}")
   print(f"Report: {options.out / 'audit.html'}")
   return report["verdict"]["exit"]

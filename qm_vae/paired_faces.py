@@ -20,6 +20,7 @@ WINDOW = 160
 """Pixels: the largest side of what Pairs.pixels keeps of a picture."""
 
 _ASPECT = 0.01  # relative difference of width to height up to which a picture counts as resized
+_BLOCK = 12  # pixels: in every untouched face of the smallest size, 24, lies a whole block
 _CHUNK = 256  # pairs in flight, so that an interrupted run stops within moments
 
 
@@ -36,6 +37,13 @@ class Unprotected(NamedTuple):
 
   name: str
   psnr: float  # dB; infinite where nothing was changed
+
+
+class Further(NamedTuple):
+  """A place besides the judged face that the detector takes for one, and that the tool left as it was."""
+
+  name: str
+  box: tuple[int, int, int, int]  # x, y, width, height in pixels of the original
 
 
 class Swapped(NamedTuple):
@@ -56,6 +64,7 @@ class PairedFaces:
   incomparable: tuple[types.Missed, ...]  # protected pictures of another shape than their originals
   resized: tuple[Resized, ...]  # used nevertheless: their boxes were scaled
   unprotected: tuple[Unprotected, ...]
+  further: tuple[Further, ...]
   swapped: tuple[Swapped, ...]
 
 
@@ -64,6 +73,7 @@ class _Compared(NamedTuple):
   psnr: float  # dB
   thumbnails: tuple[np.ndarray, np.ndarray]
   face: np.ndarray | None  # uint8 [S, S, 3] of the protected picture; None where no box was given
+  further: tuple[tuple[int, int, int, int], ...]  # boxes
   windows: tuple[np.ndarray, np.ndarray] | None  # uint8 [<= WINDOW, <= WINDOW, 3] of both pictures
 
 
@@ -104,7 +114,7 @@ def load(
   row = dict(zip(found.index.tolist(), range(len(found)), strict=True))
   no_face = {missed.name: missed.reason for missed in found.missed}
   boxes = [found.box[row[i]] if i in row else None for i in range(len(pairs))]
-  left, missed, resized, unprotected = {"unreadable": [], "incomparable": []}, [], [], []
+  left, missed, resized, unprotected, further = {"unreadable": [], "incomparable": []}, [], [], [], []
   compared, kept, thumbnails, windows = [], [], [], []
   protected = np.empty_like(found.image)
   for i, (pair, result) in enumerate(zip(pairs, _compare_all(pairs, boxes, settings, show), strict=True)):
@@ -117,6 +127,7 @@ def load(
       resized.append(Resized(pair.name, *result.sizes))
     if result.psnr >= UNPROTECTED:
       unprotected.append(Unprotected(pair.name, result.psnr))
+    further += [Further(pair.name, box) for box in result.further]
     if i in row:
       protected[len(kept)] = result.face
       kept.append(i)
@@ -141,6 +152,7 @@ def load(
     incomparable=tuple(left["incomparable"]),
     resized=tuple(resized),
     unprotected=tuple(unprotected),
+    further=tuple(further),
     swapped=tuple(
       Swapped(pairs[compared[a]].name, pairs[compared[b]].name)
       for a, b in swaps.swapped(thumbnails[:, 0], thumbnails[:, 1])
@@ -179,8 +191,36 @@ def _compare(settings, pair, box):
   if box is not None:
     face = _cut(protected, scaled, settings, settings.image_size)[0]
     windows = tuple(image[:WINDOW, :WINDOW].copy() for image in (original, protected))
-  psnr = _psnr(original, square, protected, scaled, settings)
-  return _Compared(sizes, psnr, (swaps.thumbnail(original), swaps.thumbnail(protected)), face, windows)
+  decibels = _psnr(original, square, protected, scaled, settings)
+  further = () if decibels >= UNPROTECTED else _further(original, square, protected, settings)
+  thumbnails = swaps.thumbnail(original), swaps.thumbnail(protected)
+  return _Compared(sizes, decibels, thumbnails, face, further, windows)
+
+
+def _further(original, judged, protected, settings):
+  """Boxes of faces in the original besides the judged one that are in the protected picture as they were."""
+  if settings.detector == "none" or not _some_untouched(original, protected):
+    return ()
+  ratio = np.tile(np.divide(protected.shape[1::-1], original.shape[1::-1]), 2)
+  boxes = []
+  for box in faces.detect(original, settings):
+    centre = box[:2] + box[2:] / 2
+    if not ((judged[:2] <= centre) & (centre < judged[:2] + judged[2:])).all():
+      scaled = np.maximum(np.rint(box * ratio), (0, 0, 1, 1))
+      if _psnr(original, box.astype(np.float64), protected, scaled, settings) >= UNPROTECTED:
+        boxes.append(tuple(int(side) for side in box))
+  return tuple(boxes)
+
+
+def _some_untouched(original, protected):
+  """Whether any block of _BLOCK x _BLOCK pixels is as it was; looking for faces takes a hundred times as long."""
+  if original.shape != protected.shape:
+    return True
+  height, width = (side // _BLOCK for side in original.shape[:2])
+  part = slice(height * _BLOCK), slice(width * _BLOCK)
+  error = np.square(np.subtract(original[part], protected[part], dtype=np.int16), dtype=np.int32)
+  error = error.reshape(height, _BLOCK, width, _BLOCK, 3).mean((1, 3, 4))
+  return bool((error <= 255**2 / 10 ** (UNPROTECTED / 10)).any())
 
 
 def _cut(image, box, settings, side):

@@ -145,7 +145,7 @@ def test_wrong_options_do_not_look_like_a_failed_control(capsys):
 def test_the_verdict_puts_what_is_void_first():
   rate = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 50}
   privacy = {"controls": {"void": []}, "methods": [{"headline": {"rank_1": rate}}]}
-  files = {"unreadable": [{"name": "a", "reason": "b"}], "incomparable": [], "missed": []}
+  files = {"unreadable": [{"name": "a", "reason": "b"}], "incomparable": [], "missed": [], "further": []}
   report = {"privacy": privacy, "files": files, "unprotected": [], "max_rank1": 0.3}
   assert audit.verdict(report)["exit"] == 1
   assert audit.verdict(report | {"max_rank1": 0.29})["exit"] == 3

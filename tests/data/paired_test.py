@@ -212,3 +212,19 @@ def test_nothing_found(tmp_path):
   result = paired_faces.load(pairs, np.zeros(1), faces.Settings(), tmp_path / "cache", show=False)
   assert len(result.pairs) == 0 and result.pairs.pixels.shape == (0, 0, 0, 3)
   assert result.missed == (("a.png", "no face found"),) and result.unprotected == ()
+
+
+def test_a_second_face_that_was_left_is_named(tmp_path, drawn):
+  settings = faces.Settings(image_size=32)
+  one, other = [image for image in drawn if len(faces.detect(image, settings)) == 1][:2]
+  wide = np.concatenate([one.repeat(2, 0).repeat(2, 1), np.pad(other, ((0, 96), (0, 0), (0, 0)))], 1)
+  hidden = wide.copy()
+  hidden[:, :192] = 128
+  _save(tmp_path / "before/a.png", wide)
+  _save(tmp_path / "after/a.png", hidden)
+  _save(tmp_path / "before/b.png", wide)
+  _save(tmp_path / "after/b.png", np.full_like(wide, 128))
+  pairs = paired.match(tmp_path / "before", tmp_path / "after")
+  result = paired_faces.load(pairs, np.zeros(2), settings, tmp_path / "cache", show=False)
+  ((name, (x, y, width, height)),) = result.further
+  assert name == "a.png" and x > 180 and y + height <= 110 and width >= 24 and result.unprotected == ()
