@@ -101,6 +101,7 @@ def test_metrics_are_finite_and_complete(finished):
   assert all(np.isfinite(value) for row in rows for value in row.values() if not isinstance(value, str))
 
 
+@pytest.mark.slow  # train_test has the same without the command line
 def test_killed_and_resumed_equals_uninterrupted(home, finished):
   workdir = home / "killed"
   line, options = command(home, workdir)

@@ -223,6 +223,7 @@ def test_too_few_faces_for_a_batch_are_refused(tmp_path):
     train.fit(one, tmp_path, Checkpoints(tmp_path / "checkpoints"))
 
 
+@pytest.mark.slow
 def test_one_device_equals_several(tmp_path):
   code = (
     "import sys, pathlib; sys.path.insert(0, 'tests'); import jax, train_test as t\n"
