@@ -1,12 +1,16 @@
 """A network from image to image."""
 
 import flax.linen as nn
+import jax.numpy as jnp
 
 from qm_vae.models import vqvae
 
 
 class Translator(nn.Module):
-  """The VQ-VAE's encoder and decoder without the codes between them, so that all detail may pass."""
+  """The image and what the VQ-VAE's encoder and decoder, without codes between them, add to it or take away.
+
+  So only what is to change need be learnt (Zhang et al. 2017, DnCNN), and fine detail that is there stays.
+  """
 
   preset: vqvae.Preset = vqvae.PRESETS["small"]
   code_dim: int = 64
@@ -14,4 +18,5 @@ class Translator(nn.Module):
   @nn.compact
   def __call__(self, image):
     """[B, S, S, 3] in [0, 1] -> [B, S, S, 3] in [0, 1]; S divides by `vqvae.STRIDE`."""
-    return vqvae.Decoder(self.preset)(vqvae.Encoder(self.preset, self.code_dim)(image))
+    change = 2 * vqvae.Decoder(self.preset)(vqvae.Encoder(self.preset, self.code_dim)(image)) - 1
+    return jnp.clip(image + change, 0.0, 1.0)
