@@ -26,7 +26,12 @@ def _attack(name, pairs, folder, effort=1.0):
   return attack, identification.rank_rate(scores, probe.identity, gallery.identity, 1), probe
 
 
-@pytest.mark.parametrize("name", ATTACKERS.names())
+SLOW = {"codes"}  # trains for a quarter of a minute
+
+
+@pytest.mark.parametrize(
+  "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in ATTACKERS.names()]
+)
 def test_contract(name, tmp_path):
   """On unprotected faces every attacker names people, and what it trained got better."""
   effort = {"parrot": 3, "cross": 3, "codes": 1, "inversion": 0.5}.get(name, 1)

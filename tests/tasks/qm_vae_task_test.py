@@ -98,6 +98,7 @@ def test_the_loss_is_equation_7():
   np.testing.assert_allclose(terms["loss"], expected, rtol=1e-6)  # four float32 operations
 
 
+@pytest.mark.slow  # losses_test has the same of the loss alone
 def test_the_literal_service_loss_trains_nothing():
   task, frozen = make("literal")
   state = start(task, frozen)
