@@ -32,7 +32,9 @@ def make(tools) -> types.Attacker:
     module = Translator()
     task = translator.make(module, optax.adam(schedule.make("cosine", _LEARNING_RATE, steps, warmup=steps // 20)))
     held_out, taught = rows(train.take(np.arange(test))), rows(train.take(np.arange(test, len(train))))
-    state, losses = tools.learn(Lesson("inversion", task, (), taught, held_out, epochs, BATCH_SIZE, (_LEARNING_RATE, "residual")))
+    state, losses = tools.learn(
+      Lesson("inversion", task, (), taught, held_out, epochs, BATCH_SIZE, (_LEARNING_RATE, "residual"))
+    )
     params, mean = jax.device_get(state.params), train.original.mean(0, dtype=np.float64) / 255
     apply = jax.jit(lambda params, image: module.apply(params, image.astype(np.float32) / 255))
 
