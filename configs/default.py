@@ -41,9 +41,28 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     shift=0.1, scale=0.2, flip=0.5, blur=1.0, contrast=0.2, brightness=0.1, noise=0.02
   )
 
+  # What the decoder is told of the service's answer on the original: none (the paper) | class | probabilities
+  c.condition = ml_collections.ConfigDict({"answer": "none"})
+  c.condition.drop = 0.1  # [0, 1], share of the training examples whose answer is withheld, so that it works without
+  c.condition.other = 0.0  # [0, 1], share of those for which another class is asked, so that it gives any answer
+
+  # What the MSE compares the output with: original (the paper) | the name of a de-identifier, e.g. blur for a low-pass
+  c.target = ml_collections.ConfigDict({"image": "original"})
+  c.target.outside_face = False  # only outside the oval of the face
+
+  c.terms = _terms()  # of the loss, past Eq. 7
+  c.ensemble = ml_collections.ConfigDict()  # name -> network like `service`, for the terms ensemble and perceptual
+  c.recognisers = ()  # folders of face recognisers for the terms identity and parrot, which takes the first
+
+  c.release = _release()
+  # Further de-identifiers to stand beside the views in the report, e.g. ("mosaic:block=4", "blur:sigma=8").
+  c.baselines = ()
+
   c.model = ml_collections.ConfigDict()
   c.model.preset = "auto"  # paper (hidden 128) | small (hidden 48) | auto: small on a CPU, paper on a GPU
   c.model.dtype = "float32"  # float32 | bfloat16: what the convolutions compute in
+
+  c.model.tokens = 0  # codes that describe a face in all; 0: one for every 4 x 4 pixels, as in the paper
 
   c.quantizer = ml_collections.ConfigDict()
   c.quantizer.name = "vq"  # vq | fsq
@@ -55,8 +74,8 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
 
   # The frozen service of the loss, and the judges, which never enter a loss. Those without a checkpoint are trained
   # first on `service_data` and cached; an empty name there stands for the run's own faces, where they carry labels.
-  c.service = _network("mini_xception", seed=0)
-  c.judges = ml_collections.ConfigDict({"second": _network("resnet", seed=1)})
+  c.service = network("mini_xception", seed=0)
+  c.judges = ml_collections.ConfigDict({"second": network("resnet", seed=1)})
   c.service_data = _dataset("synthetic" if arg == "synthetic" else "")
   if arg == "synthetic":
     c.service_data.options.synthetic.update(num_people=900, images_per_person=4, first_person=100_000)
@@ -131,6 +150,30 @@ def _deidentifiers():
   return d
 
 
+def _terms():
+  """Each has a weight, at least 0; 0 leaves it out."""
+  t = ml_collections.ConfigDict()
+  t.ensemble = ml_collections.ConfigDict({"weight": 0.0})  # nats (as service_loss) of the networks in `ensemble`
+  t.smoothness = ml_collections.ConfigDict({"weight": 0.0})  # total variation, of the range
+  t.perceptual = ml_collections.ConfigDict({"weight": 0.0})  # of the features of the first network in `ensemble`
+  t.discriminator = ml_collections.ConfigDict({"weight": 0.0})  # least squares, on patches
+  t.discriminator.hidden = 24  # channels of its first layer
+  t.identity = ml_collections.ConfigDict({"weight": 0.0})  # hinge on the cosine to the original
+  t.identity.margin = 0.0  # [-1, 1], cosine up to which nothing is paid
+  t.parrot = ml_collections.ConfigDict({"weight": 0.0})  # nats of identity that an attacker in the loop hears
+  t.parrot.renew_every = 500  # steps, >= 0, after which it begins anew; 0: never
+  return t
+
+
+def _release():
+  """How codes are given away by a trained network; does not shape the training (docs/private.md)."""
+  r = ml_collections.ConfigDict()
+  r.mechanism = "none"  # none | k_same | randomized_response | exponential
+  r.epsilon = 1.0  # nats, >= 0, for each code; of the two latter
+  r.k = 5  # people at least who share their codes; of k_same
+  return r
+
+
 def _vq():
   q = ml_collections.ConfigDict()
   q.num_codes = 512
@@ -151,6 +194,8 @@ def _augmentation(**overrides):
   a.contrast = 0.0  # relative, [0, 1]
   a.brightness = 0.0  # of the range, [0, 1]
   a.noise = 0.0  # of the range, standard deviation, [0, 1]
+  a.channels = 0.0  # share of a mixture of all channels in each, [0, 1]; see augment.mix_channels
+  a.jpeg = 0.0  # strength of errors as JPEG makes them, [0, 1]; 1 is about quality 10
   a.update(overrides)
   return a
 
@@ -186,7 +231,8 @@ def _embedder():
   return e
 
 
-def _network(architecture, seed):
+def network(architecture, seed):
+  """Keys of an expression network: the service, a judge, one of the ensemble."""
   n = ml_collections.ConfigDict()
   n.checkpoint = ""  # folder written by qm_vae.convert or by configs/expression.py; '': train one on `service_data`
   n.architecture = architecture  # mini_xception | resnet | wide_resnet

@@ -8,22 +8,19 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import optax
 
-from qm_vae import face_cache, faces, generator, losses, network_file, rules, schedule
+from qm_vae import face_cache, faces, network_file, rules, schedule
 from qm_vae.augment import Augmentation
 from qm_vae.data import DATASETS, split
 from qm_vae.deid import DEIDENTIFIERS
-from qm_vae.models.vqvae import PRESETS
-from qm_vae.quantize import QUANTIZERS
 from qm_vae.registry import Registry
-from qm_vae.services import SERVICES, expression
+from qm_vae.services import expression
 from qm_vae.state import Experiment, Split
-from qm_vae.tasks import classifier, qm_vae
-from qm_vae.types import Deidentifier, Service, Source
+from qm_vae.tasks import classifier
+from qm_vae.types import Deidentifier, Source
 
 PUBLISHED_SPLITS = {
   "fer2013": ({"usage": "Training"}, {"usage": "PublicTest"}),
@@ -42,21 +39,12 @@ _PLACE = {"folder": "root", "celeba_folder": "root", "fer2013": "path", "celeb_a
 TASKS = Registry(
   "task",
   {
-    "qm_vae": "qm_vae.build:qm_vae_run",
+    "qm_vae": "qm_vae.build_qm_vae:qm_vae_run",
     "classifier": "qm_vae.build:classifier_run",
     "embedder": "qm_vae.build_privacy:embedder_run",
   },
 )
 """Each is config -> Experiment."""
-
-
-class QmVaeParts(NamedTuple):
-  """The pieces of a QM-VAE run by name."""
-
-  generator: generator.Generator
-  views: dict[str, Deidentifier]
-  service: Service
-  judges: dict[str, Service]
 
 
 class NetworkParts(NamedTuple):
@@ -168,6 +156,7 @@ def service_config(config: ml_collections.ConfigDict, network: ml_collections.Co
     derived.data = (config.service_data if config.service_data.name else config.data).copy_and_resolve_references()
     derived.service = network.copy_and_resolve_references()
     derived.judges = ml_collections.ConfigDict()
+    derived.ensemble = ml_collections.ConfigDict()
     derived.checkpoint_every = 1
   return derived
 
@@ -177,67 +166,17 @@ def deidentifier(config: ml_collections.ConfigDict, name: str) -> Deidentifier:
   return DEIDENTIFIERS[name](**config.deid.get(name, {}))
 
 
-def quantizer(config: ml_collections.ConfigDict):
-  """(quantizer, channels of its codes) as `config.quantizer` says."""
-  q = config.quantizer
-  if q.name == "fsq":
-    return QUANTIZERS["fsq"](levels=tuple(q.fsq.levels)), len(q.fsq.levels)
-  return QUANTIZERS["vq"](code_dim=q.code_dim, **q.vq), q.code_dim
-
-
-def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
-  """The run that trains a QM-VAE."""
-  _check_judges(config)
-  data = load_faces(config.data, image_size(config), cache_dir(config))
-  service = SERVICES["expression"](config.service.checkpoint)
-  judges = {
-    name: expression.reorder(SERVICES["expression"](judge.checkpoint), service.classes)
-    for name, judge in config.judges.items()
-  }
-  views = {name: deidentifier(config, name) for name in config.views}
-  vq, code_dim = quantizer(config)
-  made = generator.make(tuple(views.values()), PRESETS[preset(config)], code_dim, vq, jnp.dtype(config.model.dtype))
-  steps = config.epochs * (len(data.train) // config.batch_size)
-  optimizer = optax.adam(schedule.make(config.schedule, config.learning_rate, steps))
-  task = qm_vae.make(
-    made,
-    service,
-    judges,
-    optimizer,
-    service_loss=config.service_loss,
-    augment_faces=Augmentation(**config.augment_faces),
-    augment_before_service=Augmentation(**config.augment_before_service),
-  )
-  frozen = {
-    "views": tuple(view.params for view in views.values()),
-    "service": service.params,
-    "judges": {name: judge.params for name, judge in judges.items()},
-  }
-  weights = losses.Weights(
-    alpha=jnp.float32(config.alpha), beta=jnp.float32(config.beta), service=jnp.float32(config.service_weight)
-  )
-  parts = QmVaeParts(made, views, service, judges)
-  return experiment_of(config, task, frozen, weights, data, config, parts)
-
-
-def _check_judges(config):
-  """A judge that is the service, or another judge, would confirm whatever the service says."""
-  seen = {}
-  for name, network in {"service": config.service, **{f"judges.{k}": v for k, v in config.judges.items()}}.items():
-    digest = network_file.read_meta(network.checkpoint)["sha256"]
-    if digest in seen:
-      raise ValueError(
-        f"config.{name}.checkpoint is the same network as config.{seen[digest]}.checkpoint; a judge must be another "
-        "one, best of another architecture and seed (configs/expression.py trains one)"
-      )
-    seen[digest] = name
+def networks_of(config: ml_collections.ConfigDict) -> dict[str, ml_collections.ConfigDict]:
+  """The expression networks of a QM-VAE run, by the name of their key: the service, its ensemble, the judges."""
+  groups = {f"{group}.{name}": one for group in ("ensemble", "judges") for name, one in config[group].items()}
+  return {"service": config.service} | groups
 
 
 def provenance(config: ml_collections.ConfigDict, experiment: Experiment) -> dict:
   """What a run's numbers hang on besides its config: digests of the faces on both sides and of the frozen networks."""
   networks = {}
   if config.task == "qm_vae":
-    networks = {"service": config.service, **{f"judges.{name}": judge for name, judge in config.judges.items()}}
+    networks = networks_of(config)
   return {
     "train": _digest(experiment.data.train),
     "test": _digest(experiment.data.test),

@@ -31,7 +31,8 @@ from qm_vae import (
   utility,
   writer,
 )
-from qm_vae.privacy import measure, protocol
+from qm_vae.deid import baselines
+from qm_vae.privacy import guarantees, measure, protocol
 from qm_vae.report import page
 from qm_vae.state import Split
 from qm_vae.types import Pairs, Record
@@ -65,6 +66,7 @@ def _evaluate(workdir, command):
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
   controls = {name: build.deidentifier(config, name) for name in CONTROLS}
+  controls |= {name: baselines.make(name) for name in config.baselines}
   made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
@@ -74,7 +76,7 @@ def _evaluate(workdir, command):
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
       methods.append(
-        {"name": name, "kind": _kind(name, parts), "options": dict(config.deid.get(name, {}))}
+        {"name": name, "kind": _kind(name, parts), "options": _options(config, name)}
         | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
         | utility.fidelity(test, image)
         | _pipeline(config, experiment.data, image, truth, answer)
@@ -112,6 +114,8 @@ def _evaluate(workdir, command):
     "training": _training(config, workdir, int(state.step)),
     "provenance": build.provenance(config, experiment),
   }
+  if parts.generator.condition != "none":
+    report["asked"] = outputs.asked(experiment, state, test, answer)
   report |= _privacy(config, workdir, experiment, state, controls)
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
@@ -141,7 +145,9 @@ def _privacy(config, workdir, experiment, state, controls):
     chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
   except ValueError as error:  # the report is worth having without
     return _not_measured(str(error))
-  made, methods = outputs.make(experiment, state, controls, found), []
+  crowds = sorted({min(size, len(chosen.gallery)) for size in told.crowds})
+  sets = protocol.crowd_of(found.identity, chosen, crowds)
+  made, methods = outputs.make(experiment, state, controls, found, sets), []
   # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
   for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
     codes = made.codes if name == "qm_vae" else None
@@ -155,12 +161,20 @@ def _privacy(config, workdir, experiment, state, controls):
       attackers=told.attackers,
       learn=lessons.learner(workdir / "attackers", told.seed),
       union=measure.Union("union", tuple(experiment.parts.views)),
-      crowds=told.crowds,
+      crowds=crowds,
       effort=told.effort,
       seed=told.seed,
       tell=progress.teller(bar),
     )
-  return {"privacy": measured.report}
+  promised = _promised(experiment.parts.guarantee, measured.report["crowds"])
+  return {"privacy": measured.report | {"guarantee": promised}}
+
+
+def _promised(guarantee, crowds):
+  """What the mechanism promises in every crowd; None where nothing is promised."""
+  if guarantee is None:
+    return None
+  return guarantee | {"rank_1": [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]}
 
 
 def _not_measured(reason):
@@ -169,7 +183,14 @@ def _not_measured(reason):
 
 
 def _kind(name, parts):
-  return "model" if name == "qm_vae" else "view" if name in parts.views else "control"
+  if name in CONTROLS:
+    return "control"
+  return "model" if name == "qm_vae" else "view" if name in parts.views else "baseline"
+
+
+def _options(config, name):
+  found = baselines.parsed(name) if name in config.baselines else None
+  return found[1] if found else dict(config.deid.get(name, {}))
 
 
 class _Pasted:

@@ -9,6 +9,9 @@ import jax.numpy as jnp
 from qm_vae.models import vqvae
 from qm_vae.types import Deidentifier, Face, Quantized, Quantizer
 
+CONDITIONS = ("none", "class", "probabilities")
+"""What the decoder may be told of the service's answer on the original."""
+
 
 class Generated(NamedTuple):
   """What the generator returns for a batch."""
@@ -19,10 +22,17 @@ class Generated(NamedTuple):
 
 
 class Generator(NamedTuple):
-  """A generator as two pure functions."""
+  """A generator as pure functions.
+
+  `answer` is [B, C] of `told`, all 0 for a face whose answer is unknown, or None where all are unknown.
+  """
 
   init: Callable  # (key, views_params, face) -> (params, carried)
-  apply: Callable  # (params, carried, views_params, face, key, *, train, mask) -> Generated
+  apply: Callable  # (params, carried, views_params, face, key, *, train, mask, answer) -> Generated
+  encode: Callable  # (params, views_params, face, key) -> (z_e, views)
+  quantize: Callable  # (params, carried, z_e) -> ids
+  decode: Callable  # (params, carried, ids, answer) -> image
+  condition: str  # one of CONDITIONS
 
 
 def make_views(views: Sequence[Deidentifier], views_params: Sequence[Any], face: Face, key: jax.Array) -> jax.Array:
@@ -36,7 +46,32 @@ def make_views(views: Sequence[Deidentifier], views_params: Sequence[Any], face:
   return jax.vmap(of_one)(face, jax.random.split(key, len(face.image)))
 
 
-def make(views: Sequence[Deidentifier], preset: vqvae.Preset, code_dim: int, quantizer: Quantizer, dtype) -> Generator:
+def told(condition: str, logits: jax.Array) -> jax.Array | None:
+  """What the decoder is told where a service answers `logits` [B, C] on the originals.
+
+  Returns:
+    [B, C] float32, one-hot for `class`, softmax for `probabilities`; None for `none`.
+  """
+  if condition == "none":
+    return None
+  if condition == "class":
+    return jax.nn.one_hot(jnp.argmax(logits, -1), logits.shape[-1])
+  return jax.nn.softmax(logits.astype(jnp.float32), -1)
+
+
+def make(
+  views: Sequence[Deidentifier],
+  preset: vqvae.Preset,
+  code_dim: int,
+  quantizer: Quantizer,
+  dtype,
+  *,
+  tokens: int = 0,
+  size: int = 0,
+  condition: str = "none",
+  answers: int = 0,
+  release: Callable | None = None,
+) -> Generator:
   """A generator for faces whose height and width divide by `vqvae.STRIDE`.
 
   Args:
@@ -45,9 +80,15 @@ def make(views: Sequence[Deidentifier], preset: vqvae.Preset, code_dim: int, qua
     code_dim: channels of z_e.
     quantizer: see quantize/.
     dtype: what the convolutions compute in; codes, distances and the image stay float32.
+    tokens: codes that describe a face in all; 0: one for every STRIDE x STRIDE pixels, as in the paper.
+    size: side of the faces, pixels; needed with tokens.
+    condition: one of `CONDITIONS`.
+    answers: classes of the service; needed with a condition.
+    release: (key, z_e, codes [K, D], ids) -> ids that are given away instead (privacy/guarantees.py); not in training.
   """
-  encoder = vqvae.Encoder(preset, code_dim, dtype)
-  decoder = vqvae.Decoder(preset, dtype)
+  encoder = vqvae.Encoder(preset, code_dim, dtype, tokens)
+  grid = (size // vqvae.STRIDE,) * 2
+  decoder = vqvae.Decoder(preset, dtype, tokens, grid, answers if condition != "none" else 0)
 
   def init(key, views_params, face):
     view_key, encoder_key, quantizer_key, decoder_key = jax.random.split(key, 4)
@@ -58,11 +99,24 @@ def make(views: Sequence[Deidentifier], preset: vqvae.Preset, code_dim: int, qua
     params = {"encoder": encoder_params, "quantizer": codebook, "decoder": decoder.init(decoder_key, z_e[:1])}
     return params, carried
 
-  def apply(params, carried, views_params, face, key, *, train, mask=None):
-    view_key, quantizer_key = jax.random.split(key)
-    stacked = make_views(views, views_params, face, view_key)
-    z_e = encoder.apply(params["encoder"], vqvae.views_to_channels(stacked))
-    quantized = quantizer.apply(params["quantizer"], carried, z_e, quantizer_key, train=train, mask=mask)
-    return Generated(decoder.apply(params["decoder"], quantized.z_q), stacked, quantized)
+  def encode(params, views_params, face, key):
+    stacked = make_views(views, views_params, face, key)
+    return encoder.apply(params["encoder"], vqvae.views_to_channels(stacked)), stacked
 
-  return Generator(init, apply)
+  def quantize(params, carried, z_e):
+    return quantizer.apply(params["quantizer"], carried, z_e, jax.random.key(0), train=False, mask=None).ids
+
+  def decode(params, carried, ids, answer):
+    return decoder.apply(params["decoder"], quantizer.decode(params["quantizer"], carried, ids), answer)
+
+  def apply(params, carried, views_params, face, key, *, train, mask=None, answer=None):
+    view_key, quantizer_key = jax.random.split(key)
+    z_e, stacked = encode(params, views_params, face, view_key)
+    quantized = quantizer.apply(params["quantizer"], carried, z_e, quantizer_key, train=train, mask=mask)
+    if release and not train:
+      codes = quantizer.decode(params["quantizer"], carried, jnp.arange(quantizer.num_codes))
+      ids = release(jax.random.fold_in(quantizer_key, 1), z_e, codes, quantized.ids)
+      quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], carried, ids))
+    return Generated(decoder.apply(params["decoder"], quantized.z_q, answer), stacked, quantized)
+
+  return Generator(init, apply, encode, quantize, decode, condition)

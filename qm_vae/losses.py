@@ -1,6 +1,6 @@
 """The terms of Eq. (7), one value per example."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ class Weights(NamedTuple):
   alpha: jax.Array  # in [0, 1], the service against the image
   beta: jax.Array  # >= 0, the commitment; 0.25 in the paper
   service: jax.Array  # >= 0, multiplies L_e; 1 is Eq. (7)
+  terms: Any = ()  # {name: >= 0}, of what goes past Eq. (7)
 
 
 def lost(answer_logits, output_logits):

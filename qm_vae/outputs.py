@@ -6,11 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae.build import QmVaeParts
+from qm_vae.build_qm_vae import QmVaeParts
 from qm_vae.data.batches import batches, to_face
-from qm_vae.generator import make_views
+from qm_vae.generator import make_views, told
+from qm_vae.privacy import guarantees
 from qm_vae.state import Experiment, State
-from qm_vae.types import Deidentifier, FaceSet
+from qm_vae.types import UNKNOWN, Deidentifier, FaceSet
 
 
 class Outputs(NamedTuple):
@@ -22,7 +23,13 @@ class Outputs(NamedTuple):
   code_counts: np.ndarray  # [K]
 
 
-def make(experiment: Experiment, state: State, controls: dict[str, Deidentifier], faces: FaceSet) -> Outputs:
+def make(
+  experiment: Experiment,
+  state: State,
+  controls: dict[str, Deidentifier],
+  faces: FaceSet,
+  closed_sets: np.ndarray | None = None,
+) -> Outputs:
   """Runs every method over `faces`.
 
   Args:
@@ -30,25 +37,117 @@ def make(experiment: Experiment, state: State, controls: dict[str, Deidentifier]
     state: a trained state.
     controls: further de-identifiers to judge beside the views, by name; they come first in `Outputs.images`.
     faces: N faces of the size that the generator was trained for.
+    closed_sets: int [N], of interest to k-same alone: who is grouped with whom. People of one number are; None: all.
+
+  Raises:
+    ValueError: where k-same has fewer than k people in a set.
   """
-  generator, views, frozen = experiment.parts.generator, experiment.parts.views, experiment.frozen
+  parts, frozen = experiment.parts, experiment.frozen
+  generator, views, k = parts.generator, parts.views, parts.k_same
 
   @jax.jit
   def methods(state, frozen, batch, key):
     face = to_face(batch)
-    made = generator.apply(state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"])
+    logits = parts.service.apply(frozen["service"], face.image)
+    made = generator.apply(
+      state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"],
+      answer=told(generator.condition, logits),
+    )  # fmt: skip
     baselines = make_views(tuple(controls.values()), [c.params for c in controls.values()], face, key)
-    as_files = [jnp.rint(x * 255).astype(jnp.uint8) for x in (made.image, made.views, baselines)]
-    return *as_files, made.quantized.ids, made.quantized.counts
+    as_files = [as_file(x) for x in (made.image, made.views, baselines)]
+    rows = [*as_files, made.quantized.ids]
+    if k:  # the encodings of all faces come first, then their groups
+      rows += [generator.encode(state.params, frozen["views"], face, key)[0], jnp.argmax(logits, -1)]
+    return rows, made.quantized.counts
 
   key = jax.random.key(experiment.seed)
-  rows = []
+  rows, counts = [], 0
   for number, batch in enumerate(batches(faces, np.arange(len(faces)), experiment.batch_size, pad=True)):
-    rows.append(jax.device_get(methods(state, frozen, batch, jax.random.fold_in(key, number))))
-  image, view, baseline, codes = (np.concatenate([row[i] for row in rows])[: len(faces)] for i in range(4))
+    row, used = jax.device_get(methods(state, frozen, batch, jax.random.fold_in(key, number)))
+    rows.append(row)
+    counts += used
+  image, view, baseline, codes, *rest = (np.concatenate(column)[: len(faces)] for column in zip(*rows, strict=True))
+  if k:
+    image, codes = _k_same(experiment, state, faces, *rest, closed_sets)
   result = {name: baseline[:, i] for i, name in enumerate(controls)}
   result |= {name: view[:, i] for i, name in enumerate(views)}
-  return Outputs(result | {"qm_vae": image}, view, codes, sum(row[4] for row in rows))
+  return Outputs(result | {"qm_vae": image}, view, codes, counts)
+
+
+def as_file(image):
+  """uint8 of images in [0, 1], as a file would hold them."""
+  return jnp.rint(image * 255).astype(jnp.uint8)
+
+
+def _k_same(experiment, state, faces, z_e, answer, closed_sets):
+  """(images, codes) where all pictures of a group of people are the same one; see guarantees.k_same_groups."""
+  generator, k = experiment.parts.generator, experiment.parts.k_same
+  # Each face of nobody known is a person of its own.
+  whose = np.where(faces.identity == UNKNOWN, -2 - np.arange(len(faces)), faces.identity)
+  closed_sets = np.zeros(len(faces), np.int64) if closed_sets is None else closed_sets
+  group, num_groups = np.zeros(len(faces), np.int64), 0
+  num_answers = len(experiment.parts.service.classes)
+  for number in np.unique(closed_sets):
+    rows = np.flatnonzero(closed_sets == number)
+    people, person = np.unique(whose[rows], return_inverse=True)
+    features = _mean_of(person, z_e[rows].reshape(len(rows), -1), len(people))
+    usual = np.argmax(_mean_of(person, np.eye(num_answers)[answer[rows]], len(people)), 1)
+    of_person = guarantees.k_same_groups(features, k, usual if generator.condition != "none" else None)
+    group[rows] = num_groups + of_person[person]
+    num_groups += of_person.max() + 1
+  means = _mean_of(group, z_e.reshape(len(faces), -1), num_groups).reshape(num_groups, *z_e.shape[1:])
+  votes = _mean_of(group, np.eye(num_answers)[answer], num_groups)
+
+  @jax.jit
+  def decode(state, z_e, answer):
+    ids = generator.quantize(state.params, state.carried, z_e)
+    asked = told(generator.condition, 50.0 * jax.nn.one_hot(answer, num_answers))
+    return as_file(generator.decode(state.params, state.carried, ids, asked)), ids
+
+  made, size = [], experiment.batch_size
+  for start in range(0, num_groups, size):
+    some = np.minimum(np.arange(start, start + size), num_groups - 1)  # always a full batch: one compilation
+    made.append(jax.device_get(decode(state, means[some].astype(np.float32), votes[some].argmax(1))))
+  image, ids = (np.concatenate(column)[:num_groups] for column in zip(*made, strict=True))
+  return image[group], ids[group]
+
+
+def _mean_of(number, values, count):
+  """[count, D] the mean of the rows of each number."""
+  total = np.zeros((count, values.shape[1]))
+  np.add.at(total, number, values)
+  return total / np.bincount(number, minlength=count)[:, None]
+
+
+def asked(experiment: Experiment, state: State, faces: FaceSet, answer: "Answers") -> dict:
+  """What services read where each class in turn is asked of every face, whatever it shows.
+
+  Returns:
+    {"rows": [{"expression", "n", "read": {service or judge: share of outputs read as asked}}]}, ready for JSON.
+  """
+  classes = experiment.parts.service.classes
+  generator, frozen = experiment.parts.generator, experiment.frozen
+
+  @jax.jit
+  def make_one(state, frozen, batch, key, wanted):
+    face = to_face(batch)
+    told_all = jnp.tile(jax.nn.one_hot(wanted, len(classes)), (len(face.image), 1))
+    return as_file(
+      generator.apply(
+        state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"], answer=told_all
+      ).image
+    )
+
+  key, rows = jax.random.key(experiment.seed), []
+  for wanted, name in enumerate(classes):
+    images = [
+      jax.device_get(make_one(state, frozen, batch, jax.random.fold_in(key, number), wanted))
+      for number, batch in enumerate(batches(faces, np.arange(len(faces)), experiment.batch_size, pad=True))
+    ]
+    verdicts = answer(np.concatenate(images)[: len(faces)])
+    read = {who: float(np.mean(logits.argmax(-1) == wanted)) for who, logits in verdicts.items()}
+    rows.append({"expression": name, "n": len(faces), "read": read})
+  return {"rows": rows}
 
 
 class Answers:

@@ -4,14 +4,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from qm_vae.data import DATASETS
-from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.deid import DEIDENTIFIERS, baselines
+from qm_vae.generator import CONDITIONS
 from qm_vae.losses import SERVICE_LOSSES
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.models.vqvae import PRESETS
 from qm_vae.privacy.attackers import ATTACKERS
+from qm_vae.privacy.guarantees import MECHANISMS
 from qm_vae.quantize import QUANTIZERS
 from qm_vae.schedule import SCHEDULES
+from qm_vae.terms import TERMS
 
 
 class Rule(NamedTuple):
@@ -62,6 +65,11 @@ _CROWDS = Rule(
   "integers, each at least 2",
 )
 
+_BASELINES = Rule(
+  lambda v: not isinstance(v, str) and all(baselines.parsed(one) for one in v) and len(set(v)) == len(v),
+  "de-identifiers with their options, each once, as ('mosaic:block=4', 'laplace:scale=16')",
+)
+
 _AUGMENTATION = {
   "shift": _between(0, 0.5),
   "scale": _between(0, 1),
@@ -70,6 +78,8 @@ _AUGMENTATION = {
   "contrast": _between(0, 1),
   "brightness": _between(0, 1),
   "noise": _between(0, 1),
+  "channels": _between(0, 1),
+  "jpeg": _between(0, 1),
 }
 _NETWORK = {
   "checkpoint": _TEXT,
@@ -143,6 +153,21 @@ RULES = {
   "deid.cartoon.levels": _integer(2),
   "deid.cartoon.ink": _between(0, 1),
   "deid.blur.sigma": _POSITIVE,
+  "condition.answer": _one_of(*CONDITIONS),
+  "condition.drop": _between(0, 1),
+  "condition.other": _between(0, 1),
+  "target.image": _one_of("original", *_VIEW_NAMES),
+  "target.outside_face": _FLAG,
+  **{f"terms.{name}.weight": _NOT_NEGATIVE for name in TERMS.names()},
+  "terms.discriminator.hidden": _integer(1),
+  "terms.identity.margin": _between(-1, 1),
+  "terms.parrot.renew_every": _integer(0),
+  "recognisers": _PATHS,
+  "release.mechanism": _one_of("k_same", *MECHANISMS),
+  "release.epsilon": _NOT_NEGATIVE,
+  "release.k": _integer(1),
+  "baselines": _BASELINES,
+  "model.tokens": _integer(0),
   "model.preset": _one_of("auto", *PRESETS),
   "model.dtype": _one_of("float32", "bfloat16"),
   "quantizer.name": _one_of(*QUANTIZERS.names()),
@@ -179,8 +204,8 @@ RULES = {
 
 
 def rule_for(key: str) -> Rule | None:
-  """The rule of a dotted key, e.g. 'data.faces.margin'; a judge, whatever its name, is checked like the service."""
-  if key.startswith("judges."):
+  """The rule of a dotted key, e.g. 'data.faces.margin'; a judge or one of the ensemble is checked like the service."""
+  if key.startswith(("judges.", "ensemble.")):
     key = "service." + key.split(".", 2)[-1]
   return RULES.get(key)
 

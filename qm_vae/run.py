@@ -14,7 +14,9 @@ from qm_vae import build, build_privacy, embedders, network_file, rules, train, 
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.state import Experiment, State
 
-_FREE_TO_CHANGE = re.compile(r"(cache_dir|log_every|tensorboard|keep_checkpoints)$|(privacy|embedder)\.")
+_FREE_TO_CHANGE = re.compile(
+  r"(cache_dir|log_every|tensorboard|keep_checkpoints|baselines)$|(privacy|embedder|release)\."
+)
 """Keys that a resumed run may set anew, since what is trained does not depend on them."""
 
 _SHAPING = {"classifier": "service.", "embedder": "embedder."}
@@ -106,7 +108,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   resolved.model.preset = build.preset(config)
   if config.task != "qm_vae":
     return resolved
-  for name, network in {"service": resolved.service, **{f"judges.{k}": v for k, v in resolved.judges.items()}}.items():
+  for name, network in build.networks_of(resolved).items():
     if network.checkpoint:
       network.checkpoint = str(pathlib.Path(network.checkpoint).expanduser().absolute())
       continue
@@ -117,6 +119,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
         "public mini-Xception, --config=configs/expression.py trains one)"
       )
     network.checkpoint = str(_trained(build.service_config(resolved, network), name, network.architecture))
+  resolved.recognisers = tuple(str(pathlib.Path(path).expanduser().absolute()) for path in resolved.recognisers)
   resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
   embedders.open_all(
     path for path in resolved.privacy.embedders if path

@@ -12,9 +12,9 @@ FLOORS = {
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
   + ("alignment", "torch_file", "paired_faces"),
   2: ("models",),
-  3: ("deid", "services", "embedders"),
+  3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy",),
+  + ("build_privacy", "build_qm_vae"),
   5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons", "audit"),
   6: ("main",),
 }

@@ -153,11 +153,11 @@ def test_data_that_changed_are_noticed(finished, tmp_path):
 def test_a_finished_run_is_not_trained_again_and_gives_the_same_report(home, finished):
   rows = writer.read_rows(finished)
   before = report(finished)
-  evaluate.evaluate(finished, command="again")
-  after = report(finished)
+  (finished / "report.json").unlink()
+  done = call(home, finished)  # a program like the first: with this one's compiler flags the last digits differ
+  assert done.returncode == 0, done.stderr[-3000:]
   assert writer.read_rows(finished) == rows
-  assert after["methods"] == before["methods"]
-  assert after["command"] == "again"
+  assert report(finished)["methods"] == before["methods"]
 
 
 @pytest.mark.parametrize(

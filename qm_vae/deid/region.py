@@ -14,3 +14,27 @@ def write_inside(face, changed):
     [H, W, 3] float32 in [0, 1]; outside the mask the image, bit for bit.
   """
   return jnp.where(face.mask > 0, jnp.clip(changed, 0.0, 1.0), face.image)
+
+
+def ellipse(face):
+  """The oval of the face, from brow to chin and from ear to ear, placed by the eyes.
+
+  Args:
+    face: Face with image [..., H, W, 3] and eyes [..., 4], pixels.
+
+  Returns:
+    [..., H, W, 1] float32 in {0, 1}: 1 inside. Half axes are 1.05 and 1.5 distances between the eyes, and the centre
+    lies 0.45 of one below them: an average frontal face, as `faces` places eyes that it does not find.
+  """
+  left, right = face.eyes[..., :2], face.eyes[..., 2:]
+  across = right - left
+  distance = jnp.maximum(jnp.linalg.norm(across, axis=-1, keepdims=True), 1e-6)
+  unit = across / distance
+  down = jnp.stack([-unit[..., 1], unit[..., 0]], -1)
+  centre = (left + right) / 2 + 0.45 * distance * down
+  height, width = face.image.shape[-3:-1]
+  pixels = jnp.stack(jnp.meshgrid(jnp.arange(width), jnp.arange(height)), -1)  # [H, W, 2] as x, y
+  offset = pixels - centre[..., None, None, :]
+  along = jnp.sum(offset * unit[..., None, None, :], -1) / (1.05 * distance[..., None])
+  below = jnp.sum(offset * down[..., None, None, :], -1) / (1.5 * distance[..., None])
+  return (jnp.square(along) + jnp.square(below) <= 1)[..., None].astype(jnp.float32)

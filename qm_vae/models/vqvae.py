@@ -1,4 +1,9 @@
-"""Encoder and decoder of the VQ-VAE (van den Oord et al. 2017, Sec. 4.1; Qiu et al. 2022, Sec. 4.2)."""
+"""Encoder and decoder of the VQ-VAE (van den Oord et al. 2017, Sec. 4.1; Qiu et al. 2022, Sec. 4.2).
+
+Two things go past the paper. With `tokens`, a face is described by so many codes in all, without a place, instead of by
+one code for every 4 x 4 pixels: what it may tell of a person is then a few bits. With `answers`, the decoder is also
+told what the service answered, so that codes need not carry it.
+"""
 
 from typing import NamedTuple
 
@@ -23,6 +28,8 @@ PRESETS = {
 }
 STRIDE = 4
 """Pixels of the crop per code, each way."""
+_COARSE = 4  # side of the grid from which tokens are read
+_MAP = 8  # side of the learned maps of tokens and answers, whatever the size of the crop
 
 
 class ResidualStack(nn.Module):
@@ -41,37 +48,71 @@ class ResidualStack(nn.Module):
 
 
 class Encoder(nn.Module):
-  """Views side by side in the channels [..., H, W, 3 V] in [0, 1] -> z_e [..., H/4, W/4, code_dim]."""
+  """Views side by side in the channels [..., H, W, 3 V] in [0, 1] -> z_e.
+
+  z_e is [..., H/4, W/4, code_dim], or [..., tokens, 1, code_dim] where `tokens` is not 0.
+  """
 
   preset: Preset
   code_dim: int
   dtype: jnp.dtype = jnp.float32
+  tokens: int = 0
 
   @nn.compact
   def __call__(self, views):
-    """[..., H, W, 3 V] in [0, 1] -> [..., H/4, W/4, code_dim] float32."""
+    """[..., H, W, 3 V] in [0, 1] -> z_e float32."""
     x = views - 0.5
     x = nn.relu(nn.Conv(self.preset.hidden // 2, (4, 4), (2, 2), dtype=self.dtype)(x))
     x = nn.relu(nn.Conv(self.preset.hidden, (4, 4), (2, 2), dtype=self.dtype)(x))
     x = nn.Conv(self.preset.hidden, (3, 3), dtype=self.dtype)(x)
     x = ResidualStack(self.preset, self.dtype)(x)
-    return nn.Conv(self.code_dim, (1, 1), dtype=self.dtype)(x).astype(jnp.float32)
+    if not self.tokens:
+      return nn.Conv(self.code_dim, (1, 1), dtype=self.dtype)(x).astype(jnp.float32)
+    x = _resized(x, (_COARSE, _COARSE)).reshape(*x.shape[:-3], -1)
+    z_e = nn.Dense(self.tokens * self.code_dim, dtype=self.dtype)(x)
+    return z_e.reshape(*z_e.shape[:-1], self.tokens, 1, self.code_dim).astype(jnp.float32)
 
 
 class Decoder(nn.Module):
-  """z_q [..., h, w, code_dim] -> image [..., 4 h, 4 w, 3] float32 in [0, 1]."""
+  """z_q, and what the service answered, -> image [..., 4 h, 4 w, 3] float32 in [0, 1].
+
+  Fields: `grid` is (h, w), needed with `tokens` alone, for then z_q does not tell it; `answers` is the number of
+  classes that a service answers with, 0 for a decoder that is not told.
+  """
 
   preset: Preset
   dtype: jnp.dtype = jnp.float32
+  tokens: int = 0
+  grid: tuple[int, int] = (0, 0)
+  answers: int = 0
 
   @nn.compact
-  def __call__(self, z_q):
-    """[..., h, w, code_dim] -> [..., 4 h, 4 w, 3] float32 in [0, 1]."""
-    x = nn.Conv(self.preset.hidden, (3, 3), dtype=self.dtype)(z_q)
+  def __call__(self, z_q, answer=None):
+    """z_q [..., h, w, code_dim] or [..., tokens, 1, code_dim], answer [..., answers] or None, all 0 for an unknown one.
+
+    Returns:
+      [..., 4 h, 4 w, 3] float32 in [0, 1].
+    """
+    x = z_q
+    if self.tokens:
+      x = nn.Dense(_MAP * _MAP * self.preset.hidden, dtype=self.dtype)(x.reshape(*x.shape[:-3], -1))
+      x = _resized(x.reshape(*x.shape[:-1], _MAP, _MAP, self.preset.hidden), self.grid)
+    x = nn.Conv(self.preset.hidden, (3, 3), dtype=self.dtype)(x)
+    if self.answers:
+      # Where a mouth rises depends on the place, so an answer is a picture, not a vector.
+      shape = (self.answers, _MAP, _MAP, self.preset.hidden)
+      maps = self.param("answer_maps", nn.initializers.normal(0.1), shape)
+      told = jnp.zeros((*x.shape[:-3], self.answers)) if answer is None else answer
+      x = x + _resized(jnp.tensordot(told, maps, 1).astype(self.dtype), x.shape[-3:-1])
     x = ResidualStack(self.preset, self.dtype)(x)
     x = nn.relu(SubPixel(self.preset.hidden // 2, self.dtype)(x))
     x = SubPixel(3, self.dtype)(x)
     return nn.sigmoid(x.astype(jnp.float32))
+
+
+def _resized(x, size):
+  """[..., h, w, C] -> [..., *size, C], linear, averaging where it shrinks."""
+  return jax.image.resize(x, (*x.shape[:-3], *size, x.shape[-1]), "linear")
 
 
 class SubPixel(nn.Module):

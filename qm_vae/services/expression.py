@@ -1,9 +1,10 @@
 """Facial expression recognition as a service in the graph (Qiu et al. 2022, Sec. 4.2)."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -96,6 +97,27 @@ def load(directory: str | os.PathLike) -> Service:
     return logits.reshape(*image.shape[:-3], -1)
 
   return Service(variables, apply, tuple(meta["classes"]))
+
+
+def features(directory: str | os.PathLike) -> tuple[Callable[[Any, jax.Array], list[jax.Array]], Any]:
+  """What the network in `directory` finds in faces, layer by layer, and its frozen variables.
+
+  Returns:
+    (apply, params); apply(params, image [B, H, W, 3] in [0, 1]) -> maps [B, h, w, C] after every normalisation, in the
+    order of their names.
+
+  Raises:
+    ValueError: as `load`.
+  """
+  service, meta = load(directory), network_file.read_meta(directory)
+  module = network(meta)
+
+  def apply(params, image):
+    x = preprocess(image, meta["input_size"])
+    _, kept = module.apply(params, x, capture_intermediates=lambda part, _: isinstance(part, nn.BatchNorm))
+    return jax.tree.leaves(kept["intermediates"])
+
+  return apply, service.params
 
 
 def reorder(service: Service, classes: Sequence[str]) -> Service:

@@ -9,7 +9,7 @@ import optax
 import pytest
 
 from qm_vae import generator, losses
-from qm_vae.augment import Augmentation
+from qm_vae.augment import Augmentation, augment_face
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.models.vqvae import Preset
 from qm_vae.quantize import QUANTIZERS
@@ -152,11 +152,11 @@ def test_a_mirrored_face_takes_its_eyes_and_mask_along():
   image = jnp.asarray(batch(1)["image"]) / 255.0
   mask = jnp.zeros((1, SIZE, SIZE, 1)).at[:, :, :3].set(1)
   face = Face(image, mask, jnp.array([[5.0, 6.0, 11.0, 7.0]]))
-  mirrored = qm_vae._augment_faces(face, KEY, Augmentation(flip=1.0))
+  mirrored = augment_face(face, KEY, Augmentation(flip=1.0))
   np.testing.assert_array_equal(mirrored.image, image[:, :, ::-1])
   np.testing.assert_array_equal(mirrored.mask, mask[:, :, ::-1])
   np.testing.assert_array_equal(mirrored.eyes, [[4.0, 7.0, 10.0, 6.0]])
-  same = qm_vae._augment_faces(face, KEY, Augmentation())
+  same = augment_face(face, KEY, Augmentation())
   jax.tree.map(np.testing.assert_array_equal, same, face)
 
 
