@@ -27,5 +27,5 @@ def get_config(arg=None):
   config.augment_before_service.update(channels=1.0, jpeg=0.3)
   config.ensemble.other = default.network("resnet", seed=2)
   config.terms.ensemble.weight = 0.002
-  config.terms.discriminator.weight = 0.004
+  config.terms.discriminator.weight = 0.001
   return config

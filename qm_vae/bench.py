@@ -2,6 +2,7 @@ r"""How fast the train step is on this machine, and where its time goes.
 
   python -m qm_vae.bench                                    # both presets, 64 x 64, batches of 32
   python -m qm_vae.bench --preset=paper --image-size=128 --json=bench.json
+  python -m qm_vae.bench --preset=small --mode=private       # as configs/private.py trains
 
 Every part is compiled alone and timed in turn, forward and backward where training needs both; shares are of the whole
 step, and what they leave is the optimiser, the EMA codebook and the gain or loss of fusing the parts. Close other
@@ -9,6 +10,7 @@ programs first.
 """
 
 import argparse
+import itertools
 import json
 import platform
 import time
@@ -25,36 +27,46 @@ from qm_vae.models import vqvae
 from qm_vae.quantize import QUANTIZERS
 from qm_vae.services import expression
 from qm_vae.tasks import qm_vae
+from qm_vae.terms import TERMS, Scene
 from qm_vae.types import EXPRESSIONS, Face, Service
 
 VIEWS = ("blindfold", "mosaic", "laplace", "cartoon")
+MODES = ("published", "private")
 _BEFORE_SERVICE = Augmentation(shift=0.1, scale=0.2, flip=0.5, blur=1.0, contrast=0.2, brightness=0.1, noise=0.02)
 _CODE_DIM = 64
 
 
-def step_and_parts(preset: str, size: int, batch_size: int, rounds: int) -> dict:
+def step_and_parts(preset: str, mode: str, size: int, batch_size: int, rounds: int) -> dict:
   """Median milliseconds of the train step and of its parts, and images per second.
 
   Args:
     preset: a name in `vqvae.PRESETS`.
+    mode: one of `MODES`: the paper's step, or that of configs/private.py.
     size: side of the faces, pixels.
     batch_size: faces.
     rounds: timed calls of each program; the programs take turns, so that a disturbance meets all of them.
   """
   key = jax.random.key(0)
-  views = tuple(DEIDENTIFIERS[name]() for name in VIEWS)
-  quantizer = QUANTIZERS["vq"](code_dim=_CODE_DIM)
-  made = generator.make(views, vqvae.PRESETS[preset], _CODE_DIM, quantizer, jnp.float32)
+  private = mode == "private"
+  views = tuple(DEIDENTIFIERS[name]() for name in VIEWS if not private or name != "laplace")
+  quantizer = QUANTIZERS["vq"](code_dim=_CODE_DIM, num_codes=64 if private else 512)
+  past = {"tokens": 1, "size": size, "condition": "class", "answers": len(EXPRESSIONS)} if private else {}
+  made = generator.make(views, vqvae.PRESETS[preset], _CODE_DIM, quantizer, jnp.float32, **past)
   service = _random_service("mini_xception")
-  off = Augmentation()
+  terms, before_service = {}, _BEFORE_SERVICE
+  if private:
+    ensemble = TERMS["ensemble"]({"other": _random_service("resnet")}, "cross_entropy")
+    terms = {"ensemble": ensemble, "discriminator": TERMS["discriminator"](size, 24)}
+    before_service = before_service._replace(channels=1.0, jpeg=0.3)
   task = qm_vae.make(
     made,
     service,
     {},
     optax.adam(1e-3),
     service_loss="cross_entropy",
-    augment_faces=off,
-    augment_before_service=_BEFORE_SERVICE,
+    augment_faces=Augmentation(),
+    augment_before_service=before_service,
+    terms=terms,
   )
   random = np.random.default_rng(0)
   image = random.integers(0, 256, (batch_size, size, size, 3), np.uint8)
@@ -66,8 +78,11 @@ def step_and_parts(preset: str, size: int, batch_size: int, rounds: int) -> dict
     "label": np.zeros(batch_size, np.int32),
     "_mask": np.ones(batch_size, np.float32),
   }
-  frozen = {"views": ((),) * len(views), "service": service.params, "judges": {}}
-  weights = losses.Weights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(1.0))
+  frozen = {"views": ((),) * len(views), "service": service.params, "judges": {}, "target": ()}
+  frozen["terms"] = {name: term.frozen for name, term in terms.items()}
+  weights = losses.Weights(
+    jnp.float32(0.4), jnp.float32(0.25), jnp.float32(1.0), {name: jnp.float32(0.1) for name in terms}
+  )
   programs = train.compile_task(task, batch_size)
   frozen, weights, batch = jax.device_put((frozen, weights, batch), programs.whole)
   state = programs.init(key, frozen, batch)
@@ -76,8 +91,11 @@ def step_and_parts(preset: str, size: int, batch_size: int, rounds: int) -> dict
   face = jax.device_put(face)
   stacked = jax.jit(lambda f: generator.make_views(views, frozen["views"], f, key))(face)
   channels = vqvae.views_to_channels(stacked)
-  encoder = vqvae.Encoder(vqvae.PRESETS[preset], _CODE_DIM)
-  decoder = vqvae.Decoder(vqvae.PRESETS[preset])
+  width, tokens = vqvae.PRESETS[preset], past.get("tokens", 0)
+  encoder = vqvae.Encoder(width, _CODE_DIM, tokens=tokens)
+  decoder = vqvae.Decoder(
+    width, tokens=tokens, grid=(size // vqvae.STRIDE,) * 2, answers=len(EXPRESSIONS) if private else 0
+  )
   z_e = jax.jit(encoder.apply)(state.params["encoder"], channels)
   carried, params = state.carried, state.params
 
@@ -86,7 +104,7 @@ def step_and_parts(preset: str, size: int, batch_size: int, rounds: int) -> dict
 
   def answers(x_hat, x, params):
     answer = service.apply(params, x)
-    output = service.apply(params, augment(x_hat, key, _BEFORE_SERVICE))
+    output = service.apply(params, augment(x_hat, key, before_service))
     return jnp.sum(losses.service_loss("cross_entropy", answer, output))
 
   parts = {
@@ -98,6 +116,19 @@ def step_and_parts(preset: str, size: int, batch_size: int, rounds: int) -> dict
     ),
     "service": (jax.jit(jax.grad(answers)), (face.image, face.image, frozen["service"])),
   }
+  scene = Scene(face, face.image, face.image, jnp.zeros((batch_size, len(EXPRESSIONS))), jnp.ones(batch_size))
+  for name, term in terms.items():
+    own = params["terms"].get(name, ())
+
+    def pays(image, own, frozen, scene, term=term):
+      return jnp.sum(term.loss(own, frozen, scene._replace(image=image, seen=image), key))
+
+    def learns(own, frozen, scene, term=term):
+      return jnp.sum(term.learn(own, frozen, scene, key))
+
+    parts[name] = (jax.jit(jax.grad(pays)), (scene.image, own, frozen["terms"][name], scene))
+    if term.learn:
+      parts[f"{name} learns"] = (jax.jit(jax.grad(learns)), (own, frozen["terms"][name], scene))
   state = jax.tree.map(jnp.copy, state)  # the step uses up the state it is given; the parts keep theirs
   times = {name: [] for name in ("step", *parts)}
   for turn in range(rounds + 1):  # the first turn compiles
@@ -110,6 +141,7 @@ def step_and_parts(preset: str, size: int, batch_size: int, rounds: int) -> dict
   median = {name: float(np.median(values)) for name, values in times.items()}
   return {
     "preset": preset,
+    "mode": mode,
     "image_size": size,
     "batch_size": batch_size,
     "rounds": rounds,
@@ -139,6 +171,7 @@ def main(arguments: list[str] | None = None) -> None:
     prog="python -m qm_vae.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--preset", choices=tuple(vqvae.PRESETS), action="append", help="default: each in turn")
+  parser.add_argument("--mode", choices=MODES, action="append", help="default: published")
   parser.add_argument("--image-size", type=int, default=64, help="side of the faces, pixels (default %(default)s)")
   parser.add_argument("--batch-size", type=int, default=32, help="faces (default %(default)s)")
   parser.add_argument("--rounds", type=int, default=20, help="timed calls of each part (default %(default)s)")
@@ -146,13 +179,14 @@ def main(arguments: list[str] | None = None) -> None:
   options = parser.parse_args(arguments)
   device = f"{jax.devices()[0].device_kind}, {platform.machine()}, jax {jax.__version__}"
   rows = []
-  for preset in options.preset or vqvae.PRESETS:
-    row = step_and_parts(preset, options.image_size, options.batch_size, options.rounds) | {"device": device}
+  chosen = itertools.product(options.preset or vqvae.PRESETS, options.mode or ("published",))
+  for preset, mode in chosen:
+    row = step_and_parts(preset, mode, options.image_size, options.batch_size, options.rounds) | {"device": device}
     rows.append(row)
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in row["share_of_step"].items())
     low, high = row["spread_of_step_ms"]
     print(
-      f"{preset}: {row['images_per_second']:.0f} images/s, {row['step_ms']:.1f} ms a step of {options.batch_size} "
+      f"{preset}, {mode}: {row['images_per_second']:.0f} images/s, {row['step_ms']:.1f} ms a step of {options.batch_size} "
       f"(middle half {low:.1f} to {high:.1f}); {shares} ({device})"
     )
   if options.json:

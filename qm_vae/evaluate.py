@@ -104,6 +104,7 @@ def _evaluate(workdir, command):
     "controls": utility.controls(methods, constant),
     "noise_floor": utility.noise_floor(test, truth, answer),
     "methods": methods,
+    "judged_expressions": utility.judged_expressions(test, truth, by_method["qm_vae"], parts.service.classes),
     "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
     "codebook": {
       "codes": len(made.code_counts),
@@ -145,9 +146,8 @@ def _privacy(config, workdir, experiment, state, controls):
     chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
   except ValueError as error:  # the report is worth having without
     return _not_measured(str(error))
-  crowds = sorted({min(size, len(chosen.gallery)) for size in told.crowds})
-  sets = protocol.crowd_of(found.identity, chosen, crowds)
-  made, methods = outputs.make(experiment, state, controls, found, sets), []
+  is_attacked = np.isin(found.identity, found.identity[chosen.gallery])  # with all their pictures: a closed set
+  made, methods = outputs.make(experiment, state, controls, found, is_attacked), []
   # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
   for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
     codes = made.codes if name == "qm_vae" else None
@@ -161,7 +161,7 @@ def _privacy(config, workdir, experiment, state, controls):
       attackers=told.attackers,
       learn=lessons.learner(workdir / "attackers", told.seed),
       union=measure.Union("union", tuple(experiment.parts.views)),
-      crowds=crowds,
+      crowds=told.crowds,
       effort=told.effort,
       seed=told.seed,
       tell=progress.teller(bar),
@@ -171,9 +171,13 @@ def _privacy(config, workdir, experiment, state, controls):
 
 
 def _promised(guarantee, crowds):
-  """What the mechanism promises in every crowd; None where nothing is promised."""
+  """What the mechanism promises in every crowd; None where nothing is promised.
+
+  A smaller crowd is a random choice of people, of which k-same promises nothing: its groups are not in it as wholes.
+  """
   if guarantee is None:
     return None
+  crowds = crowds[-1:] if "k" in guarantee else crowds
   return guarantee | {"rank_1": [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]}
 
 

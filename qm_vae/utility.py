@@ -54,6 +54,20 @@ def utility(test: FaceSet, truth, originals, logits, classes) -> dict:
   return {"loss_rate": rate(lost, test), "judges": judges, "per_expression": per_expression}
 
 
+def judged_expressions(test: FaceSet, truth, logits, classes) -> list[dict]:
+  """Table 3 by the judges: their rates against the service's answer on the original, expression by expression."""
+  found = []
+  for i, expression in enumerate(classes):
+    rows = np.flatnonzero(truth == i)
+    judges = [
+      {"name": name, "service_answer": rate(logits[name][rows].argmax(-1) != i, test.take(rows))}
+      for name in logits
+      if name != "service"
+    ]
+    found.append({"expression": expression, "judges": judges})
+  return found
+
+
 def fidelity(test: FaceSet, image: np.ndarray) -> dict:
   """PSNR (dB) and SSIM of uint8 images [N, S, S, 3] against the originals."""
   compare = jax.jit(lambda x, y: (metrics.psnr(x, y), metrics.ssim(x, y)))

@@ -1,8 +1,10 @@
 """Naming people: among how many first guesses the right one is, and how many bits that takes away."""
 
+import functools
 import math
 
 import numpy as np
+import scipy.stats
 
 from qm_vae import rates
 from qm_vae.privacy.scores import checked
@@ -17,53 +19,85 @@ def _rank(scores, probe_identity, gallery_identity):
   return ahead, np.where(np.isnan(own[:, 0]), scores.shape[1], level)
 
 
-def hits(scores, probe_identity, gallery_identity, k):
+@functools.lru_cache
+def _among(people, crowd, most):
+  """[people, most]: chance that at most k - 1 of a given faces are among crowd - 1 drawn of people - 1; rows are a."""
+  ahead, k = np.arange(people)[:, None], np.arange(1, most + 1)
+  return scipy.stats.hypergeom.cdf(k - 1, people - 1, ahead, crowd - 1)
+
+
+def _hits(scores, probe_identity, gallery_identity, most, crowd):
+  """[P, most]: `hits` for k = 1 .. most."""
+  ahead, level = _rank(scores, probe_identity, gallery_identity)
+  people = len(gallery_identity)
+  crowd = people if crowd is None else crowd
+  if not 2 <= crowd <= people:
+    raise ValueError(f"a crowd of {crowd} of {people} people; it has from two to all of them")
+  table = _among(people, crowd, most)
+  # The mate stands at any place among those level with it, all alike.
+  total = np.concatenate([np.zeros((1, most)), np.cumsum(table, 0)])
+  return np.clip((total[ahead + level] - total[ahead]) / level[:, None], 0.0, 1.0)
+
+
+def hits(scores, probe_identity, gallery_identity, k, crowd=None):
   """Probability that the true person is among the first k, equal scores being put in random order.
 
   An attacker who could not use a probe, or its person's gallery face, still guesses: such a probe counts k / G, so that
   a face nobody detects is not taken for one that is protected.
+
+  With a crowd, the gallery is a random choice of so many people, the probe's own among them, and the probability is
+  over that choice too: exactly, by the hypergeometric distribution of how many of those ahead are chosen.
 
   Args:
     scores: [P, G], as for `scores.checked`; other people's NaN stand behind all finite scores.
     probe_identity: int [P].
     gallery_identity: int [G].
     k: >= 1; the first G always hold the true person.
+    crowd: N in 2 .. G; None: G.
 
   Returns:
     [P] in [0, 1].
 
   Raises:
-    ValueError: for k < 1, and as `scores.checked`.
+    ValueError: for k < 1, a crowd out of range, and as `scores.checked`.
 
   >>> scores = [[0.9, 0.2, 0.1], [0.5, 0.5, 0.1], [np.nan] * 3]
   >>> hits(scores, [0, 0, 0], [0, 1, 2], k=1).round(3).tolist()
   [1.0, 0.5, 0.333]
+  >>> hits(scores, [0, 0, 0], [0, 1, 2], k=1, crowd=2).round(3).tolist()
+  [1.0, 0.75, 0.5]
   """
   if k < 1:
     raise ValueError(f"hits among the first {k}; k must be at least 1")
-  ahead, level = _rank(scores, probe_identity, gallery_identity)
-  return np.clip((k - ahead) / level, 0.0, 1.0)
+  return _hits(scores, probe_identity, gallery_identity, k, crowd)[:, -1]
 
 
-def cmc(scores, probe_identity, gallery_identity):
-  """Cumulative match characteristic: the mean of `hits` over the probes for k = 1 .. G.
+def cmc(scores, probe_identity, gallery_identity, most=None, crowd=None):
+  """Cumulative match characteristic: the mean of `hits` over the probes for k = 1 .. most.
+
+  Args:
+    scores: [P, G], as for `hits`.
+    probe_identity: int [P].
+    gallery_identity: int [G].
+    most: >= 1; None: all of the crowd.
+    crowd: as for `hits`.
 
   Returns:
-    [G], rising to 1.
+    [most], rising; to 1 where most is the crowd.
 
   Raises:
-    ValueError: as `scores.checked`.
+    ValueError: as `hits`.
 
   Source: Phillips et al. 2000, "The FERET evaluation methodology for face-recognition algorithms".
 
   >>> cmc([[0.9, 0.2, 0.1], [0.5, 0.5, 0.1]], [0, 0], [0, 1, 2]).tolist()
   [0.75, 1.0, 1.0]
   """
-  ahead, level = _rank(scores, probe_identity, gallery_identity)
-  return np.array([np.clip((k - ahead) / level, 0, 1).mean() for k in range(1, len(gallery_identity) + 1)])
+  most = most or crowd or len(gallery_identity)
+  return _hits(scores, probe_identity, gallery_identity, most, crowd).mean(0)
 
 
-def rank_rate(scores, probe_identity, gallery_identity, k) -> rates.Rate:
+def rank_rate(scores, probe_identity, gallery_identity, k, crowd=None) -> rates.Rate:
   """Rank-k identification rate with its 95 % interval: `rates.wilson_by_identity` of `hits`.
 
   Raises:
@@ -72,7 +106,7 @@ def rank_rate(scores, probe_identity, gallery_identity, k) -> rates.Rate:
   >>> rank_rate(np.eye(4), [0, 1, 2, 3], [0, 1, 2, 3], k=1).value
   1.0
   """
-  return rates.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k), probe_identity)
+  return rates.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k, crowd), probe_identity)
 
 
 def bits_leaked(rank_1, n):

@@ -9,7 +9,7 @@ import numpy as np
 from qm_vae import embedders, paired_faces, types
 from qm_vae.privacy import controls, statistics
 from qm_vae.privacy.attackers import ATTACKERS, Tools
-from qm_vae.privacy.protocol import Protocol, first_people
+from qm_vae.privacy.protocol import Protocol
 
 VERSION = 1
 CROWDS = (100, 500)
@@ -60,7 +60,8 @@ def measure(
     attackers: names in `ATTACKERS`.
     learn: as `Tools.learn`.
     union: one more row, of an attacker who has several methods' outputs of each face.
-    crowds: sizes of the gallery; those larger than the number of people attacked become that number.
+    crowds: sizes of the gallery, each a random choice of the people attacked (`identification.hits`); those larger than
+      their number become it.
     effort: epochs of attackers that learn are multiplied by it.
     seed: of the bootstrap and of the shuffled labels.
     tell: hears what begins, once for each attacker of each method.
@@ -122,15 +123,12 @@ class _Table:
   """Turns scores into the numbers of one row."""
 
   def __init__(self, identity, chosen, sizes, seed):
-    self._crowds = [first_people(identity, chosen, size) for size in sizes]
-    self._gallery, self._probe, self._seed = identity[chosen.gallery], identity[chosen.probe], seed
+    self._sizes, self._seed = sizes, seed
+    self._gallery, self._probe = identity[chosen.gallery], identity[chosen.probe]
 
   def summaries(self, scores):
     """statistics.summary of every crowd, from the scores [P, G] of all who are attacked."""
-    return [
-      statistics.summary(scores[np.ix_(p, g)], self._probe[p], self._gallery[g], seed=self._seed)
-      for g, p in self._crowds
-    ]
+    return statistics.summaries(scores, self._probe, self._gallery, self._sizes, seed=self._seed)
 
   def told(self, scores):
     """What a row says of them."""

@@ -1,6 +1,5 @@
 """Who is attacked, who teaches the attackers, and which picture is compared with which."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -54,24 +53,6 @@ def choose(identity: np.ndarray, *, people: int, probes: int, seed: int, barred:
   # A face of nobody known might show one who is attacked.
   attack = np.flatnonzero(~np.isin(identity, chosen) & (identity != types.UNKNOWN))
   return Protocol(attack, np.array(gallery, np.int64), np.array(probe, np.int64))
-
-
-def first_people(identity: np.ndarray, protocol: Protocol, people: int) -> tuple[np.ndarray, np.ndarray]:
-  """Positions in `protocol.gallery` and in `protocol.probe` of the first `people` attacked, a smaller crowd."""
-  among = np.asarray(identity)[protocol.gallery[:people]]
-  return np.arange(min(people, len(protocol.gallery))), np.flatnonzero(np.isin(identity[protocol.probe], among))
-
-
-def crowd_of(identity: np.ndarray, protocol: Protocol, crowds: Sequence[int]) -> np.ndarray:
-  """int [N]: 1 for faces of people in the smallest of the crowds, 2 for those that the next one adds, and so on.
-
-  0 is for everybody who is not attacked. What is promised within each number is promised within every crowd.
-  """
-  found = np.zeros(len(identity), np.int64)
-  for number, size in enumerate(sorted(crowds, reverse=True)):
-    within = np.isin(identity, np.asarray(identity)[protocol.gallery[:size]])
-    found[within] = len(crowds) - number
-  return found
 
 
 def several_faces(identity: np.ndarray) -> np.ndarray:

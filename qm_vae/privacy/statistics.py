@@ -58,13 +58,14 @@ def _plain(value):
   return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def summary(scores, probe_identity, gallery_identity, *, seed=0, resamples=500):
+def summary(scores, probe_identity, gallery_identity, *, crowd=None, seed=0, resamples=500):
   """Identification, verification and bits of one attacker, with 95 % intervals over people and the chance levels.
 
   Args:
     scores: [P, G], as for `scores.checked`.
     probe_identity: int [P].
     gallery_identity: int [G].
+    crowd: people in the gallery, as for `identification.hits`; None: G. It changes identification alone.
     seed: of the bootstrap in `verification.intervals`.
     resamples: of the same.
 
@@ -82,21 +83,44 @@ def summary(scores, probe_identity, gallery_identity, *, seed=0, resamples=500):
   >>> told["rank_1"]["value"], told["auc"]["value"], round(told["bits"]["value"], 2), round(told["bits"]["low"], 2)
   (1.0, 1.0, 4.32, 3.0)
   """
+  return summaries(scores, probe_identity, gallery_identity, [crowd], seed=seed, resamples=resamples)[0]
+
+
+def _summary(scores, probe_identity, gallery_identity, crowd, verified):
   whole, mate = checked(scores, probe_identity, gallery_identity)
   given = (whole, probe_identity, gallery_identity)
-  n = whole.shape[1]
-  ranks = {f"rank_{k}": identification.rank_rate(*given, k).as_dict() for k in RANKS}
+  n = crowd or whole.shape[1]
+  ranks = {f"rank_{k}": identification.rank_rate(*given, min(k, n), crowd).as_dict() for k in RANKS}
   return _plain(
     {"n_people": n, "n_probes": len(mate), "n_undetected": int(np.isnan(whole[np.arange(len(mate)), mate]).sum())}
     | ranks
-    | {"cmc": identification.cmc(*given)[:CMC_RANKS].tolist()}
-    | verification.intervals(*given, seed=seed, resamples=resamples)
+    | {"cmc": identification.cmc(*given, min(CMC_RANKS, n), crowd).tolist()}
     | {
       "bits": {
         "value": identification.bits_leaked(ranks["rank_1"]["value"], n),
         "low": identification.bits_leaked(ranks["rank_1"]["low"], n),
       },
       "chance": chance(n),
-      "roc": _reduced(*verification.roc(*given)),
     }
+    | verified
   )
+
+
+def summaries(scores, probe_identity, gallery_identity, crowds, *, seed=0, resamples=500):
+  """`summary` for every crowd; what does not depend on it is computed once.
+
+  Args:
+    scores: [P, G], as for `scores.checked`.
+    probe_identity: int [P].
+    gallery_identity: int [G].
+    crowds: people in the gallery, each in 2 .. G.
+    seed: of the bootstrap.
+    resamples: of the same.
+
+  Raises:
+    ValueError: as `summary`.
+  """
+  given = (scores, probe_identity, gallery_identity)
+  verified = verification.intervals(*given, seed=seed, resamples=resamples)
+  verified |= {"roc": _reduced(*verification.roc(*given))}
+  return [_summary(*given, crowd, verified) for crowd in crowds]

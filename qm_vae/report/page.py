@@ -3,6 +3,7 @@
 from qm_vae.report import (
   drawing,
   figures_curves,
+  figures_frontier,
   figures_images,
   figures_privacy,
   figures_probabilities,
@@ -37,6 +38,7 @@ def figures(report, arrays):
     "examples": figures_images.examples(report, arrays),
     "case": figures_images.case(report, arrays),
     "privacy_utility": figures_tradeoff.privacy_utility(report),
+    "frontier": figures_frontier.frontier([("", report)]),
     **{f"privacy_{name}": figure for name, figure in figures_privacy.of_method(privacy, ours).items()},
   }
 
@@ -79,6 +81,8 @@ def render(report, arrays, drawn):
     judge_names=tables.judge_names(report),
     expression_methods=expression_methods,
     expression_rows=expression_rows,
+    judged_rows=tables.judged_expressions(report),
+    asked=tables.asked(report),
     example_columns=columns,
     example_rows=rows,
     interval_methods=tables.interval_methods(report),

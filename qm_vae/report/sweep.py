@@ -6,7 +6,7 @@ import pathlib
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
-from qm_vae.report import drawing, figures_curves, files, tables
+from qm_vae.report import drawing, figures_curves, figures_frontier, files, tables
 
 
 def setting(row, name):
@@ -148,7 +148,7 @@ def _varied(rows):
 
 
 def write(folder, runs):
-  """Merges finished runs into sweep.md and sweep.png; the figure needs a valid run with a curve.
+  """Merges finished runs into sweep.md, sweep.png (needs a valid run with a curve) and frontier.png (one attacked).
 
   Args:
     folder: where the two files go.
@@ -174,6 +174,11 @@ def write(folder, runs):
     files.write_aside(folder / "sweep.png", drawing.png(loss_rate_over_epochs(rows)))
   else:  # one of an earlier sweep would not belong to this table
     (folder / "sweep.png").unlink(missing_ok=True)
+  frontier = figures_frontier.frontier([(row["point"], row) for row in rows])
+  if frontier:
+    files.write_aside(folder / "frontier.png", drawing.png(frontier))
+  else:
+    (folder / "frontier.png").unlink(missing_ok=True)
   return len(rows)
 
 

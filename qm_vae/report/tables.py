@@ -132,6 +132,36 @@ def expressions(report):
   return [one["name"] for one in measured], rows
 
 
+def judged_expressions(report):
+  """QM-VAE's Table 3 by the judges: [(expression, [rate of each of `judge_names`])], [] where none was asked so."""
+  names = judge_names(report)
+  return [
+    (row["expression"], [judged(row, name).get("service_answer") for name in names])
+    for row in report.get("judged_expressions") or ()
+    if row["judges"]
+  ]
+
+
+def asked(report):
+  """What is read where each expression is asked of every face: (names of who reads, rows), ([], []) without."""
+  rows = (report.get("asked") or {}).get("rows") or []
+  return list(rows[0]["read"]) if rows else [], rows
+
+
+def guarantee(told):
+  """A sentence for the report's `privacy.guarantee`, with its bound in every crowd."""
+  forms = f"{told['tokens']} {'code' if told['tokens'] == 1 else 'codes'} of {told['codes']}"
+  if "k" in told:
+    what = f"k-same, k = {told['k']}: at least so many people share {forms} and one answer."
+  elif "epsilon" in told:
+    what = f"{told['mechanism'].replace('_', ' ')} on {forms}, epsilon {told['epsilon']:g} in all"
+    what += f", beside one of {told['answers']} answers given as it is." if told["answers"] > 1 else "."
+  else:
+    what = f"a face takes one of 2^{told['bits']:.1f} forms ({forms}, {told['answers']} answers)."
+  bounds = [f"{number(row['at_most'])} among {row['people']}" for row in told["rank_1"]]
+  return f"{what} Rank 1 is at most {', '.join(bounds)}."
+
+
 def interval_methods(report):
   """Every way in which an interval of this report was computed, each once, in alphabetical order."""
   found = set()

@@ -76,6 +76,27 @@ def test_hits_are_the_mean_of_random_tie_breaking(k):
   np.testing.assert_allclose(identification.hits(value, probe, gallery, k), found / draws, atol=0.032)
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_hits_in_a_crowd_are_the_mean_over_random_crowds(k):
+  value, probe, gallery = _random(p=8, g=12, seed=4)
+  random, crowd, draws = np.random.default_rng(0), 5, 4000
+  mate = np.array([int(np.flatnonzero(gallery == person)[0]) for person in probe])
+  total = np.zeros(len(probe))
+  for _ in range(draws):
+    for i, own in enumerate(mate):
+      others = random.choice(np.delete(np.arange(12), own), crowd - 1, replace=False)
+      noise = random.uniform(0, 1e-6, crowd)  # breaks ties
+      told = value[i, np.append(own, others)] + noise
+      total[i] += (told > told[0]).sum() < k
+  # Five standard errors of a rate of one half.
+  np.testing.assert_allclose(
+    identification.hits(value, probe, gallery, k, crowd), total / draws, atol=5 * 0.5 / math.sqrt(draws)
+  )
+  assert identification.cmc(value, probe, gallery, crowd=crowd)[-1] == pytest.approx(1, abs=1e-12)
+  with pytest.raises(ValueError, match="a crowd of 13 of 12 people"):
+    identification.hits(value, probe, gallery, k, 13)
+
+
 def test_undetected_faces_are_guesses():
   value, probe, gallery = _random(p=6, g=5, ties=False, lift=9.0)
   value[0] = np.nan  # nothing of the probe

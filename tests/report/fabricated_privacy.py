@@ -9,6 +9,10 @@ from qm_vae.privacy import statistics
 
 CROWDS = (40, 120)  # 120 people make the 10,000 pairs that a FAR of 1e-3 needs
 FIRST, SECOND = "mobilefacenet", "facenet"
+GUARANTEE = {
+  "mechanism": "exponential", "tokens": 1, "codes": 64, "answers": 7, "epsilon": 0.7, "epsilon_per_code": 0.7,
+  "rank_1": [{"people": 40, "at_most": 0.343}, {"people": 120, "at_most": 0.116}],
+}  # fmt: skip
 EVIL = "a <script>alert(1)</script> & \"b\" 'c' \udc80\u202e日本 $\\frac$\n.jpg"
 ATTACKS = (  # attacker, embedder, gallery, epochs
   ("naive", FIRST, "clear", 0),

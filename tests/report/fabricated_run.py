@@ -136,6 +136,13 @@ def report(seed=0, alpha=0.4, epochs=40):
       _method(name, kind, options, loss, ((first, judged, own), (second, min(1, judged + 0.05), own + 0.03)), rng)
       for name, kind, options, loss, judged, own in table
     ],
+    "judged_expressions": [
+      {"expression": c, "judges": [{"name": name, "service_answer": rate(0.25, n) if n else _unknown()}
+                                   for name in (first, second)]}
+      for c, n in zip(CLASSES, (14, 0, 9, 91, 21, 6, 59), strict=True)
+    ],
+    "asked": {"rows": [{"expression": c, "n": 200, "read": {"service": 0.9 - 0.05 * i, first: 0.8 - 0.05 * i}}
+                       for i, c in enumerate(CLASSES)]},
     "gap": {"judge": first, "value": 0.175, "n": 200, "low": 0.11, "high": 0.24, "method": "bootstrap over people"},
     "codebook": {"codes": 512, "used": {**rate(0.984375, 512), "method": "exact"}, "perplexity": 301.2},
     "curve": [
@@ -156,7 +163,7 @@ def report(seed=0, alpha=0.4, epochs=40):
       for i in range(6)
     ],
     "case": {"name": "frame.png", "views": VIEWS, "service_answer_original": "happy", "service_answer_output": "sad"},
-    "privacy": fabricated_privacy.privacy(),
+    "privacy": fabricated_privacy.privacy() | {"guarantee": fabricated_privacy.GUARANTEE},
   }  # fmt: skip
 
 

@@ -50,7 +50,7 @@ def test_loads_nothing(run):
 
 def test_all_pictures_decode(run):
   sources = [value for tag, name, value in run[3].attributes if tag == "img" and name == "src"]
-  assert len(sources) == 10 + 6 * 6  # ten plotted figures; six examples with original, four views and the output
+  assert len(sources) == 11 + 6 * 6  # eleven plotted figures; six examples with original, four views and the output
   for source in sources:
     Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
 
@@ -72,7 +72,7 @@ def test_figures_are_written(run):
     f"{name}.png"
     for name in (
       "loss_rates", "per_expression", "loss_rate_over_epochs", "probability_scatter", "probability_differences",
-      "examples", "case", "privacy_utility", "privacy_rank_1", "privacy_cmc", "privacy_roc",
+      "examples", "case", "privacy_utility", "frontier", "privacy_rank_1", "privacy_cmc", "privacy_roc",
     )
   }  # fmt: skip
   for name in written:
@@ -102,6 +102,23 @@ def test_numbers_stand_where_they_belong(run):
     assert name == "amt_gan" or f" {value} " in reader.text
   assert reader.text.count(" 0.207 ") == 2
   assert "duplicates dropped 1" in reader.text.lower()
+
+
+def test_what_goes_past_the_paper_stands_on_the_page(run):
+  _, _, _, reader = run
+  promised = "exponential on 1 code of 64, epsilon 0.7 in all, beside one of 7 answers given as it is."
+  assert f"{promised} Rank 1 is at most 0.343 among 40, 0.116 among 120." in reader.text
+  assert "Asked for by the service by judge small_cnn angry 0.900 0.800 disgust 0.850 0.750" in reader.text
+  assert "Expression Judge small_cnn Judge vgg_like angry 0.250" in reader.text
+
+
+def test_promises_of_every_kind_are_told():
+  common = {"tokens": 2, "codes": 16, "answers": 1, "rank_1": [{"people": 50, "at_most": 0.2}]}
+  told = tables.guarantee(common | {"mechanism": "k_same", "k": 5})
+  assert told == (
+    "k-same, k = 5: at least so many people share 2 codes of 16 and one answer. Rank 1 is at most 0.200 among 50."
+  )
+  assert tables.guarantee(common | {"mechanism": "none", "bits": 8.0}).startswith("a face takes one of 2^8.0 forms")
 
 
 def test_text_from_outside_is_escaped(run):

@@ -9,7 +9,16 @@ import numpy as np
 import page_reader
 import pytest
 
-from qm_vae.report import attacks, drawing, figures_privacy, figures_tradeoff, page, tables, tables_privacy
+from qm_vae.report import (
+  attacks,
+  drawing,
+  figures_frontier,
+  figures_privacy,
+  figures_tradeoff,
+  page,
+  tables,
+  tables_privacy,
+)
 
 PEOPLE = fabricated_privacy.CROWDS[-1]
 
@@ -110,6 +119,22 @@ def test_privacy_utility_has_a_point_per_method_and_a_line_for_the_union():
   assert levels["chance"] == 1 / PEOPLE
   assert levels["clear pictures"] == max(one["crowds"][-1]["rank_1"]["value"] for one in report["privacy"]["clear"])
   assert figures_tradeoff.privacy_utility({}) is None
+
+
+def test_the_frontier_has_each_method_once_and_every_run_of_ours():
+  reports = [("a", fabricated_run.report()), ("b", fabricated_run.report(seed=1))]
+  found = {point["label"]: point for point in figures_frontier.points(reports)}
+  assert set(found) == {"mosaic", "Laplace", "QM-VAE a", "QM-VAE b"}  # no control; the union was judged by nobody
+  report = reports[0][1]
+  ours = tables.judged(tables.method(report, "qm_vae"), report["gap"]["judge"])["service_answer"]
+  assert found["QM-VAE a"]["loss"] == ours
+  assert found["mosaic"]["rank_1"] == tables.method(report["privacy"], "mosaic")["headline"]["rank_1"]
+  axes = figures_frontier.frontier(reports).axes[0]
+  drawn = {tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"}
+  assert drawn == {(found[name]["loss"]["value"], found[name]["rank_1"]["value"]) for name in ("QM-VAE a", "QM-VAE b")}
+  report["controls"]["void"] = True
+  assert {point["label"] for point in figures_frontier.points(reports)} == {"mosaic", "Laplace", "QM-VAE b"}
+  assert figures_frontier.frontier([("", {})]) is None
 
 
 def test_section_starts_with_the_controls_and_shows_every_method():

@@ -14,12 +14,16 @@ from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.models.vqvae import Preset
 from qm_vae.quantize import QUANTIZERS
 from qm_vae.tasks import qm_vae
+from qm_vae.terms import TERMS
 from qm_vae.types import Face, Service
 
 SIZE = 16
 TINY = Preset(hidden=8, residual_hidden=4, residual_blocks=1)
 KEY = jax.random.key(0)
 CLASSES = ("happy", "sad", "neutral")
+PRIVATE = {"tokens": 2, "size": SIZE, "condition": "class", "answers": len(CLASSES)}
+TERM_OPTIONS = {"smoothness": (), "discriminator": (SIZE, 4)}
+PAST = ("smoothness", "discriminator")
 
 
 def linear_service(seed):
@@ -28,7 +32,7 @@ def linear_service(seed):
 
 
 @functools.cache  # one task, one compilation
-def make(service_loss="cross_entropy", views=("mosaic", "laplace"), quantizer="vq", **kwargs):
+def make(service_loss="cross_entropy", views=("mosaic", "laplace"), quantizer="vq", past=(), **kwargs):
   deid = tuple(DEIDENTIFIERS[name]() for name in views)
   if quantizer == "vq":
     made, dim = QUANTIZERS["vq"](num_codes=16, code_dim=4, **kwargs), 4
@@ -36,15 +40,19 @@ def make(service_loss="cross_entropy", views=("mosaic", "laplace"), quantizer="v
     made, dim = QUANTIZERS["fsq"](levels=(4, 4, 4)), 3
   service, judge = linear_service(1), linear_service(2)
   task = qm_vae.make(
-    generator.make(deid, TINY, dim, made, jnp.float32),
+    generator.make(deid, TINY, dim, made, jnp.float32, **(PRIVATE if past else {})),
     service,
     {"second": judge},
     optax.adam(1e-2),
     service_loss=service_loss,
     augment_faces=Augmentation(flip=0.5, contrast=0.1),
     augment_before_service=Augmentation(shift=0.1),
+    asking=qm_vae.Asking(drop=0.5, other=0.5) if past else qm_vae.Asking(),
+    picture=qm_vae.Picture(DEIDENTIFIERS["blur"](), outside_face=True) if past else qm_vae.Picture(),
+    terms={name: TERMS[name](*TERM_OPTIONS[name]) for name in past},
   )
   frozen = {"views": tuple(d.params for d in deid), "service": service.params, "judges": {"second": judge.params}}
+  frozen |= {"terms": {"smoothness": (), "discriminator": ()}, "target": ()}
   return task, frozen
 
 
@@ -62,8 +70,9 @@ def batch(num=6, padded=0):
   }
 
 
-def weights(alpha=0.4, service=1.0):
-  return losses.Weights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(service))
+def weights(alpha=0.4, service=1.0, **terms):
+  terms = {name: jnp.float32(weight) for name, weight in terms.items()}
+  return losses.Weights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(service), terms)
 
 
 def start(task, frozen):
@@ -165,3 +174,44 @@ def test_every_example_and_step_draws_its_own_noise():
   face = Face(jnp.full((2, SIZE, SIZE, 3), 0.5), jnp.ones((2, SIZE, SIZE, 1)), jnp.zeros((2, 4)))
   one, two = (generator.make_views(deid, ((),), face, jax.random.key(i)) for i in (0, 1))
   assert bool((one[0] != one[1]).any()) and bool((one != two).any())
+
+
+def test_past_the_paper_every_part_is_trained_by_its_own_loss():
+  task, frozen = make(past=PAST)
+  first = start(task, frozen)
+  state, terms = after(task, frozen, first, smoothness=0.1, discriminator=0.1)
+  assert set(state.params) == {"encoder", "quantizer", "decoder", "terms"}
+  assert all(terms[name].shape == (6,) for name in ("smoothness", "discriminator", "discriminator_learns"))
+  moved = jax.tree.map(lambda a, b: bool((a != b).any()), first.params["terms"], state.params["terms"])
+  assert all(jax.tree.leaves(moved)) and list(state.params["terms"]) == ["discriminator"]
+  # The discriminator is paid by what it learns alone: its step does not depend on what the generator pays for it.
+  other, _ = after(task, frozen, first, smoothness=0.0, discriminator=5.0)
+  jax.tree.map(np.testing.assert_array_equal, state.params["terms"], other.params["terms"])
+  changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params["decoder"], other.params["decoder"])
+  assert any(jax.tree.leaves(changed))
+
+
+def test_a_condition_reaches_the_picture_and_none_is_like_unknown():
+  deid = (DEIDENTIFIERS["mosaic"](),)
+  made = generator.make(deid, TINY, 4, QUANTIZERS["vq"](num_codes=16, code_dim=4), jnp.float32, **PRIVATE)
+  face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
+  params, carried = made.init(KEY, ((),), face)
+  run = jax.jit(lambda answer: made.apply(params, carried, ((),), face, KEY, train=False, answer=answer))
+  unknown, happy, sad = run(jnp.zeros((6, 3))), run(jnp.eye(3)[jnp.zeros(6, int)]), run(jnp.eye(3)[jnp.ones(6, int)])
+  assert unknown.quantized.ids.shape == (6, 2, 1) and unknown.image.shape == (6, SIZE, SIZE, 3)
+  assert all(np.abs(a.image - b.image).max() > 1e-4 for a, b in ((unknown, happy), (happy, sad)))
+  np.testing.assert_array_equal(happy.quantized.ids, sad.quantized.ids)  # codes do not hang on the answer
+  left_out = made.apply(params, carried, ((),), face, KEY, train=False)
+  np.testing.assert_allclose(left_out.image, unknown.image, atol=1e-6)  # jit against eager
+
+
+def test_a_release_replaces_the_codes_outside_training_alone():
+  deid = (DEIDENTIFIERS["mosaic"](),)
+  release = lambda key, z_e, codes, ids: jnp.full_like(ids, 3)
+  vq = QUANTIZERS["vq"](num_codes=16, code_dim=4)
+  made = generator.make(deid, TINY, 4, vq, jnp.float32, release=release)
+  face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
+  params, carried = made.init(KEY, ((),), face)
+  given, own = (made.apply(params, carried, ((),), face, KEY, train=train) for train in (False, True))
+  assert (given.quantized.ids == 3).all() and not (own.quantized.ids == 3).all()
+  np.testing.assert_array_equal(given.image, made.decode(params, carried, given.quantized.ids, None))

@@ -84,7 +84,9 @@ def test_every_example_pays_for_itself_alone():
     params = term.init(KEY)
     changed = shown._replace(image=shown.image.at[1].set(0.3), seen=shown.seen.at[1].set(0.3))
     one, two = (np.asarray(term.loss(params, term.frozen, s, KEY)) for s in (shown, changed))
-    np.testing.assert_allclose(np.delete(one, 1), np.delete(two, 1), rtol=1e-5, atol=1e-6)  # float32 sums in another order  # the same arithmetic, refused
+    np.testing.assert_allclose(
+      np.delete(one, 1), np.delete(two, 1), rtol=1e-5, atol=1e-6
+    )  # float32 sums in another order  # the same arithmetic, refused
     assert one[1] != two[1], name
 
 
