@@ -186,8 +186,8 @@ def main(arguments: list[str] | None = None) -> None:
     shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in row["share_of_step"].items())
     low, high = row["spread_of_step_ms"]
     print(
-      f"{preset}, {mode}: {row['images_per_second']:.0f} images/s, {row['step_ms']:.1f} ms a step of {options.batch_size} "
-      f"(middle half {low:.1f} to {high:.1f}); {shares} ({device})"
+      f"{preset}, {mode}: {row['images_per_second']:.0f} images/s, {row['step_ms']:.1f} ms a step of "
+      f"{options.batch_size} (middle half {low:.1f} to {high:.1f}); {shares} ({device})"
     )
   if options.json:
     with open(options.json, "w", encoding="utf-8") as file:
