@@ -13,6 +13,7 @@ _COSINES = np.array(
   [[np.sqrt((1 + (u > 0)) / 8) * np.cos((2 * x + 1) * u * np.pi / 16) for x in range(8)] for u in range(8)], np.float32
 )
 """Rows of the discrete cosine transform of eight values, orthonormal."""
+_MIDDLE = 128 / 255  # of the range, taken from the pixels first
 _TABLE = (
   (16, 11, 10, 16, 24, 40, 51, 61),
   (12, 12, 14, 19, 26, 58, 60, 55),
@@ -118,11 +119,11 @@ def jpeg_rounding(image: jax.Array, strength: jax.Array) -> jax.Array:
   blocks = padded.reshape(len(image), padded.shape[1] // 8, 8, padded.shape[2] // 8, 8, -1)
   transform = jnp.asarray(_COSINES)
   both = lambda x, m: jnp.einsum("ui,bhiwjc,vj->bhuwvc", m, x, m, precision=lax.Precision.HIGHEST)
-  coefficients = both(blocks - 0.5, transform)
+  coefficients = both(blocks - _MIDDLE, transform)
   step = jnp.maximum(strength, 1e-6)[:, None, None] * jnp.asarray(_TABLE, jnp.float32) / 255
   step = step[:, None, :, None, :, None]
   rounded = coefficients + lax.stop_gradient(jnp.rint(coefficients / step) * step - coefficients)
-  return (both(rounded, transform.T) + 0.5).reshape(padded.shape)[:, :height, :width]
+  return (both(rounded, transform.T) + _MIDDLE).reshape(padded.shape)[:, :height, :width]
 
 
 def augment_face(face: Face, key: jax.Array, settings: Augmentation) -> Face:

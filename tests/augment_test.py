@@ -1,9 +1,13 @@
 """Augmentation against NumPy, one change at a time."""
 
+import io
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import scipy.fft
+from PIL import Image
 
 from qm_vae import augment as module
 from qm_vae.augment import Augmentation, _resampling
@@ -119,3 +123,33 @@ def test_gradient_equals_finite_differences():
   numeric = (loss(image + step * direction) - loss(image - step * direction)) / (2 * step)
   analytic = jnp.vdot(jax.grad(loss)(image), direction)
   np.testing.assert_allclose(analytic, numeric, rtol=1e-3, atol=1e-3)
+
+
+def test_jpeg_rounding_is_the_files_own():
+  """Against SciPy's transform, and grey pictures through Pillow's encoder at quality 50, where the table is its own."""
+  grey = np.repeat(np.round(_images(1, 16, 24, 1, low=51, high=204)) / np.float32(255), 3, -1)
+  blocks = grey[0, ..., 0].reshape(2, 8, 3, 8).swapaxes(1, 2) - module._MIDDLE
+  step = np.array(module._TABLE) / 255
+  rounded = np.round(scipy.fft.dctn(blocks, axes=(2, 3), norm="ortho") / step) * step
+  expected = scipy.fft.idctn(rounded, axes=(2, 3), norm="ortho").swapaxes(1, 2).reshape(16, 24) + module._MIDDLE
+  found = np.asarray(module.jpeg_rounding(jnp.asarray(grey), jnp.ones(1)))[0, ..., 0]
+  np.testing.assert_allclose(found, expected, atol=1e-5)
+  stream = io.BytesIO()
+  Image.fromarray(np.uint8(np.round(grey[0, ..., 0] * 255))).save(stream, "JPEG", quality=50)
+  encoded = np.asarray(Image.open(stream)) / 255
+  # Its transform is of whole numbers: here and there a coefficient rounds to the other side, and pixels do.
+  assert np.abs(found - encoded).mean() < 1 / 255 < np.abs(found - grey[0, ..., 0]).mean() / 5
+  np.testing.assert_allclose(module.jpeg_rounding(jnp.asarray(grey), jnp.zeros(1)), grey, atol=1e-5)
+  assert module.jpeg_rounding(jnp.asarray(grey[:, :13, :9]), jnp.full(1, 5.0)).shape == (1, 13, 9, 3)
+  gradient = jax.grad(lambda x: jnp.sum(module.jpeg_rounding(x, jnp.ones(1))))(jnp.asarray(grey))
+  np.testing.assert_allclose(gradient, 1, atol=1e-5)  # straight through an orthonormal transform and back
+
+
+def test_mixed_channels_are_alike_and_a_grey_picture_stays():
+  image = _images(3, 4, 5, 3)
+  mixed = module.mix_channels(jnp.asarray(image), KEY, 1.0)
+  np.testing.assert_allclose(mixed[..., 0], mixed[..., 2], atol=1e-6)
+  assert (mixed >= image.min(-1, keepdims=True) - 1e-6).all() and (mixed <= image.max(-1, keepdims=True) + 1e-6).all()
+  assert np.abs(mixed[0] - image[0].mean(-1, keepdims=True)).max() > 0.01  # weights are drawn, not a third each
+  grey = np.repeat(image[..., :1], 3, -1)
+  np.testing.assert_allclose(module.mix_channels(jnp.asarray(grey), KEY, 0.5), grey, atol=1e-6)

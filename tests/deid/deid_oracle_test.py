@@ -8,7 +8,7 @@ import scipy.ndimage
 import scipy.stats
 
 from qm_vae import types
-from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.deid import DEIDENTIFIERS, region
 
 KEY = jax.random.key(0)
 
@@ -123,3 +123,18 @@ def test_cartoon_draws_few_tones_and_dark_lines():
   assert np.all(drawn <= plain + 1e-6)
   assert drawn[40:43, 20:50].min() < 0.3 * plain[40:43, 20:50].min()
   np.testing.assert_allclose(drawn[15:30], plain[15:30], atol=0.02)
+
+
+def test_the_oval_of_a_face_follows_its_eyes():
+  image = np.zeros((2, 40, 40, 3), np.float32)
+  level, turned = (
+    [14.0, 16.0, 26.0, 16.0],
+    [20.0, 10.0, 20.0, 22.0],
+  )  # the second looks to the side: down is to the left
+  inside = np.asarray(region.ellipse(types.Face(image, image[..., :1], np.float32([level, turned]))))[..., 0]
+  area = np.pi * 1.05 * 12 * 1.5 * 12
+  assert inside[0].sum() == pytest.approx(area, rel=0.02)  # pixels on the border
+  assert inside[0, 16, 14] == inside[0, 16, 26] == inside[0, 38, 20] == 1 and inside[0, 2, 20] == 0
+  np.testing.assert_array_equal(inside[0], inside[0][:, ::-1][:, np.r_[39, :39]])  # about the middle between the eyes
+  # Centre (14.6, 16), half axes 12.6 up and down and 18 to the sides.
+  assert inside[1, 16, 2] == inside[1, 5, 14] == 1 and inside[1, 16, 34] == inside[1, 2, 14] == 0
