@@ -28,7 +28,7 @@ def test_every_point_of_a_sweep_is_allowed(name):
   points = list(module.sweep()) if hasattr(module, "sweep") else []
   for point in points:
     config = module.get_config()
-    config.update(point)
+    config.update_from_flattened_dict(point)
     rules.check(config)
   assert len({json.dumps(point) for point in points}) == len(points)
 
