@@ -40,10 +40,7 @@ def blend(frame: np.ndarray, image: np.ndarray, box: np.ndarray, *, feather: flo
 def _weights(side, feather, shape):
   """float32 [side, side]: 1 in the inner part, falling to 0 at the crop's border."""
   away = np.abs((np.arange(side, dtype=np.float32) + 0.5) / side - 0.5)  # from the centre, shares of the side
-  if shape == "box":
-    distance = np.maximum(away[:, None], away[None])
-  else:
-    distance = np.hypot(away[:, None], away[None])
+  distance = (np.maximum if shape == "box" else np.hypot)(away[:, None], away[None])
   if not feather:
     return (distance <= 0.5).astype(np.float32)
   return np.clip((0.5 - distance) / feather, 0, 1)

@@ -21,12 +21,13 @@ class Method(NamedTuple):
   size: int  # pixels, side of the crop
   margin: float | None  # share of the box's side that the method wants around it; None: whatever is asked for
   wants_eyes: bool  # whether it makes use of where the eyes are
+  smallest: int  # pixels of the frame, side of a crop: of smaller ones it leaves more than what is known of it says
   told: dict[str, Any]  # what it is, for the record
 
 
 def of_deidentifier(deidentifier: Deidentifier, size: int, told: dict[str, Any], *, wants_eyes: bool) -> Method:
   """A de-identifier as a method for crops of `size` pixels."""
-  return Method(deidentifier.params, deidentifier.apply, size, None, wants_eyes, told)
+  return Method(deidentifier.params, deidentifier.apply, size, None, wants_eyes, 0, told)
 
 
 class Protector:
@@ -50,8 +51,8 @@ class Protector:
   def __call__(self, image: np.ndarray, eyes: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Protected faces.
 
-    The whole crop is taken for the face, also what lies outside the frame, where a crop repeats the frame's border: else
-    the border's own pixels would shine through when the crop is enlarged.
+    The whole crop is taken for the face, also what lies outside the frame, where a crop repeats the frame's border:
+    else the border's own pixels would shine through when the crop is enlarged.
 
     Args:
       image: uint8 [N, S, S, 3], crops of the method's size.

@@ -101,9 +101,7 @@ def _summary(work, outcomes, status):
     skipped = sum("done before" in outcome.notes for outcome in outcomes)
     files = [outcome for outcome in outcomes if outcome.record]
     more = f", {skipped} of them done before" if skipped else ""
-    _say(
-      f"{hidden} faces hidden in {len(files)} files{more}; {len(failures)} failures. Look at the result before it is given away."
-    )
+    _say(f"{hidden} faces hidden in {len(files)} files{more}; {len(failures)} failures. Look at the result yourself.")
   if status == OK and work.detector.told["name"] == "haar":
     _say("The Haar cascade finds upright, frontal faces; --detector=centerface finds others too.")
   return status

@@ -11,7 +11,7 @@ from qm_vae.deidentify import methods
 
 
 class Hider:
-  """Hides faces by one method."""
+  """Hides faces by one method; those that are too small for it by a plain area."""
 
   def __init__(
     self,
@@ -34,6 +34,7 @@ class Hider:
     self._settings = methods.crop_settings(method, margin, feather)
     self._feather = feather / (1 + 2 * self._settings.margin)
     self._shape = shape
+    self._smallest = method.smallest
     self._protector = protect.Protector(method, _key(seed))
     self.told = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
@@ -59,7 +60,9 @@ class Hider:
     if not crops:
       return made
     image, eyes = np.stack([c[2] for c in crops]), np.stack([c[4] for c in crops])
-    hidden, fine = self._protector(image, eyes, np.array([c[1] for c in crops]))
+    large = np.array([c[3][2] >= self._smallest for c in crops])
+    hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)
+    hidden[large], fine[large] = self._protector(image[large], eyes[large], np.array([c[1] for c in crops])[large])
     for (which, _, _, square, _), face, good in zip(crops, hidden, fine, strict=True):
       if not good:
         made[which] = None

@@ -17,6 +17,9 @@ NAMES = tuple(name for name in DEIDENTIFIERS.names() if name != "identity")
 _SIZE = 96  # pixels, side of a crop for methods that bring no size of their own
 _OPTIONS = {"mosaic": {"block": 16}}  # six blocks across the face and its margin
 _WANT_EYES = ("blindfold",)
+_SMALLEST = (
+  0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose any in codes
+)
 
 
 def open_method(text: str) -> protect.Method:
@@ -105,7 +108,10 @@ def _run(folder):
     "alpha": config.alpha,
   }
   given = {"trained": trained, "carried": carried, "views": params}
-  return protect.Method(given, apply, size, margin, "blindfold" in config.views, told)
+  smallest = round(_SMALLEST * size)
+  return protect.Method(
+    given, apply, size, margin, "blindfold" in config.views, smallest, told | {"smallest": smallest}
+  )
 
 
 def generate(generator, given, face: types.Face, key: jax.Array) -> jax.Array:

@@ -133,7 +133,7 @@ def _outcome(work, name, source, sink, result, settings):
   if lost:
     done = {"hold": f"its last place stayed hidden for {settings.hold} frames", "mask": "those frames are blanked"}
     notes.append(
-      f"{len(lost)} of {len(result.tracks)} tracks begin or end in the middle of the picture, where a face may have been "
+      f"{len(lost)} of {len(result.tracks)} tracks begin or end inside the picture, where a face may have been "
       f"missed ({done[settings.on_miss]}): {', '.join(map(str, lost[:20]))}{', ...' if len(lost) > 20 else ''}"
     )
   for reason, count in result.blanked.items():
@@ -147,9 +147,7 @@ def _outcome(work, name, source, sink, result, settings):
   live = {}
   if work.options.live:
     live = {"dropped": source.dropped, "latency": result.latency}
-    notes.append(
-      f"{source.dropped} frames were dropped, since the work took longer than they; latency {_ms(result.latency)}"
-    )
+    notes.append(f"{source.dropped} frames came too fast and were dropped; latency {_ms(result.latency)}")
     if source.broken:
       failures.append(source.broken)
   summary = {"frames": result.frames, "hidden": result.faces, "left": result.left, "blanked": result.blanked}

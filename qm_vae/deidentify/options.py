@@ -4,22 +4,21 @@ r"""De-identifies pictures, folders, video, cameras and streams.
   python -m qm_vae.deidentify photos/ safe/ --method=mosaic --preview
   python -m qm_vae.deidentify street.mp4 safe.mp4 --method=runs/alpha04 --detector=centerface
   python -m qm_vae.deidentify rtsp://camera/stream safe.mkv --end=60
-  ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - | python -m qm_vae.deidentify - - --raw=640x360@25 | ffplay ...
+  ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - | python -m qm_vae.deidentify - - --raw=640x360@25 | ...
 
 IN is a picture, a folder (everything below it), a video, a camera's number, an rtsp:// address, or - for raw frames on
-standard input; OUT a file of the same kind, a folder, or - for raw frames on standard output. Beside OUT stands OUT.json
-with every face's place in every frame. A folder that was interrupted goes on where it stopped.
+standard input; OUT a file of the same kind, a folder, or - for raw frames on standard output. OUT.json, beside OUT, has
+every face's place in every frame. A folder that was interrupted goes on where it stopped.
 
-Methods. The default, solid, leaves nothing of a face. mosaic leaves a few colours; over many frames of a moving face
-they add up, so take it for looks, not for safety. blur is no protection: a recogniser that has seen blurred faces names
-them nearly as well as clear ones, and a blur can be undone. laplace, cartoon and blindfold leave most people to be
-recognised too (README, Who can still be named). The folder of a finished QM-VAE run makes faces that keep an expression;
-its report says who is still named.
+Methods. The default, solid, leaves nothing of a face. mosaic leaves a few colours, which add up over the frames of a
+moving face: take it for looks. blur is no protection: recognisers that are taught with blurred faces name them
+(McPherson et al. 2016). laplace, cartoon and blindfold leave more than a third of 500 people to be named (README). The
+folder of a finished QM-VAE run makes faces that keep an expression; the run's report says who is still named. Faces
+smaller than those that it was trained on are painted over, for it would leave them nearly as they are.
 
 Exit status: 0 every face that was found is hidden; 1 something failed, and each failure is listed; 2 the command is
 wrong. What could not be protected is blanked or not written. A face that no detector finds is not hidden: look at the
-result (--preview), and take --detector=centerface where you can, which finds turned and small faces that the default, the
-paper's Haar cascade, does not.
+result (--preview). --detector=centerface finds turned and small faces that the default, the Haar cascade, misses.
 """
 
 import argparse
@@ -32,7 +31,7 @@ from qm_vae.deidentify import footage, methods
 from qm_vae.detect import DETECTORS
 from qm_vae.video.codecs import CODECS
 
-_SAME_METHOD = ("solid", "mosaic", "blur")
+_EVER = float("inf")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -43,12 +42,18 @@ def parser() -> argparse.ArgumentParser:
     formatter_class=argparse.RawDescriptionHelpFormatter,
     allow_abbrev=False,
   )
-  add = made.add_argument
-  add("source", metavar="IN", help="picture, folder, video, camera number, cam (camera 0), rtsp:// address, or -")
-  add("target", metavar="OUT", nargs="?", help="where to; - for raw frames on standard output")
-  add("-o", "--output", metavar="OUT", help="the same as OUT")
-  group = made.add_argument_group("how faces are hidden")
-  add = group.add_argument
+  made.add_argument(
+    "source", metavar="IN", help="picture, folder, video, camera's number, cam (camera 0), rtsp://, or -"
+  )
+  made.add_argument("target", metavar="OUT", nargs="?", help="where to; - for raw frames on standard output")
+  made.add_argument("-o", "--output", metavar="OUT", help="the same as OUT")
+  _hiding(made.add_argument_group("how faces are hidden").add_argument)
+  _finding(made.add_argument_group("how faces are found").add_argument)
+  _files(made.add_argument_group("what is read and written").add_argument)
+  return made
+
+
+def _hiding(add):
   add(
     "--method",
     "--replacewith",
@@ -57,51 +62,57 @@ def parser() -> argparse.ArgumentParser:
     help=f"{', '.join(methods.NAMES)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), or the folder of "
     "a QM-VAE run (default: %(default)s)",
   )
-  add("--margin", type=_between(0, 2), metavar="SHARE", help="of the face's side that is covered around it "
-      "(default: 0.2, or as a QM-VAE was trained)")  # fmt: skip
+  covered = "share of the face's side that is covered around it (default: 0.2, or as a QM-VAE was trained)"
+  add("--margin", type=_between(0, 2), metavar="SHARE", help=covered)
   add("--mask-scale", type=_between(1, 3), metavar="M", help="deface's word for --margin: M - 1")
-  add("--feather", type=_between(0, 0.5), default=0.05, metavar="SHARE",
-      help="width of the soft edge outside of what is covered (default: %(default)s)")  # fmt: skip
+  soft = "width of the soft edge outside of what is covered (default: %(default)s)"
+  add("--feather", type=_between(0, 0.5), default=0.05, metavar="SHARE", help=soft)
   add("--shape", choices=pasting.SHAPES, default="box", help="an ellipse leaves the corners (default: %(default)s)")
   add("--boxes", dest="shape", action="store_const", const="box", help="the same as --shape=box")
-  add("--keep", action="append", default=[], metavar="FACE", help="leave this face: X,Y,WIDTH,HEIGHT in pixels (faces "
-      "whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass with the same settings; several times")  # fmt: skip
-  add("--only", action="append", default=[], metavar="FACE", help="hide this one alone, named in the same way")
+  named = "X,Y,WIDTH,HEIGHT in pixels (faces whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass"
+  add("--keep", action="append", default=[], metavar="FACE", help=f"leave this face as it is: {named}; several times")
+  add("--only", action="append", default=[], metavar="FACE", help="hide this face alone, named in the same way")
   add("--seed", type=_integer(0), help="of the noise; without it a secret one, since who knows it can take noise away")
-  group = made.add_argument_group("how faces are found")
-  add = group.add_argument
-  add("--detector", default="haar", metavar="NAME|FILE", help=f"{', '.join(DETECTORS)}, or the path of an .onnx file "
-      "(default: %(default)s)")  # fmt: skip
-  add("--thresh", "-t", "--threshold", type=_between(0.01, 0.99), metavar="T", help="score from which a face is "
-      "believed; half of it where one was before (default: haar 0.5, centerface 0.2)")  # fmt: skip
-  add("--scale", "-s", type=_scale, metavar="SIDE|WxH", help="pixels of the longer side to which larger frames are "
-      "shrunk for the search (default: 1280)")  # fmt: skip
-  add("--min-size", type=_integer(8), default=12, metavar="PIXELS", help="of the frame; smaller faces are passed over "
-      "(default: %(default)s)")  # fmt: skip
+
+
+def _finding(add):
   usual = footage.Settings()
+  known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: %(default)s)"
+  add("--detector", default="haar", metavar="NAME|FILE", help=known)
+  believed = "score from which a face is believed, half of it where one was before (default: haar 0.5, centerface 0.2)"
+  add("--thresh", "-t", "--threshold", type=_between(0.01, 0.99), metavar="T", help=believed)
+  shrunk = "longer side, in pixels, to which larger frames are shrunk for the search (default: 1280)"
+  add("--scale", "-s", type=_scale, metavar="SIDE|WxH", help=shrunk)
+  least = "of the frame; smaller faces are passed over (default: %(default)s)"
+  add("--min-size", type=_integer(8), default=12, metavar="PIXELS", help=least)
   add("--every", type=_integer(1), default=1, metavar="N", help="seek faces in every N-th frame (default: 1)")
-  add("--window", type=_integer(0), metavar="FRAMES", help="frames known before one is written: gaps up to this long are "
-      f"filled from both sides (default: {usual.window}; live 5)")  # fmt: skip
-  add("--hold", type=_integer(0), metavar="FRAMES", help="frames for which a face stays hidden "
-      "before its first and after its last finding; a quarter of it at the picture's border (default: the window)")  # fmt: skip
-  add("--on-miss", choices=footage.ON_MISS, default="hold", help="where a face is lost in the middle of the picture, or "
-      "a still picture shows none: hold the last place | mask the frame | stop, and write nothing (default: hold)")  # fmt: skip
-  group = made.add_argument_group("what is read and written")
-  add = group.add_argument
-  add("--start", type=_between(0, float("inf")), default=0.0, metavar="SECONDS", help="leave out what is earlier")
-  add("--end", type=_between(0, float("inf")), metavar="SECONDS", help="leave out what is later; live: stop then")
+  ahead = (
+    f"frames known before one is written; shorter gaps are filled from both sides (default: {usual.window}; live 5)"
+  )
+  add("--window", type=_integer(0), metavar="FRAMES", help=ahead)
+  held = "so long a face stays hidden before its first and after its last finding (default: the window)"
+  add("--hold", type=_integer(0), metavar="FRAMES", help=held)
+  missed = (
+    "where a face is lost inside the picture, or a still picture shows none: hold the last place | mask the whole "
+    "frame | stop and write nothing (default: %(default)s)"
+  )
+  add("--on-miss", choices=footage.ON_MISS, default="hold", help=missed)
+
+
+def _files(add):
+  add("--start", type=_between(0, _EVER), default=0.0, metavar="SECONDS", help="leave out what is earlier")
+  add("--end", type=_between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
   add("--raw", type=_raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
   add("--codec", choices=CODECS, default="", help="(default: the original's, else h264)")
-  add("--quality", type=_integer(0), metavar="CRF", help="constant rate factor, smaller is better and larger")
+  add("--quality", type=_integer(0), metavar="CRF", help="constant rate factor; smaller is better, and larger files")
   add("--no-audio", dest="audio", action="store_false", help="leave the sound out: voices tell people too")
   add("--keep-audio", "-k", dest="audio", action="store_true", help="the default")
   add("--no-subtitles", dest="subtitles", action="store_false", help="leave the subtitles out")
   add("--keep-metadata", "-m", action="store_true", help="keep what files say about themselves: place, time, names")
   add("--sidecar", metavar="PATH", help="(default: OUT.json; '' for none)")
   add("--preview", action="store_true", help="also write OUT.preview.png, a contact sheet of what was written")
-  add("--overwrite", action="store_true", help="replace what is there; without it that is an error, and in a folder "
-      "what an earlier run of the same command finished is skipped")  # fmt: skip
-  return made
+  replaced = "replace what is there; else it is an error, and in a folder what the same command finished is skipped"
+  add("--overwrite", action="store_true", help=replaced)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:

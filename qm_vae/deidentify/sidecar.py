@@ -15,7 +15,7 @@ class Sidecar:
   """One JSON file, written aside while the video is made, so that its length never stands in memory."""
 
   def __init__(self, path: str | os.PathLike | None, head: dict[str, Any]):
-    """Begins the file; `head` says what is known before the first frame. None for no file, tracks are counted anyway."""
+    """Begins the file with `head`, what is known before the first frame. None: no file, tracks are counted anyway."""
     self._tracks: dict[int, dict[str, Any]] = {}
     self._aside = self._file = None
     if path is not None:

@@ -26,8 +26,8 @@ def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: t
   """The faces of `frame`, in the order of their tracks.
 
   A track's gap between two findings is filled by the line between them, with the larger of the two sizes. Beyond its
-  ends the last (or first) box is held for `hold` frames, a quarter of them where it touches the frame's border, together
-  with where its movement leads. The further from a finding, the larger the box.
+  ends the last (or first) box is held for `hold` frames, a quarter of them where it touches the frame's border,
+  together with where its movement leads. The further from a finding, the larger the box.
 
   Args:
     tracks: see link.py; everything up to the window's end is known.

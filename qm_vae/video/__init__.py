@@ -7,7 +7,7 @@ import numpy as np
 
 
 class Frame(NamedTuple):
-  """One picture of a video. Its pixels are made when asked for: a window of frames is kept in the decoder's own form."""
+  """One picture of a video. Its pixels are made when asked for: a window of frames stays in the decoder's own form."""
 
   number: int  # from 0, of those that are read
   time: float  # seconds from the start of what is read

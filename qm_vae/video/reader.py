@@ -22,8 +22,9 @@ class Reader:
   """One video, opened. Iterate once: `Frame`s and copied `av.Packet`s come in the file's order.
 
   Attributes: width, height (pixels, upright), rate (mean frames per second, a fraction), time_base, expected (frames,
-  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees), depth (bits a sample), codec, colours (the
-  video's tags), copied (audio and subtitle streams), left_out (what streams are dropped and why), damaged_packets.
+  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees), depth (bits
+  a sample), codec, colours (the video's tags), copied (audio and subtitle streams), left_out (which streams are
+  dropped), damaged_packets (so far).
   """
 
   def __init__(self, path: str, *, start: float = 0.0, end: float | None = None, live: bool = False):

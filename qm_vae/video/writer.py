@@ -1,6 +1,7 @@
 """Video files by PyAV: new pictures, and the sound and subtitles of another file packet for packet."""
 
 import collections
+import contextlib
 import os
 import pathlib
 
@@ -190,10 +191,9 @@ class Writer:
   def abort(self) -> None:
     """Closes and removes what was written."""
     if self._out is not None:
-      try:
+      # What is being removed need not be whole.
+      with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
         self._out.close()
-      except (av.error.FFmpegError, OSError, ValueError):
-        pass  # what is being removed need not be whole
       self._out = None
     self._aside.drop()
 
