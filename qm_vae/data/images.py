@@ -122,8 +122,9 @@ def write_image(
         kept.update(exif)
         for block in (_EXIF_BLOCK, _GPS_BLOCK):
           found = {tag: value for tag, value in exif.get_ifd(block).items() if tag != _MAKER_NOTE}
+          kept.pop(block, None)
           if found:
-            kept.get_ifd(block).update(found)
+            kept[block] = found
         options["exif"] = kept.tobytes()
   if suffix in (".jpg", ".jpeg"):
     options |= {"quality": 95, "subsampling": 0}

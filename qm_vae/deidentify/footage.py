@@ -50,6 +50,7 @@ class Result(NamedTuple):
   blanked: dict[str, int]  # frames that were blanked, by reason
   latency: dict[str, float] | None  # seconds from a live frame's arrival to its being written: mean, p95, most
   seconds: float
+  reached: float  # seconds of the video at which the last frame begins
 
 
 class _Seen(NamedTuple):
@@ -125,6 +126,7 @@ class _State:
     self._seen = collections.deque()
     self._looked = set()
     self._frames = self._faces = self._left = 0
+    self._reached = 0.0
     self._blanked = collections.Counter()
     self._latencies = collections.deque(maxlen=_LATENCIES)
 
@@ -175,6 +177,7 @@ class _State:
       if self._sheet:
         self._sheet.add(picture)
       self._frames += 1
+      self._reached = seen.frame.time
       self._blanked.update([reason] if reason else [])
       self._faces += sum(hidden for _, hidden in faces)
       self._left += sum(not hidden for _, hidden in faces)
@@ -226,5 +229,12 @@ class _State:
       times = np.array(self._latencies)
       latency = {"mean": float(times.mean()), "p95": float(np.quantile(times, 0.95)), "most": float(times.max())}
     return Result(
-      self._frames, self._faces, self._left, self._record.tracks, dict(self._blanked), latency, round(seconds, 3)
+      self._frames,
+      self._faces,
+      self._left,
+      self._record.tracks,
+      dict(self._blanked),
+      latency,
+      round(seconds, 3),
+      self._reached,
     )

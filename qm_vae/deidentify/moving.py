@@ -10,7 +10,8 @@ from qm_vae.video import raw
 
 _LIVE_WINDOW = 5  # frames
 _ALLOWED_SHORT = 2  # frames by which a whole file's count may be off its own statement
-_ALLOWED_SHARE = 0.01  # and the share
+_ALLOWED_SECONDS = 0.5  # the same where it states no count but a duration
+_ALLOWED_SHARE = 0.01  # and the share of either
 
 
 def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Path | None) -> job.Outcome:
@@ -141,9 +142,7 @@ def _outcome(work, name, source, sink, result, settings):
     (notes if reason == footage.LOST else failures).append(told)
   if source.damaged_packets:
     failures.append(f"{source.damaged_packets} packets could not be decoded; what they showed is missing")
-  missing = (source.expected or 0) - result.frames
-  if source.exact and missing > max(_ALLOWED_SHORT, _ALLOWED_SHARE * source.expected):
-    failures.append(f"it ended early: {result.frames} of {source.expected} frames; the file may be truncated")
+  failures += _short(work.options, source, result)
   live = {}
   if work.options.live:
     live = {"dropped": source.dropped, "latency": result.latency}
@@ -155,6 +154,18 @@ def _outcome(work, name, source, sink, result, settings):
   output = {"codec": sink.codec, "hold": settings.hold, "on_miss": settings.on_miss, "feather": work.options.feather}
   record = {"output": output, "summary": summary | live, "notes": notes, "failures": failures}
   return job.Outcome(name, result.faces, tuple(notes), tuple(failures), record)
+
+
+def _short(options, source, result):
+  """Why the video is shorter than it says; nothing where a part was asked for, or where it does not say."""
+  if options.start or options.end is not None or options.live:
+    return []
+  if source.exact and source.expected - result.frames > max(_ALLOWED_SHORT, _ALLOWED_SHARE * source.expected):
+    return [f"it ended early, with {result.frames} of {source.expected} frames; the file may be truncated"]
+  missing = (source.duration or 0) - result.reached - float(1 / source.rate)
+  if not source.exact and missing > max(_ALLOWED_SECONDS, _ALLOWED_SHARE * (source.duration or 0)):
+    return [f"it ended early, at {result.reached:.2f} of {source.duration:.2f} s; the file may be truncated or damaged"]
+  return []
 
 
 def _ms(latency):

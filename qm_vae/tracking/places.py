@@ -45,12 +45,13 @@ def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: t
     if 0 < after < len(track.frames):
       made.append(_between(track, after, frame))
       continue
-    end = 0 if after == 0 else len(track.frames) - 1
+    forward = after > 0
+    end = len(track.frames) - 1 if forward else 0
     away, leaves = abs(frame - track.frames[end]), _at_border(track.boxes[end], size)
     if away > (hold / _BORDER if leaves else hold):
       continue
-    box = _grown(_hull(track.boxes[end], _moved(track, end, frame)), away)
-    step = 1 if end else -1
+    box = _grown(_hull(track.boxes[end], _moved(track, forward, frame)), away)
+    step = 1 if forward else -1
     sought = any(i in looked for i in range(track.frames[end] + step, frame + step, step))
     made.append(Place(track.number, box, track.scores[end], HELD, sought and not leaves))
   return made
@@ -66,8 +67,8 @@ def _between(track, after, frame):
   return Place(track.number, box, min(track.scores[after - 1], track.scores[after]), FILLED, False)
 
 
-def _moved(track, end, frame):
-  if end:
+def _moved(track, forward, frame):
+  if forward:
     return track.expected(frame)
   backwards = Track(0, [-f for f in track.frames[7::-1]], track.boxes[7::-1], [])
   return backwards.expected(-frame)

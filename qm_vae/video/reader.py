@@ -2,6 +2,7 @@
 
 import fractions
 import pathlib
+import re
 from collections.abc import Iterator
 
 import av
@@ -11,6 +12,7 @@ from qm_vae.video import Frame, VideoError
 
 _PICTURES = ("image2", "png_pipe", "jpeg_pipe", "bmp_pipe", "webp_pipe", "tiff_pipe", "gif_pipe")
 _COPIED = ("audio", "subtitle")
+_CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 _OPEN_SECONDS, _READ_SECONDS = 15.0, 15.0
 _LIVE = {
   "rtsp": {"rtsp_transport": "tcp", "fflags": "nobuffer", "flags": "low_delay"},
@@ -68,8 +70,7 @@ class Reader:
     self.time_base = self.stream.time_base
     self.codec = self.stream.codec_context.name
     self.rate = fractions.Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
-    length = self._container.duration
-    self.duration = length / av.time_base if length and not self._live else None
+    self.duration = None if self._live else self._length()
     self.exact = bool(self.stream.frames) and not self._live
     self.expected = self.stream.frames or (round(self.duration * self.rate) if self.duration else None)
     if self._start or self._end is not None:
@@ -82,6 +83,14 @@ class Reader:
       raise VideoError(f"{self.name} shows no frame that can be decoded{self._span()}")
     picture = next(one for one in self._waiting if isinstance(one, Frame))
     self.height, self.width = picture.pixels().shape[:2]
+
+  def _length(self):
+    """Seconds of the pictures as the file states them; of the whole file where it says nothing of them alone."""
+    if self.stream.duration:
+      return float(self.stream.duration * self.time_base)
+    if match := _CLOCK.match(self.stream.metadata.get("DURATION", "")):
+      return int(match[1]) * 3600 + int(match[2]) * 60 + float(match[3])
+    return self._container.duration / av.time_base if self._container.duration else None
 
   def _span(self):
     return "" if not self._start and self._end is None else f" between {self._start} s and {self._end} s"
