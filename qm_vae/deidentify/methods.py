@@ -1,14 +1,17 @@
 """The method that a name or a run's folder stands for."""
 
+import json
 import pathlib
 from collections.abc import Mapping
 
 import jax
 import numpy as np
 
-from qm_vae import build, checkpoint, faces, protect, rules, run, types, writer
+from qm_vae import build, build_qm_vae, checkpoint, faces, network_file, protect, rules, run, types, writer
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.generator import told as told_of
+from qm_vae.services import SERVICES
 
 SAFE = ("solid", "mosaic")
 """Methods that need no warning."""
@@ -78,6 +81,11 @@ def _run(folder):
   rules.check(config)
   if config.task != "qm_vae":
     raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
+  if config.release.mechanism == "k_same":
+    raise ValueError(
+      f"{folder} releases faces by k-same, which groups all people beforehand; faces that come one by one have no "
+      "group: give another run"
+    )
   rows = writer.read_rows(folder)
   epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)
   if epoch != config.epochs:
@@ -87,18 +95,22 @@ def _run(folder):
     arrays, step = checkpoints.read(), checkpoints.steps()[-1]
   finally:
     checkpoints.close()
-  generator, views = build.generator_of(config)
+  service = _service(folder, config)
+  views = {name: build.deidentifier(config, name) for name in config.views}
+  generator, _ = build_qm_vae.generator_of(config, views, len(service.classes) if service else 0)
   params = tuple(view.params for view in views.values())
   size = build.image_size(config)
   shapes = jax.eval_shape(generator.init, jax.random.key(0), params, _faces(size))
   trained, carried = (
     _filled(tree, arrays, f".{name}") for tree, name in zip(shapes, ("params", "carried"), strict=True)
   )
+  given = {"trained": trained, "carried": carried, "views": params, "service": service.params if service else ()}
 
   def apply(given, face, key):
-    return generate(generator, given, face, key)
+    return generate(generator, service, given, face, key)
 
   margin = config.data.faces.margin if config.data.faces.detector == "haar" else 0.0
+  smallest = round(_SMALLEST * size)
   told = {
     "name": "qm_vae",
     "run": str(folder),
@@ -106,19 +118,33 @@ def _run(folder):
     "sha256": digest_of(arrays),
     "views": list(config.views),
     "alpha": config.alpha,
+    "condition": config.condition.answer,
+    "release": config.release.mechanism,
+    "smallest": smallest,
   }
-  given = {"trained": trained, "carried": carried, "views": params}
-  smallest = round(_SMALLEST * size)
-  return protect.Method(
-    given, apply, size, margin, "blindfold" in config.views, smallest, told | {"smallest": smallest}
-  )
+  return protect.Method(given, apply, size, margin, "blindfold" in config.views, smallest, told)
 
 
-def generate(generator, given, face: types.Face, key: jax.Array) -> jax.Array:
+def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
   """What a generator makes of one face: the one place that knows how a generator is called."""
   batch = jax.tree.map(lambda x: x[None], face)
-  made = generator.apply(given["trained"], given["carried"], given["views"], batch, key, train=False, mask=None)
+  answer = told_of(generator.condition, service.apply(given["service"], batch.image)) if service else None
+  made = generator.apply(
+    given["trained"], given["carried"], given["views"], batch, key, train=False, mask=None, answer=answer
+  )
   return made.image[0]
+
+
+def _service(folder, config):
+  """The service that tells a conditioned decoder its answer, the one of the training; None where nothing is told."""
+  if config.condition.answer == "none":
+    return None
+  known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]["service"]
+  if network_file.read_meta(config.service.checkpoint)["sha256"] != known:
+    raise ValueError(
+      f"the service in {config.service.checkpoint} is not the one that {folder} was trained with; bring it back"
+    )
+  return SERVICES["expression"](config.service.checkpoint)
 
 
 def digest_of(arrays: Mapping[str, np.ndarray]) -> str:

@@ -179,14 +179,14 @@ def test_what_is_torn_empty_or_no_video_fails_and_leaves_nothing_clear(pictures,
 def test_a_subtitle_that_the_container_cannot_hold_is_named(pictures, tmp_path, capsys):
   (tmp_path / "words.srt").write_text("1\n00:00:00,200 --> 00:00:01,000\nHello\n\n")
   source = write(tmp_path / "plain.mkv", pictures)
-  with av.open(str(source)) as one, av.open(str(tmp_path / "words.srt")) as other:
-    with av.open(str(tmp_path / "in.mkv"), "w") as out:
-      targets = [out.add_stream_from_template(file.streams[0]) for file in (one, other)]
-      for file, target in ((other, targets[1]), (one, targets[0])):
-        for packet in file.demux():
-          if packet.size:
-            packet.stream = target
-            out.mux(packet)
+  names = (source, tmp_path / "words.srt")
+  with av.open(str(names[0])) as one, av.open(str(names[1])) as other, av.open(str(tmp_path / "in.mkv"), "w") as out:
+    targets = [out.add_stream_from_template(file.streams[0]) for file in (one, other)]
+    for file, target in ((other, targets[1]), (one, targets[0])):
+      for packet in file.demux():
+        if packet.size:
+          packet.stream = target
+          out.mux(packet)
   assert protect(tmp_path / "in.mkv", tmp_path / "out.mkv")[0] == program.OK
   assert [p[1] for p in read(tmp_path / "out.mkv")[2]] == [b"Hello"]
   assert protect(tmp_path / "in.mkv", tmp_path / "out.avi")[0] == program.FAILED
