@@ -5,8 +5,6 @@ import socket
 import threading
 import time
 
-import av
-
 
 class Server:
   """Serves `picture(number) -> uint8 [H, W, 3]` at rtsp://127.0.0.1:PORT/live; use as a context manager."""
@@ -57,6 +55,8 @@ class Server:
 
   def _play(self, connection):
     """FFmpeg's RTP packets go to a local port, and from there into the connection."""
+    import av  # an optional package: this file is imported wherever tests are collected
+
     inbox = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     inbox.bind(("127.0.0.1", 0))
     inbox.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
