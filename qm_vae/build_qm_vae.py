@@ -37,6 +37,25 @@ def quantizer(config: ml_collections.ConfigDict):
   return QUANTIZERS["vq"](code_dim=q.code_dim, **q.vq), q.code_dim
 
 
+def generator_of(config: ml_collections.ConfigDict, views: dict[str, Deidentifier], answers: int):
+  """(generator, quantizer) that `config` describes, of those views and for a service of `answers` classes."""
+  vq, code_dim = quantizer(config)
+  release = config.release.mechanism
+  made = generator.make(
+    tuple(views.values()),
+    PRESETS[build.preset(config)],
+    code_dim,
+    vq,
+    jnp.dtype(config.model.dtype),
+    tokens=config.model.tokens,
+    size=build.image_size(config),
+    condition=config.condition.answer,
+    answers=answers,
+    release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
+  )
+  return made, vq
+
+
 def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   """The run that trains a QM-VAE.
 
@@ -50,20 +69,7 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   service = SERVICES["expression"](config.service.checkpoint)
   ensemble, judges = (_like(service, config[group]) for group in ("ensemble", "judges"))
   views = {name: build.deidentifier(config, name) for name in config.views}
-  vq, code_dim = quantizer(config)
-  release = config.release.mechanism
-  made = generator.make(
-    tuple(views.values()),
-    PRESETS[build.preset(config)],
-    code_dim,
-    vq,
-    jnp.dtype(config.model.dtype),
-    tokens=config.model.tokens,
-    size=size,
-    condition=config.condition.answer,
-    answers=len(service.classes),
-    release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
-  )
+  made, vq = generator_of(config, views, len(service.classes))
   target = None if config.target.image == "original" else build.deidentifier(config, config.target.image)
   terms = {name: _TERMS[name](config, ensemble, size) for name in TERMS.names() if config.terms[name].weight}
   steps = config.epochs * (len(data.train) // config.batch_size)
@@ -92,7 +98,7 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
     service=jnp.float32(config.service_weight),
     terms={name: jnp.float32(config.terms[name].weight) for name in terms},
   )
-  k_same = config.release.k if release == "k_same" else 0
+  k_same = config.release.k if config.release.mechanism == "k_same" else 0
   tokens = config.model.tokens or (size // STRIDE) ** 2
   parts = QmVaeParts(made, views, service, judges, k_same, _guarantee(config, vq, tokens, len(service.classes)))
   return build.experiment_of(config, task, frozen, weights, data, config, parts)

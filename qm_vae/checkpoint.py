@@ -2,11 +2,14 @@
 
 import hashlib
 import pathlib
+import re
 import warnings
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+
+_STEP = re.compile(r"\['([^']*)'\]|\.(\w+)|\[(\d+)\]")
 
 
 class OtherNetwork(ValueError):
@@ -69,6 +72,28 @@ class Checkpoints:
         self._set_aside(step, error)
     return None
 
+  def read(self) -> dict[str, np.ndarray]:
+    """The newest checkpoint's arrays by the path of each in the state, such as ".params['decoder']['bias']".
+
+    For those who use a network and know nothing of how it was trained: no template is needed.
+
+    Raises:
+      ValueError: when there is none, or it is damaged; nothing is set aside.
+    """
+    if not self.steps():
+      raise ValueError(f"no checkpoint under {self._directory}")
+    step = self.steps()[-1]
+    try:
+      items = ocp.args.Composite(label=ocp.args.JsonRestore(), state=ocp.args.StandardRestore())
+      restored = self._manager.restore(step, args=items)
+      named = {path: _at(restored.state, path) for path in restored.label["shapes"]}
+      whole = _digest_of(named.items()) == restored.label["sha256"]
+    except Exception as error:  # Orbax raises whatever its storage raises: no narrower class covers a bad file
+      raise ValueError(f"checkpoint {self._directory / str(step)} cannot be read ({type(error).__name__})") from error
+    if not whole:
+      raise ValueError(f"checkpoint {self._directory / str(step)} is damaged: its arrays are not those that were saved")
+    return named
+
   def _set_aside(self, step, error):
     self._manager.close()
     damaged = self._directory / str(step)
@@ -97,12 +122,23 @@ class Checkpoints:
 
 def digest(tree) -> str:
   """SHA-256 over names, dtypes, shapes and bytes of all arrays of a pytree."""
+  return _digest_of((jax.tree_util.keystr(path), leaf) for path, leaf in jax.tree_util.tree_leaves_with_path(tree))
+
+
+def _digest_of(named):
   total = hashlib.sha256()
-  for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+  for name, leaf in named:
     array = np.ascontiguousarray(leaf)
-    total.update(f"{jax.tree_util.keystr(path)} {array.dtype} {array.shape}".encode())
+    total.update(f"{name} {array.dtype} {array.shape}".encode())
     total.update(array.tobytes())
   return total.hexdigest()
+
+
+def _at(tree, path):
+  """The leaf that a key path names, of a tree whose classes became dictionaries and whose tuples became lists."""
+  for name, attribute, number in _STEP.findall(path):
+    tree = tree[int(number)] if number else tree[name or attribute]
+  return np.asarray(tree)
 
 
 def _on_host(abstract):

@@ -51,26 +51,45 @@ def detect(image: np.ndarray, settings: Settings) -> np.ndarray:
   Raises:
     ValueError: for a detector that is not listed in Settings.
   """
-  height, width = image.shape[:2]
   if settings.detector == "none":
+    height, width = image.shape[:2]
     side = min(height, width)
     boxes = [[(width - side) // 2, (height - side) // 2, side, side]] if side >= settings.min_size else []
     return np.array(boxes, np.int32).reshape(-1, 4)
   if settings.detector != "haar":
     raise ValueError(f"no face detector is called {settings.detector!r}; choose 'haar' or 'none'")
-  scale = min(1, MAX_SIDE / max(height, width))
+  return detect_counted(image, settings)[0]
+
+
+def detect_counted(
+  image: np.ndarray, settings: Settings, max_side: int = MAX_SIDE, enlarge: float = 1.0
+) -> tuple[np.ndarray, np.ndarray]:
+  """What the frontal cascade finds in a frame, and how often it found each face.
+
+  Args:
+    image: uint8 [H, W, 3] RGB.
+    settings: see Settings; its detector is not read.
+    max_side: pixels; a frame whose longer side is longer is shrunk to it first.
+    enlarge: at least 1; a smaller frame is enlarged so much, up to `max_side`, for the cascade's window is 24 pixels.
+
+  Returns:
+    boxes int32 [M, 4] as `detect` returns them; counts int32 [M]: the overlapping findings that make each face.
+  """
+  height, width = image.shape[:2]
+  scale = min(enlarge, max_side / max(height, width))
   grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-  if scale < 1:
+  if scale != 1:
     size = max(round(width * scale), 1), max(round(height * scale), 1)
-    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+    grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
   if min(grey.shape) < _WINDOW:
-    return np.zeros((0, 4), np.int32)
+    return np.zeros((0, 4), np.int32), np.zeros(0, np.int32)
   smallest = max(round(settings.min_size * scale), _WINDOW)
-  found = _cascade("haarcascade_frontalface_default").detectMultiScale(
+  found, counts = _cascade("haarcascade_frontalface_default").detectMultiScale2(
     grey, settings.scale_factor, settings.min_neighbors, minSize=(smallest, smallest)
   )
   boxes = np.rint(np.reshape(found, (-1, 4)) / scale).astype(np.int32)
-  return boxes[np.lexsort((boxes[:, 0], boxes[:, 1], -boxes[:, 2] * boxes[:, 3]))]
+  order = np.lexsort((boxes[:, 0], boxes[:, 1], -boxes[:, 2] * boxes[:, 3]))
+  return boxes[order], np.reshape(counts, -1).astype(np.int32)[order]
 
 
 def crop(image: np.ndarray, box: np.ndarray, settings: Settings) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -97,7 +116,7 @@ def crop(image: np.ndarray, box: np.ndarray, settings: Settings) -> tuple[np.nda
   inside_y = (centres + y >= 0) & (centres + y < image.shape[0])
   inside_x = (centres + x >= 0) & (centres + x < image.shape[1])
   mask = (inside_y[:, None] & inside_x).astype(np.uint8)[..., None]
-  square = _resize(image[rows[:, None], columns], settings.image_size)
+  square = resize(image[rows[:, None], columns], settings.image_size)
   return square, mask, np.array([x, y, side], np.float32)
 
 
@@ -116,9 +135,9 @@ def paste(frame: np.ndarray, image: np.ndarray, box: np.ndarray) -> np.ndarray:
   x, y, side = (int(value) for value in box)
   image = np.asarray(image)
   if image.dtype == np.uint8:
-    square = _resize(image, side)
+    square = resize(image, side)
   else:
-    square = np.rint(np.clip(_resize(image.astype(np.float32), side), 0, 1) * 255).astype(np.uint8)
+    square = np.rint(np.clip(resize(image.astype(np.float32), side), 0, 1) * 255).astype(np.uint8)
   top, left = max(y, 0), max(x, 0)
   bottom, right = min(y + side, frame.shape[0]), min(x + side, frame.shape[1])
   result = frame.copy()
@@ -144,7 +163,7 @@ def find_eyes(image: np.ndarray, settings: Settings) -> np.ndarray:
   expected = (np.reshape(EYES, (2, 2)) + margin) / (1 + 2 * margin) * _EYE_SIDE
   if settings.eyes == "average":
     return (expected * len(image) / _EYE_SIDE).astype(np.float32).reshape(4)
-  grey = _resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), _EYE_SIDE)[: round(0.6 * _EYE_SIDE)]
+  grey = resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), _EYE_SIDE)[: round(0.6 * _EYE_SIDE)]
   smallest = _EYE_SIDE // 8
   found = _cascade("haarcascade_eye").detectMultiScale(grey, 1.1, 3, minSize=(smallest, smallest))
   found = np.reshape(found, (-1, 4))
@@ -158,6 +177,23 @@ def find_eyes(image: np.ndarray, settings: Settings) -> np.ndarray:
     if distance.min(1).max() < radius and abs(down) < np.tan(np.deg2rad(20)) * across:
       eyes = nearest
   return (eyes * len(image) / _EYE_SIDE).astype(np.float32).reshape(4)
+
+
+def resize(image: np.ndarray, side: int) -> np.ndarray:
+  """The square image [S, S, ...] at [side, side, ...]: by area means where it shrinks, else by cubic interpolation."""
+  if image.shape[0] == side:
+    return image
+  shrinks = side < image.shape[0]
+  return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
+
+
+def shrink(image: np.ndarray, longest: int) -> np.ndarray:
+  """The image [H, W, 3] with its longer side at most `longest` pixels, by area means; smaller ones as they are."""
+  height, width = image.shape[:2]
+  scale = longest / max(height, width)
+  if scale >= 1:
+    return image
+  return cv2.resize(image, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA)
 
 
 def crop_source(
@@ -235,13 +271,6 @@ def _no_face(image, settings):
 
 def _margin(settings):
   return settings.margin if settings.detector == "haar" else 0.0
-
-
-def _resize(image, side):
-  if image.shape[0] == side:
-    return image
-  shrinks = side < image.shape[0]
-  return cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC)
 
 
 def _cascade(name):

@@ -8,11 +8,11 @@ import tqdm
 _SECONDS_BETWEEN_LINES = 15  # where standard error is a file, every refresh is a line that stays
 
 
-def bar(total: int, description: str, unit: str, *, initial: int = 0, shown: bool = True) -> tqdm.tqdm:
+def bar(total: int | None, description: str, unit: str, *, initial: int = 0, shown: bool = True) -> tqdm.tqdm:
   """A bar on standard error that tells what is done, the speed and the time left; a context manager.
 
   Args:
-    total: number of units.
+    total: number of units; None where nobody knows.
     description: what is being done.
     unit: of what.
     initial: units done before.

@@ -35,6 +35,22 @@ class Deidentifier(NamedTuple):
   apply: Callable[[Any, Face, jax.Array], jax.Array]
 
 
+class Detections(NamedTuple):
+  """The faces found in one frame."""
+
+  boxes: np.ndarray  # float32 [M, 4]: x, y of the top left corner, width, height, pixels of the frame
+  scores: np.ndarray  # float32 [M] in [0, 1], how sure the detector is
+
+
+class Detector(NamedTuple):
+  """A face detector on the host."""
+
+  find: Callable[[np.ndarray], Detections]  # uint8 [H, W, 3] RGB -> all faces with a score of at least `weak`
+  strong: float  # a face at least this sure is believed by itself
+  weak: float  # one at least this sure is believed where a face was known before
+  told: dict[str, Any]  # what it is and with which settings, for the record
+
+
 class Quantized(NamedTuple):
   """What a quantizer returns for a batch of encodings z_e [B, h, w, D]."""
 

@@ -10,20 +10,21 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = {
   0: ("types", "registry", "schedule", "progress"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
-  + ("alignment", "torch_file", "paired_faces"),
+  + ("alignment", "torch_file", "paired_faces", "pasting", "detect", "tracking", "video"),
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy", "build_qm_vae"),
-  5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons", "audit"),
+  + ("build_privacy", "build_qm_vae", "protect"),
+  5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons", "audit", "deidentify"),
   6: ("main",),
 }
 """Modules and folders of qm_vae by floor; a new one is added here, where its place is decided."""
 
 HEAVY = {
-  "cv2": {"faces.py", "data/synthetic.py", "data/face_surroundings.py"},
+  "av": {"video/reader.py", "video/writer.py"},
+  "cv2": {"faces.py", "detect/centerface.py", "data/synthetic.py", "data/face_surroundings.py"},
   "h5py": {"convert/keras.py"},
-  "onnxruntime": {"embedders/onnx.py"},
+  "onnxruntime": {"embedders/onnx.py", "detect/centerface.py"},
   "matplotlib": None,  # the report's files
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"data/images.py"},

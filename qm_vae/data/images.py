@@ -12,6 +12,9 @@ from qm_vae import types
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 """Endings of the files that count as images, compared in lower case."""
 
+_ORIENTATION, _EXIF_BLOCK, _GPS_BLOCK = 0x0112, 0x8769, 0x8825
+_MAKER_NOTE = 0x927C  # of the camera's own form; it may hold a small copy of the picture
+
 
 def read_image(file: str | os.PathLike | BinaryIO, name: str | None = None) -> np.ndarray:
   """The first frame of an image file.
@@ -71,6 +74,63 @@ def _is_empty(file):
   if isinstance(file, str | os.PathLike):
     return os.path.getsize(file) == 0
   return file.seek(0, os.SEEK_END) == 0
+
+
+def count_frames(path: str | os.PathLike) -> int:
+  """How many pictures an image file holds: more than one for an animation, or a document of several pages.
+
+  Raises:
+    UnreadableImage: as `read_image` does.
+  """
+  try:
+    with Image.open(path) as image:
+      return getattr(image, "n_frames", 1)
+  except Exception as error:  # see read_image
+    raise types.UnreadableImage(str(path), _reason(path, error)) from error
+
+
+def write_image(
+  path: str | os.PathLike,
+  image: np.ndarray,
+  *,
+  form: str = "",
+  like: str | os.PathLike | None = None,
+  words: bool = False,
+) -> None:
+  """Writes a picture, and of another one its colour profile and, if wanted, what it says about itself.
+
+  Args:
+    path: the file; it is overwritten, not written aside.
+    image: uint8 [H, W, 3] RGB.
+    form: suffix that tells the format, where that of `path` does not.
+    like: an image file, the original, whose RGB colour profile is taken over.
+    words: take over its EXIF block too, without its orientation, which `read_image` applied, and without its thumbnail,
+      which shows the original.
+
+  Raises:
+    OSError, ValueError: as Pillow raises them, for what cannot be written.
+  """
+  options, suffix = {}, (form or os.path.splitext(path)[1]).lower()
+  if like is not None:
+    with Image.open(like) as original:
+      if original.mode in ("RGB", "RGBA") and original.info.get("icc_profile"):
+        options["icc_profile"] = original.info["icc_profile"]
+      if words:
+        exif = original.getexif()
+        exif.pop(_ORIENTATION, None)
+        kept = Image.Exif()
+        kept.update(exif)
+        for block in (_EXIF_BLOCK, _GPS_BLOCK):
+          found = {tag: value for tag, value in exif.get_ifd(block).items() if tag != _MAKER_NOTE}
+          kept.pop(block, None)
+          if found:
+            kept[block] = found
+        options["exif"] = kept.tobytes()
+  if suffix in (".jpg", ".jpeg"):
+    options |= {"quality": 95, "subsampling": 0}
+  elif suffix == ".webp":
+    options |= {"quality": 95}
+  Image.fromarray(image).save(path, Image.registered_extensions()[suffix], **options)
 
 
 def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:

@@ -11,6 +11,7 @@ DEIDENTIFIERS = Registry(
   {
     "identity": "qm_vae.deid.identity:make",
     "blank": "qm_vae.deid.blank:make",
+    "solid": "qm_vae.deid.solid:make",
     "blindfold": "qm_vae.deid.blindfold:make",
     "mosaic": "qm_vae.deid.mosaic:make",
     "laplace": "qm_vae.deid.laplace:make",

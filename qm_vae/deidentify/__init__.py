@@ -1,0 +1,56 @@
+"""De-identifies pictures, video and streams. `images` is for notebooks; python -m qm_vae.deidentify for the rest."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from qm_vae import detect
+from qm_vae.deidentify import methods, pictures
+from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.selection import Selection
+
+
+class Protected(NamedTuple):
+  """What `images` returns."""
+
+  images: np.ndarray  # uint8, of the shape that was given
+  faces: list[list[dict]]  # for each picture its faces: box [x, y, width, height] in pixels, score, hidden
+
+
+def images(
+  array: np.ndarray,
+  method: str = "solid",
+  *,
+  detector: str = "haar",
+  threshold: float | None = None,
+  min_size: int = 12,
+  margin: float | None = None,
+  shape: str = "box",
+  seed: int | None = None,
+) -> Protected:
+  """Pictures with every face that is found hidden.
+
+  Each picture is taken by itself: for the frames of a video use the command line, which follows faces over time.
+
+  Args:
+    array: uint8 [H, W, 3] or [N, H, W, 3] RGB; it is not changed.
+    method: see methods.open_method.
+    detector: a name in detect.DETECTORS, or the path of an ONNX file.
+    threshold: score in (0, 1) from which a face is believed; half of it is enough here. None: the detector's own.
+    min_size: pixels; smaller faces are passed over.
+    margin: share of the box's longer side that is covered around it; None: the method's own.
+    shape: 'box' or 'ellipse'.
+    seed: of the noise; None draws a secret one.
+
+  Raises:
+    ValueError: for arrays of another form, or options that are not allowed, naming them.
+  """
+  array = np.asarray(array)
+  if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
+    raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
+  finder = detect.open_detector(detector, threshold=threshold, min_size=min_size)
+  hider = Hider(methods.open_method(method), margin=margin, shape=shape, seed=seed)
+  batch = array if array.ndim == 4 else array[None]
+  done = [pictures.protect(picture, finder, hider, Selection()) for picture in batch]
+  made = np.stack([one.image for one in done]) if done else batch.copy()
+  return Protected(made.reshape(array.shape), [one.faces for one in done])

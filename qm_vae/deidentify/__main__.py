@@ -1,0 +1,115 @@
+"""The command line: python -m qm_vae.deidentify."""
+
+import json
+import pathlib
+import shlex
+import signal
+import sys
+
+from qm_vae import detect, writer
+from qm_vae.deidentify import folder, job, methods, moving, one, options
+from qm_vae.deidentify.contact_sheet import ContactSheet
+from qm_vae.deidentify.hiding import Hider
+
+OK, FAILED, USAGE = range(3)
+_LISTED = 50
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """The command line; returns the exit status."""
+  arguments = sys.argv[1:] if arguments is None else arguments
+  given = options.parse(arguments)
+  signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a service cleans up like Ctrl-C
+  try:
+    work = _job(given, "python -m qm_vae.deidentify " + shlex.join(arguments))
+    source, target = _places(given)
+  except ValueError as error:
+    _say(f"error: {error}")
+    return USAGE
+  outcomes = []
+  try:
+    for outcome in _outcomes(work, source, target):
+      outcomes.append(outcome)
+  except KeyboardInterrupt:
+    _say("interrupted: the file at hand was removed; the same command goes on with a folder where it stopped")
+    return _summary(work, outcomes, FAILED)
+  except (ValueError, OSError, RuntimeError, ImportError) as error:
+    _say(f"error: {given.source}: {one.told(error)}" if str(given.source) not in str(error) else f"error: {error}")
+    return _summary(work, outcomes, FAILED)
+  if work.sheet:
+    work.sheet.write(pathlib.Path(f"{given.target.rstrip('/')}.preview.png"))
+  return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK)
+
+
+def _job(given, command):
+  detector = detect.open_detector(given.detector, threshold=given.thresh, max_side=given.scale, min_size=given.min_size)
+  method = methods.open_method(given.method)
+  name = method.told["name"]
+  if name not in (*methods.SAFE, "qm_vae"):
+    _say(f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not")
+  hider = Hider(method, margin=given.margin, feather=given.feather, shape=given.shape, seed=given.seed)
+  return job.Job(given, command, detector, hider, method.told, ContactSheet() if given.preview else None)
+
+
+def _places(given):
+  """Source and target as paths; None for a source that is no path."""
+  target = options.path_of(given.target)
+  if given.live or given.source == "-":
+    source = None
+  else:
+    source = options.path_of(given.source)
+    if not source.exists():
+      raise ValueError(f"IN is {given.source!r}, which does not exist")
+    if target.exists() and source.resolve() == target.resolve():
+      raise ValueError(f"OUT is IN, {target}; the original is never replaced")
+  if given.target == "-" and (given.preview or (source and source.is_dir())):
+    raise ValueError("OUT is -: raw frames have no preview and no folder; name a file or folder")
+  if source is None or not source.is_dir():
+    if target.is_dir():
+      raise ValueError(f"OUT is the folder {target}; name a file")
+    if target.exists() and not given.overwrite and given.target != "-":
+      raise ValueError(f"OUT, {target}, exists; --overwrite replaces it")
+    if source and one.kind(source) == one.PICTURE and given.target == "-":
+      raise ValueError("OUT is -, but IN is a picture; name a file")
+  return source, target
+
+
+def _outcomes(work, source, target):
+  if source is None:
+    yield moving.protect(work, work.options.source, target, job.sidecar_path(work.options, target))
+  elif source.is_dir():
+    yield from folder.protect(work, source, target)
+  else:
+    sidecar = job.sidecar_path(work.options, target)
+    outcome = one.protect(work, source, target, sidecar)
+    if one.kind(source) == one.PICTURE and sidecar is not None:
+      record = {"version": 1} | job.head(work, {"name": str(source), "sha256": job.sha256(source)}, None)
+      writer.write_text(sidecar, json.dumps(record | outcome.record, indent=1, allow_nan=False) + "\n")
+    yield outcome
+
+
+def _summary(work, outcomes, status):
+  several = len(outcomes) > 1
+  for outcome in outcomes[:_LISTED]:
+    for note in outcome.notes if not several else [n for n in outcome.notes if n != "done before"]:
+      _say(f"note: {outcome.name}: {note}")
+  failures = [(outcome.name, failure) for outcome in outcomes for failure in outcome.failures]
+  for name, failure in failures:
+    _say(f"failed: {name}: {failure}")
+  hidden = sum(outcome.hidden for outcome in outcomes)
+  if outcomes:
+    skipped = sum("done before" in outcome.notes for outcome in outcomes)
+    files = [outcome for outcome in outcomes if outcome.record]
+    more = f", {skipped} of them done before" if skipped else ""
+    _say(f"{hidden} faces hidden in {len(files)} files{more}; {len(failures)} failures. Look at the result yourself.")
+  if status == OK and work.detector.told["name"] == "haar":
+    _say("The Haar cascade finds upright, frontal faces; --detector=centerface finds others too.")
+  return status
+
+
+def _say(text):
+  print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

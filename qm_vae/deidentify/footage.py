@@ -1,0 +1,240 @@
+"""Moving pictures: found, tracked over a window, hidden, written."""
+
+import collections
+import concurrent.futures
+import os
+import time
+from collections.abc import Callable, Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+from qm_vae import video
+from qm_vae.deidentify.contact_sheet import ContactSheet
+from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.selection import Selection
+from qm_vae.deidentify.sidecar import Sidecar
+from qm_vae.tracking.link import Linker
+from qm_vae.tracking.places import places
+from qm_vae.types import Detections, Detector
+
+ON_MISS = ("hold", "mask", "stop")
+LOST = "a face was lost"
+_GROUP = 8  # frames that are looked at, and written, together
+_MEMORY = 512 * 2**20  # bytes that the window's frames may fill
+_BYTES_A_PIXEL = 2  # of a decoded frame, at most for the usual formats of 8 and 10 bits
+_LATENCIES = 4096  # newest kept
+
+
+class FaceLost(RuntimeError):
+  """A face was lost, and `--on-miss=stop` says to stop; the message names frame and track."""
+
+
+class Settings(NamedTuple):
+  """How faces are followed."""
+
+  every: int = 1  # faces are sought in every n-th frame
+  window: int = 48  # frames that are known before one is written: gaps up to this long are filled from both sides
+  hold: int = 48  # frames, at most the window: so long a face is hidden before its first and after its last finding
+  on_miss: str = "hold"  # hold: that is all | mask: frames where a face is lost are blanked | stop: no file is made
+  group: int = _GROUP  # frames that are looked at together; 1 for live pictures
+
+
+class Result(NamedTuple):
+  """What became of a video."""
+
+  frames: int
+  faces: int  # hidden, over all frames
+  left: int  # left as they are on purpose
+  tracks: list[dict]  # see Sidecar.tracks
+  blanked: dict[str, int]  # frames that were blanked, by reason
+  latency: dict[str, float] | None  # seconds from a live frame's arrival to its being written: mean, p95, most
+  seconds: float
+  reached: float  # seconds of the video at which the last frame begins
+
+
+class _Seen(NamedTuple):
+  frame: video.Frame
+  trouble: str  # why nobody could look; '' where somebody could
+
+
+def protect(
+  source: Iterable,
+  sink,
+  detector: Detector,
+  hider: Hider,
+  settings: Settings,
+  selection: Selection,
+  record: Sidecar,
+  sheet: ContactSheet | None,
+  tell: Callable[[int], None],
+  size: tuple[int, int],
+) -> Result:
+  """Writes every frame of `source` to `sink` with its faces hidden.
+
+  A frame is written once the `window` frames after it are known. One that is damaged, in which nobody could look, or
+  whose faces could not be hidden, is blanked.
+
+  Args:
+    source: yields video.Frame, and packets that are handed to `sink.copy`.
+    sink: has `write` and `copy`; see video/writer.py.
+    detector: finds faces.
+    hider: hides them.
+    settings: see Settings.
+    selection: faces that are left alone.
+    record: takes every frame.
+    sheet: takes every written picture; None for none.
+    tell: is told how many frames were written.
+    size: (width, height) of the frames, pixels.
+
+  Raises:
+    FaceLost: where a face is lost and `settings.on_miss` is 'stop'.
+    Whatever source and sink raise.
+  """
+  settings = settings._replace(window=within_memory(settings, size))
+  settings = settings._replace(hold=min(settings.hold, settings.window))
+  state = _State(sink, detector, hider, settings, selection, record, sheet, tell, size)
+  began = time.perf_counter()
+  with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+    group = []
+    for one in source:
+      if not isinstance(one, video.Frame):
+        sink.copy(one)
+        continue
+      group.append(one)
+      if len(group) == settings.group:
+        state.take(group, pool)
+        group = []
+    state.take(group, pool)
+    state.finish()
+  return state.result(time.perf_counter() - began)
+
+
+def within_memory(settings: Settings, size: tuple[int, int]) -> int:
+  """Frames of the window, fewer where they are so large that they would fill the memory."""
+  fit = _MEMORY // (size[0] * size[1] * _BYTES_A_PIXEL)
+  return int(max(min(settings.window, fit), min(settings.window, 8)))
+
+
+class _State:
+  """The window between what has been seen and what has been written."""
+
+  def __init__(self, sink, detector, hider, settings, selection, record, sheet, tell, size):
+    self._sink, self._detector, self._hider, self._settings = sink, detector, hider, settings
+    self._selection, self._record, self._sheet, self._tell, self._size = selection, record, sheet, tell, size
+    self._linker = Linker(detector.strong, detector.weak, settings.window)
+    self._seen = collections.deque()
+    self._looked = set()
+    self._frames = self._faces = self._left = 0
+    self._reached = 0.0
+    self._blanked = collections.Counter()
+    self._latencies = collections.deque(maxlen=_LATENCIES)
+
+  def take(self, group, pool):
+    """Looks for faces in a group of frames, and writes those that have left the window."""
+    sought = [frame.number % self._settings.every == 0 for frame in group]
+    found = pool.map(self._look, group, sought)
+    for frame, looks, (detections, trouble) in zip(group, sought, found, strict=True):
+      if looks and not trouble:
+        self._linker.add(frame.number, detections)
+        self._looked.add(frame.number)
+      self._seen.append(_Seen(frame, trouble))
+    ready = max(len(self._seen) - self._settings.window, 0)
+    for start in range(0, ready, _GROUP):
+      self._write([self._seen.popleft() for _ in range(min(_GROUP, ready - start))])
+
+  def finish(self):
+    """Writes what is left in the window."""
+    while self._seen:
+      self._write([self._seen.popleft() for _ in range(min(_GROUP, len(self._seen)))])
+
+  def _look(self, frame, sought):
+    if not sought:
+      return None, ""
+    try:
+      return self._detector.find(frame.pixels()), ""
+    except Exception as error:  # whatever went wrong in there, the frame is blanked and the reason told
+      return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)), f"not looked at: {error}"
+
+  def _write(self, group):
+    known = [
+      places(self._linker.tracks, seen.frame.number, self._looked, self._settings.hold, self._size) for seen in group
+    ]
+    chosen = [
+      [(place, self._selection.hides(place.box, seen.frame.number, place.track)) for place in of_frame]
+      for seen, of_frame in zip(group, known, strict=True)
+    ]
+    reasons = [self._reason(seen, faces) for seen, faces in zip(group, chosen, strict=True)]
+    pictures = self._hidden(group, chosen, reasons)
+    for seen, picture, faces, reason in zip(group, pictures, chosen, reasons, strict=True):
+      if picture is None:
+        reason = reason or "a face could not be hidden"
+        picture = np.zeros((self._size[1], self._size[0], 3), np.uint8)
+      self._sink.write(picture, seen.frame.ticks, seen.frame.duration)
+      if seen.frame.arrived:
+        self._latencies.append(time.monotonic() - seen.frame.arrived)
+      self._record.frame(seen.frame.number, seen.frame.time, faces, reason)
+      if self._sheet:
+        self._sheet.add(picture)
+      self._frames += 1
+      self._reached = seen.frame.time
+      self._blanked.update([reason] if reason else [])
+      self._faces += sum(hidden for _, hidden in faces)
+      self._left += sum(not hidden for _, hidden in faces)
+    self._forget(group[-1].frame.number)
+    self._tell(len(group))
+
+  def _reason(self, seen, faces):
+    """Why a frame is blanked; '' where it is not."""
+    if seen.frame.damaged:
+      return "damaged"
+    if seen.trouble:
+      return seen.trouble
+    lost = [place.track for place, hidden in faces if hidden and place.lost]
+    if lost and self._settings.on_miss == "stop":
+      raise FaceLost(
+        f"frame {seen.frame.number} ({seen.frame.time:.2f} s): the face of track {lost[0]} was lost; --on-miss=hold or "
+        "mask goes on"
+      )
+    return LOST if lost and self._settings.on_miss == "mask" else ""
+
+  def _hidden(self, group, chosen, reasons):
+    """The protected pictures; None for those that are to be blanked."""
+    clear = [i for i, reason in enumerate(reasons) if not reason]
+    faces = [[place for place, hidden in chosen[i] if hidden] for i in clear]
+    boxes, tracks = ([[getattr(p, name) for p in of_frame] for of_frame in faces] for name in ("box", "track"))
+    made = [None] * len(group)
+    try:
+      done = self._hider([group[i].frame.pixels() for i in clear], boxes, tracks)
+    except Exception:  # one by one, so that the others of the group are not blanked with it
+      done = [self._alone(group[i], *one) for i, *one in zip(clear, boxes, tracks, strict=True)]
+    for i, picture in zip(clear, done, strict=True):
+      made[i] = picture
+    return made
+
+  def _alone(self, seen, boxes, tracks):
+    try:
+      return self._hider([seen.frame.pixels()], [boxes], [tracks])[0]
+    except Exception:  # whatever went wrong in there, the frame is blanked
+      return None
+
+  def _forget(self, frame):
+    self._linker.forget(frame)
+    horizon = frame - self._settings.hold - self._settings.window
+    self._looked = {n for n in self._looked if n >= horizon}
+
+  def result(self, seconds):
+    latency = None
+    if self._latencies:
+      times = np.array(self._latencies)
+      latency = {"mean": float(times.mean()), "p95": float(np.quantile(times, 0.95)), "most": float(times.max())}
+    return Result(
+      self._frames,
+      self._faces,
+      self._left,
+      self._record.tracks,
+      dict(self._blanked),
+      latency,
+      round(seconds, 3),
+      self._reached,
+    )

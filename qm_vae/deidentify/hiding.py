@@ -1,0 +1,83 @@
+"""Faces of pictures hidden: cropped, protected together, and pasted back with a soft edge."""
+
+import secrets
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from qm_vae import faces, pasting, protect
+from qm_vae.deidentify import methods
+
+
+class Hider:
+  """Hides faces by one method; those that are too small for it by a plain area."""
+
+  def __init__(
+    self,
+    method: protect.Method,
+    *,
+    margin: float | None = None,
+    feather: float = 0.05,
+    shape: str = "box",
+    seed: int | None = None,
+  ):
+    """Compiles at the first face.
+
+    Args:
+      method: see methods.open_method.
+      margin: share of the box's longer side that is covered around it; None: the method's own.
+      feather: width of the soft edge around what is covered, the same share.
+      shape: one of pasting.SHAPES.
+      seed: of the noise; None draws a secret one that is told to nobody, for whoever knows it can take noise away.
+    """
+    self._settings = methods.crop_settings(method, margin, feather)
+    self._feather = feather / (1 + 2 * self._settings.margin)
+    self._shape = shape
+    self._smallest = method.smallest
+    self._protector = protect.Protector(method, _key(seed))
+    self.told = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
+
+  def __call__(
+    self, pictures: Sequence[np.ndarray], boxes: Sequence[Sequence[np.ndarray]], tracks: Sequence[Sequence[int]]
+  ) -> list[np.ndarray | None]:
+    """The pictures with the faces in `boxes` hidden; the faces of all pictures go through the method together.
+
+    Args:
+      pictures: uint8 [H, W, 3] RGB each; they are not changed.
+      boxes: for each picture its faces' boxes [4]: x, y, width, height, pixels.
+      tracks: for each picture its faces' numbers; a number stands for one appearance.
+
+    Returns:
+      uint8 [H, W, 3] each; None for a picture of which a face could not be hidden.
+    """
+    crops = []
+    for which, (picture, of_picture, numbers) in enumerate(zip(pictures, boxes, tracks, strict=True)):
+      for box, number in zip(of_picture, numbers, strict=True):
+        image, _, square = faces.crop(picture, _outward(box), self._settings)
+        crops.append((which, number, image, square, faces.find_eyes(image, self._settings)))
+    made = [picture.copy() for picture in pictures]
+    if not crops:
+      return made
+    image, eyes = np.stack([c[2] for c in crops]), np.stack([c[4] for c in crops])
+    large = np.array([c[3][2] >= self._smallest for c in crops])
+    hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)
+    hidden[large], fine[large] = self._protector(image[large], eyes[large], np.array([c[1] for c in crops])[large])
+    for (which, _, _, square, _), face, good in zip(crops, hidden, fine, strict=True):
+      if not good:
+        made[which] = None
+      elif made[which] is not None:
+        pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
+    return made
+
+
+def _key(seed):
+  if seed is not None:
+    return jax.random.key(seed)
+  return jax.random.wrap_key_data(np.frombuffer(secrets.token_bytes(8), np.uint32))
+
+
+def _outward(box):
+  """The smallest box on whole pixels around `box`."""
+  low, high = np.floor(box[:2]), np.ceil(np.asarray(box[:2]) + box[2:])
+  return np.concatenate([low, np.maximum(high - low, 1)])

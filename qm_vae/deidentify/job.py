@@ -1,0 +1,63 @@
+"""What one call of the program works with, and what comes of one file."""
+
+import datetime
+import hashlib
+import pathlib
+from typing import Any, NamedTuple
+
+import qm_vae
+from qm_vae.deidentify.contact_sheet import ContactSheet
+from qm_vae.deidentify.hiding import Hider
+from qm_vae.types import Detector
+
+_CHUNK = 2**20  # bytes
+
+
+class Job(NamedTuple):
+  """The tools that all files of one call share."""
+
+  options: Any  # see options.py
+  command: str
+  detector: Detector
+  hider: Hider
+  method: dict  # what the method is
+  sheet: ContactSheet | None
+
+
+class Outcome(NamedTuple):
+  """What became of one file."""
+
+  name: str
+  hidden: int  # faces, over all frames
+  notes: tuple[str, ...]  # what should be known
+  failures: tuple[str, ...]  # what was asked for and not done
+  record: dict  # for the sidecar
+
+
+def head(job: Job, source: dict, finding: dict | None) -> dict:
+  """What a sidecar says before the first face."""
+  return {
+    "program": f"qm_vae {qm_vae.__version__}",
+    "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    "command": job.command,
+    "source": source,
+    "method": job.method | job.hider.told,
+    "detector": job.detector.told,
+    "finding": finding,
+  }
+
+
+def sha256(path: str | pathlib.Path) -> str:
+  """Of a file's bytes."""
+  total = hashlib.sha256()
+  with open(path, "rb") as file:
+    while chunk := file.read(_CHUNK):
+      total.update(chunk)
+  return total.hexdigest()
+
+
+def sidecar_path(options, target: pathlib.Path) -> pathlib.Path | None:
+  """Where the record of `target` goes; None for nowhere."""
+  if options.sidecar is not None:
+    return pathlib.Path(options.sidecar).expanduser() if options.sidecar else None
+  return None if str(target) == "-" else target.with_name(target.name + ".json")

@@ -1,0 +1,184 @@
+"""The method that a name or a run's folder stands for."""
+
+import json
+import pathlib
+from collections.abc import Mapping
+
+import jax
+import numpy as np
+
+from qm_vae import build, build_qm_vae, checkpoint, faces, network_file, protect, rules, run, types, writer
+from qm_vae.checkpoint import Checkpoints
+from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.generator import told as told_of
+from qm_vae.services import SERVICES
+
+SAFE = ("solid", "mosaic")
+"""Methods that need no warning."""
+
+NAMES = tuple(name for name in DEIDENTIFIERS.names() if name != "identity")
+_SIZE = 96  # pixels, side of a crop for methods that bring no size of their own
+_OPTIONS = {"mosaic": {"block": 16}}  # six blocks across the face and its margin
+_WANT_EYES = ("blindfold",)
+_SMALLEST = (
+  0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose any in codes
+)
+
+
+def open_method(text: str) -> protect.Method:
+  """The method that `text` names.
+
+  Args:
+    text: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), or the folder of a finished
+      QM-VAE run.
+
+  Raises:
+    ValueError: for what is neither, options out of range, or a run that is not finished or is damaged.
+  """
+  name, _, rest = text.partition(":")
+  if name in NAMES:
+    return _deidentifier(name, _parsed(text, rest))
+  if (pathlib.Path(text).expanduser() / "config.json").is_file():
+    return _run(pathlib.Path(text).expanduser())
+  raise ValueError(
+    f"no method is called {text!r}; choose one of {', '.join(NAMES)}, or give the folder of a QM-VAE run (it holds "
+    "config.json and checkpoints/)"
+  )
+
+
+def _deidentifier(name, given):
+  options = _OPTIONS.get(name, {}) | given
+  size = options.pop("size", _SIZE)
+  if not isinstance(size, int) or not 16 <= size <= 1024:
+    raise ValueError(f"{name}: size {size!r} must be a whole number of pixels from 16 to 1024; try {_SIZE}")
+  try:
+    made = DEIDENTIFIERS[name](**options)
+  except TypeError:
+    raise ValueError(
+      f"{name} has no such option among {', '.join(options)}; docs/deidentifiers.md lists them"
+    ) from None
+  told = {"name": name, "options": options | {"size": size}}
+  return protect.of_deidentifier(made, size, told, wants_eyes=name in _WANT_EYES)
+
+
+def _parsed(text, rest):
+  options = {}
+  for part in rest.split(",") if rest else ():
+    key, equals, value = part.partition("=")
+    if not equals or not key:
+      raise ValueError(f"{text!r}: {part!r} is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
+    for kind in (int, float, str):
+      try:
+        options[key] = kind(value)
+        break
+      except ValueError:
+        continue
+  return options
+
+
+def _run(folder):
+  config = run.load_config(folder)
+  rules.check(config)
+  if config.task != "qm_vae":
+    raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
+  if config.release.mechanism == "k_same":
+    raise ValueError(
+      f"{folder} releases faces by k-same, which groups all people beforehand; faces that come one by one have no "
+      "group: give another run"
+    )
+  rows = writer.read_rows(folder)
+  epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)
+  if epoch != config.epochs:
+    raise ValueError(f"{folder} is not finished: epoch {epoch} of {config.epochs}; let python -m qm_vae.main go on")
+  checkpoints = Checkpoints(folder / "checkpoints")
+  try:
+    arrays, step = checkpoints.read(), checkpoints.steps()[-1]
+  finally:
+    checkpoints.close()
+  service = _service(folder, config)
+  views = {name: build.deidentifier(config, name) for name in config.views}
+  generator, _ = build_qm_vae.generator_of(config, views, len(service.classes) if service else 0)
+  params = tuple(view.params for view in views.values())
+  size = build.image_size(config)
+  shapes = jax.eval_shape(generator.init, jax.random.key(0), params, _faces(size))
+  trained, carried = (
+    _filled(tree, arrays, f".{name}") for tree, name in zip(shapes, ("params", "carried"), strict=True)
+  )
+  given = {"trained": trained, "carried": carried, "views": params, "service": service.params if service else ()}
+
+  def apply(given, face, key):
+    return generate(generator, service, given, face, key)
+
+  margin = config.data.faces.margin if config.data.faces.detector == "haar" else 0.0
+  smallest = round(_SMALLEST * size)
+  told = {
+    "name": "qm_vae",
+    "run": str(folder),
+    "step": step,
+    "sha256": digest_of(arrays),
+    "views": list(config.views),
+    "alpha": config.alpha,
+    "condition": config.condition.answer,
+    "release": config.release.mechanism,
+    "smallest": smallest,
+  }
+  return protect.Method(given, apply, size, margin, "blindfold" in config.views, smallest, told)
+
+
+def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
+  """What a generator makes of one face: the one place that knows how a generator is called."""
+  batch = jax.tree.map(lambda x: x[None], face)
+  answer = told_of(generator.condition, service.apply(given["service"], batch.image)) if service else None
+  made = generator.apply(
+    given["trained"], given["carried"], given["views"], batch, key, train=False, mask=None, answer=answer
+  )
+  return made.image[0]
+
+
+def _service(folder, config):
+  """The service that tells a conditioned decoder its answer, the one of the training; None where nothing is told."""
+  if config.condition.answer == "none":
+    return None
+  known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]["service"]
+  if network_file.read_meta(config.service.checkpoint)["sha256"] != known:
+    raise ValueError(
+      f"the service in {config.service.checkpoint} is not the one that {folder} was trained with; bring it back"
+    )
+  return SERVICES["expression"](config.service.checkpoint)
+
+
+def digest_of(arrays: Mapping[str, np.ndarray]) -> str:
+  """SHA-256 of what a checkpoint holds of the generator."""
+  return checkpoint.digest({name: array for name, array in arrays.items() if name.startswith((".params", ".carried"))})
+
+
+def _faces(size):
+  one = lambda *shape: jax.ShapeDtypeStruct((1, *shape), np.float32)
+  return types.Face(one(size, size, 3), one(size, size, 1), one(4))
+
+
+def _filled(tree, arrays, prefix):
+  def leaf(path, shape):
+    name = prefix + jax.tree_util.keystr(path)
+    if name not in arrays or arrays[name].shape != shape.shape:
+      raise ValueError(
+        f"the checkpoint does not fit its run's config: {name} should be {shape.shape} and is "
+        f"{arrays[name].shape if name in arrays else 'missing'}; use the version of the code that it was trained with"
+      )
+    return arrays[name]
+
+  return jax.tree_util.tree_map_with_path(leaf, tree)
+
+
+def crop_settings(method: protect.Method, margin: float | None, feather: float) -> faces.Settings:
+  """How faces are cropped for a method: `margin` around the box is fully covered, and the soft edge lies around that.
+
+  Args:
+    method: what the crop is for.
+    margin: share of the box's side on each side; None: what the method wants, else 0.2.
+    feather: width of the soft edge, share of the box's side.
+  """
+  if margin is None:
+    margin = 0.2 if method.margin is None else max(method.margin - feather, 0.0)
+  eyes = "cascade" if method.wants_eyes else "average"
+  return faces.Settings(image_size=method.size, margin=margin + feather, eyes=eyes)

@@ -1,0 +1,174 @@
+"""One video, stream or pipe from end to end."""
+
+import pathlib
+import sys
+
+from qm_vae import progress, video
+from qm_vae.deidentify import footage, job, selection
+from qm_vae.deidentify.sidecar import Sidecar
+from qm_vae.video import raw
+
+_LIVE_WINDOW = 5  # frames
+_ALLOWED_SHORT = 2  # frames by which a whole file's count may be off its own statement
+_ALLOWED_SECONDS = 0.5  # the same where it states no count but a duration
+_ALLOWED_SHARE = 0.01  # and the share of either
+
+
+def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Path | None) -> job.Outcome:
+  """Reads the video, stream or pipe called `name`, and writes it to `target` ('-': standard output) with faces hidden.
+
+  Nothing stands under the name of `target` until it is whole.
+
+  Raises:
+    ValueError: for options that do not go together.
+    video.VideoError, OSError, footage.FaceLost, KeyboardInterrupt: nothing is left then.
+  """
+  options = work.options
+  source = _open(options, name)
+  try:
+    settings = _settings(options, (source.width, source.height))
+    origin, finding = _origin(work, source, name, settings)
+    chosen = selection.Selection(selection.parse(options.keep, finding), selection.parse(options.only, finding))
+    record = Sidecar(sidecar, job.head(work, origin, finding))
+    try:
+      sink = _sink(options, target, source)
+    except BaseException:
+      record.abort()
+      raise
+    try:
+      result = _run(work, source, sink, settings, chosen, record)
+      outcome = _outcome(work, name, source, sink, result, settings)
+      sink.close()
+      record.close(outcome.record)
+    except BaseException:
+      sink.abort()
+      record.abort()
+      raise
+    return outcome
+  finally:
+    source.close()
+
+
+def _open(options, name):
+  if name == "-":
+    return raw.Reader(sys.stdin.buffer, *options.raw)
+  # PyAV is loaded for those alone who need it.
+  if options.live:
+    from qm_vae.video import live
+
+    return live.Reader(name, seconds=options.end)
+  from qm_vae.video import reader
+
+  return reader.Reader(name, start=options.start, end=options.end)
+
+
+def _sink(options, target, source):
+  if str(target) == "-":
+    return raw.Writer(sys.stdout.buffer)
+  from qm_vae.video import writer
+
+  return writer.Writer(
+    target,
+    source,
+    codec=options.codec,
+    quality=options.quality,
+    audio=options.audio,
+    subtitles=options.subtitles,
+    keep_metadata=options.keep_metadata,
+  )
+
+
+def _settings(options, size):
+  window = (_LIVE_WINDOW if options.live else footage.Settings().window) if options.window is None else options.window
+  settings = footage.Settings(options.every, max(window, options.every), on_miss=options.on_miss)
+  window = footage.within_memory(settings, size)
+  hold = window if options.hold is None else min(max(options.hold, options.every), window)
+  return settings._replace(window=window, hold=hold, group=1 if options.live else settings.group)
+
+
+def _origin(work, source, name, settings):
+  """What the source is, and what decides the numbers of tracks; None for pictures that come but once."""
+  told = {"name": name, "width": source.width, "height": source.height, "rate": float(source.rate)}
+  told |= {"codec": source.codec, "pixel_format": source.pixel_format, "left_out": list(source.left_out)}
+  if not pathlib.Path(name).is_file():
+    return told | {"sha256": None}, None
+  told["sha256"] = job.sha256(name)
+  finding = {"sha256": told["sha256"], "detector": work.detector.told, "start": work.options.start}
+  return told, finding | {"end": work.options.end, "every": settings.every, "window": settings.window}
+
+
+def _run(work, source, sink, settings, chosen, record):
+  with progress.bar(source.expected, pathlib.Path(source.name).name or "-", "frame") as bar:
+    try:
+      return footage.protect(
+        _until_interrupted(source) if work.options.live else source,
+        sink,
+        work.detector,
+        work.hider,
+        settings,
+        chosen,
+        record,
+        work.sheet,
+        bar.update,
+        (source.width, source.height),
+      )
+    finally:
+      bar.total = bar.n if bar.total is None else bar.total
+
+
+def _until_interrupted(source):
+  """Live pictures until somebody presses Ctrl-C, which then ends them as it should and breaks nothing."""
+  try:
+    yield from source
+  except KeyboardInterrupt:
+    source.stop()
+
+
+def _outcome(work, name, source, sink, result, settings):
+  notes, failures = list(sink.notes), []
+  if not result.frames:
+    raise video.VideoError(f"{name} gave no frame")
+  if not result.tracks:
+    notes.append("no face was found in any frame")
+  lost = [track["track"] for track in result.tracks if track["lost"]]
+  if lost:
+    done = {"hold": f"its last place stayed hidden for {settings.hold} frames", "mask": "those frames are blanked"}
+    notes.append(
+      f"{len(lost)} of {len(result.tracks)} tracks begin or end inside the picture, where a face may have been "
+      f"missed ({done[settings.on_miss]}): {', '.join(map(str, lost[:20]))}{', ...' if len(lost) > 20 else ''}"
+    )
+  for reason, count in result.blanked.items():
+    told = f"{count} frames were blanked: {reason}"
+    (notes if reason == footage.LOST else failures).append(told)
+  if source.damaged_packets:
+    failures.append(f"{source.damaged_packets} packets could not be decoded; what they showed is missing")
+  failures += _short(work.options, source, result)
+  live = {}
+  if work.options.live:
+    live = {"dropped": source.dropped, "latency": result.latency}
+    notes.append(f"{source.dropped} frames came too fast and were dropped; latency {_ms(result.latency)}")
+    if source.broken:
+      failures.append(source.broken)
+  summary = {"frames": result.frames, "hidden": result.faces, "left": result.left, "blanked": result.blanked}
+  summary |= {"seconds": result.seconds, "frames_per_second": round(result.frames / max(result.seconds, 1e-9), 2)}
+  output = {"codec": sink.codec, "hold": settings.hold, "on_miss": settings.on_miss, "feather": work.options.feather}
+  record = {"output": output, "summary": summary | live, "notes": notes, "failures": failures}
+  return job.Outcome(name, result.faces, tuple(notes), tuple(failures), record)
+
+
+def _short(options, source, result):
+  """Why the video is shorter than it says; nothing where a part was asked for, or where it does not say."""
+  if options.start or options.end is not None or options.live:
+    return []
+  if source.exact and source.expected - result.frames > max(_ALLOWED_SHORT, _ALLOWED_SHARE * source.expected):
+    return [f"it ended early, with {result.frames} of {source.expected} frames; the file may be truncated"]
+  missing = (source.duration or 0) - result.reached - float(1 / source.rate)
+  if not source.exact and missing > max(_ALLOWED_SECONDS, _ALLOWED_SHARE * (source.duration or 0)):
+    return [f"it ended early, at {result.reached:.2f} of {source.duration:.2f} s; the file may be truncated or damaged"]
+  return []
+
+
+def _ms(latency):
+  if not latency:
+    return "unknown"
+  return ", ".join(f"{name} {1000 * value:.0f} ms" for name, value in latency.items())

@@ -1,0 +1,53 @@
+"""One file: a picture or a video."""
+
+import pathlib
+
+from qm_vae.data import images
+from qm_vae.deidentify import job, moving, pictures, selection
+from qm_vae.video import codecs
+
+PICTURE, VIDEO = "picture", "video"
+
+
+def kind(path: pathlib.Path) -> str:
+  """'picture', 'video' or '' by the suffix; an animated .gif is a video, one with a single frame a picture."""
+  suffix = path.suffix.lower()
+  if suffix in codecs.SUFFIXES:
+    return VIDEO
+  return PICTURE if suffix in images.SUFFIXES else ""
+
+
+def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path, sidecar: pathlib.Path | None) -> job.Outcome:
+  """Protects one file; what it is follows from its suffix, and no suffix that is known means a video.
+
+  Raises:
+    ValueError, OSError, RuntimeError: naming what failed; nothing is written then.
+  """
+  if kind(source) == PICTURE:
+    return _picture(work, source, target)
+  return moving.protect(work, str(source), target, sidecar)
+
+
+def _picture(work, source, target):
+  options = work.options
+  chosen = selection.Selection(selection.parse(options.keep, None), selection.parse(options.only, None))
+  done = pictures.protect_file(
+    source,
+    target,
+    work.detector,
+    work.hider,
+    chosen,
+    on_miss=options.on_miss,
+    keep_metadata=options.keep_metadata,
+  )
+  if work.sheet:
+    work.sheet.add(done.image)
+  record = {"faces": done.faces, "notes": done.notes}
+  return job.Outcome(str(source), done.hidden, tuple(done.notes), (), record)
+
+
+def told(error: Exception) -> str:
+  """An error in words, for a list."""
+  if isinstance(error, OSError) and error.strerror:
+    return f"{error.filename or ''}: {error.strerror}".lstrip(": ")
+  return str(error)

@@ -1,0 +1,183 @@
+r"""De-identifies pictures, folders, video, cameras and streams.
+
+  python -m qm_vae.deidentify street.mp4 safe.mp4
+  python -m qm_vae.deidentify photos/ safe/ --method=mosaic --preview
+  python -m qm_vae.deidentify street.mp4 safe.mp4 --method=runs/alpha04 --detector=centerface
+  python -m qm_vae.deidentify rtsp://camera/stream safe.mkv --end=60
+  ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - | python -m qm_vae.deidentify - - --raw=640x360@25 | ...
+
+IN is a picture, a folder (everything below it), a video, a camera's number, an rtsp:// address, or - for raw frames on
+standard input; OUT a file of the same kind, a folder, or - for raw frames on standard output. OUT.json, beside OUT, has
+every face's place in every frame. A folder that was interrupted goes on where it stopped.
+
+Methods. The default, solid, leaves nothing of a face. mosaic leaves a few colours, which add up over the frames of a
+moving face: take it for looks. blur is no protection: recognisers that are taught with blurred faces name them
+(McPherson et al. 2016). laplace, cartoon and blindfold leave more than a third of 500 people to be named (README). The
+folder of a finished QM-VAE run makes faces that keep an expression; the run's report says who is still named. Faces
+smaller than those that it was trained on are painted over, for it would leave them nearly as they are.
+
+Exit status: 0 every face that was found is hidden; 1 something failed, and each failure is listed; 2 the command is
+wrong. What could not be protected is blanked or not written. A face that no detector finds is not hidden: look at the
+result (--preview). --detector=centerface finds turned and small faces that the default, the Haar cascade, misses.
+"""
+
+import argparse
+import fractions
+import pathlib
+import re
+
+from qm_vae import pasting
+from qm_vae.deidentify import footage, methods
+from qm_vae.detect import DETECTORS
+from qm_vae.video.codecs import CODECS
+
+_EVER = float("inf")
+
+
+def parser() -> argparse.ArgumentParser:
+  """The command line."""
+  made = argparse.ArgumentParser(
+    prog="python -m qm_vae.deidentify",
+    description=__doc__,
+    formatter_class=argparse.RawDescriptionHelpFormatter,
+    allow_abbrev=False,
+  )
+  made.add_argument(
+    "source", metavar="IN", help="picture, folder, video, camera's number, cam (camera 0), rtsp://, or -"
+  )
+  made.add_argument("target", metavar="OUT", nargs="?", help="where to; - for raw frames on standard output")
+  made.add_argument("-o", "--output", metavar="OUT", help="the same as OUT")
+  _hiding(made.add_argument_group("how faces are hidden").add_argument)
+  _finding(made.add_argument_group("how faces are found").add_argument)
+  _files(made.add_argument_group("what is read and written").add_argument)
+  return made
+
+
+def _hiding(add):
+  add(
+    "--method",
+    "--replacewith",
+    default="solid",
+    metavar="NAME|RUN",
+    help=f"{', '.join(methods.NAMES)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), or the folder of "
+    "a QM-VAE run (default: %(default)s)",
+  )
+  covered = "share of the face's side that is covered around it (default: 0.2, or as a QM-VAE was trained)"
+  add("--margin", type=_between(0, 2), metavar="SHARE", help=covered)
+  add("--mask-scale", type=_between(1, 3), metavar="M", help="deface's word for --margin: M - 1")
+  soft = "width of the soft edge outside of what is covered (default: %(default)s)"
+  add("--feather", type=_between(0, 0.5), default=0.05, metavar="SHARE", help=soft)
+  add("--shape", choices=pasting.SHAPES, default="box", help="an ellipse leaves the corners (default: %(default)s)")
+  add("--boxes", dest="shape", action="store_const", const="box", help="the same as --shape=box")
+  named = "X,Y,WIDTH,HEIGHT in pixels (faces whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass"
+  add("--keep", action="append", default=[], metavar="FACE", help=f"leave this face as it is: {named}; several times")
+  add("--only", action="append", default=[], metavar="FACE", help="hide this face alone, named in the same way")
+  add("--seed", type=_integer(0), help="of the noise; without it a secret one, since who knows it can take noise away")
+
+
+def _finding(add):
+  usual = footage.Settings()
+  known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: %(default)s)"
+  add("--detector", default="haar", metavar="NAME|FILE", help=known)
+  believed = "score from which a face is believed, half of it where one was before (default: haar 0.5, centerface 0.2)"
+  add("--thresh", "-t", "--threshold", type=_between(0.01, 0.99), metavar="T", help=believed)
+  shrunk = "longer side, in pixels, to which larger frames are shrunk for the search (default: 1280)"
+  add("--scale", "-s", type=_scale, metavar="SIDE|WxH", help=shrunk)
+  least = "of the frame; smaller faces are passed over (default: %(default)s)"
+  add("--min-size", type=_integer(8), default=12, metavar="PIXELS", help=least)
+  add("--every", type=_integer(1), default=1, metavar="N", help="seek faces in every N-th frame (default: 1)")
+  ahead = (
+    f"frames known before one is written; shorter gaps are filled from both sides (default: {usual.window}; live 5)"
+  )
+  add("--window", type=_integer(0), metavar="FRAMES", help=ahead)
+  held = "so long a face stays hidden before its first and after its last finding (default: the window)"
+  add("--hold", type=_integer(0), metavar="FRAMES", help=held)
+  missed = (
+    "where a face is lost inside the picture, or a still picture shows none: hold the last place | mask the whole "
+    "frame | stop and write nothing (default: %(default)s)"
+  )
+  add("--on-miss", choices=footage.ON_MISS, default="hold", help=missed)
+
+
+def _files(add):
+  add("--start", type=_between(0, _EVER), default=0.0, metavar="SECONDS", help="leave out what is earlier")
+  add("--end", type=_between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
+  add("--raw", type=_raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
+  add("--codec", choices=CODECS, default="", help="(default: the original's, else h264)")
+  add("--quality", type=_integer(0), metavar="CRF", help="constant rate factor; smaller is better, and larger files")
+  add("--no-audio", dest="audio", action="store_false", help="leave the sound out: voices tell people too")
+  add("--keep-audio", "-k", dest="audio", action="store_true", help="the default")
+  add("--no-subtitles", dest="subtitles", action="store_false", help="leave the subtitles out")
+  add("--keep-metadata", "-m", action="store_true", help="keep what files say about themselves: place, time, names")
+  add("--sidecar", metavar="PATH", help="(default: OUT.json; '' for none)")
+  add("--preview", action="store_true", help="also write OUT.preview.png, a contact sheet of what was written")
+  replaced = "replace what is there; else it is an error, and in a folder what the same command finished is skipped"
+  add("--overwrite", action="store_true", help=replaced)
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+  """The options; exits with status 2 for what cannot be meant."""
+  made = parser()
+  options = made.parse_args(arguments)
+  if options.output is not None:
+    if options.target is not None:
+      made.error("OUT is given twice, as an argument and as --output")
+    options.target = options.output
+  if options.target is None:
+    made.error("OUT is missing: where should the protected pictures go?")
+  if options.mask_scale is not None:
+    if options.margin is not None:
+      made.error("--margin and --mask-scale say the same; give one")
+    options.margin = options.mask_scale - 1
+  if options.source == "cam":
+    options.source = "0"
+  if options.source == "-" and not options.raw:
+    made.error("IN is -, so --raw=WIDTHxHEIGHT@FPS must say what comes")
+  if options.raw and options.source != "-":
+    made.error("--raw is of standard input; IN must be -")
+  if options.end is not None and options.end <= options.start:
+    made.error(f"--end={options.end:g} is not after --start={options.start:g}")
+  options.live = options.source.isdecimal() or options.source.lower().startswith(("rtsp://", "rtsps://"))
+  if options.live and options.start:
+    made.error("--start is of files; live pictures begin now")
+  if options.source == "-" and (options.start or options.end is not None):
+    made.error("--start and --end are not of pipes; cut before")
+  return options
+
+
+def _between(low, high):
+  def value(text):
+    number = float(text)
+    if not low <= number <= high:
+      raise ValueError
+    return number
+
+  value.__name__ = f"number from {low:g} to {high:g}"
+  return value
+
+
+def _integer(low):
+  def value(text):
+    number = int(text)
+    if number < low:
+      raise ValueError
+    return number
+
+  value.__name__ = f"integer of at least {low}"
+  return value
+
+
+def _scale(text):
+  return max(int(side) for side in text.lower().split("x"))
+
+
+def _raw(text):
+  match = re.fullmatch(r"(\d+)x(\d+)(?:@(\d+(?:[./]\d+)?))?", text)
+  if not match or not int(match[1]) or not int(match[2]):
+    raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT@FPS, such as 640x360@25")
+  return int(match[1]), int(match[2]), fractions.Fraction(match[3] or 25)
+
+
+def path_of(text: str) -> pathlib.Path:
+  """The path, `~` expanded."""
+  return pathlib.Path(text).expanduser()

@@ -1,0 +1,93 @@
+"""Still pictures: found, hidden, written."""
+
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from qm_vae.data import images
+from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.selection import Selection
+from qm_vae.types import Detector
+from qm_vae.video.aside import Aside
+
+WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+"""Suffixes of the pictures that are written; an animated .gif is a video."""
+
+
+class Done(NamedTuple):
+  """What became of a picture."""
+
+  image: np.ndarray  # uint8 [H, W, 3], protected
+  faces: list[dict]  # box, score, hidden
+  notes: list[str]
+
+  @property
+  def hidden(self) -> int:
+    """Faces that were hidden."""
+    return sum(face["hidden"] for face in self.faces)
+
+
+class NoFace(RuntimeError):
+  """A picture in which no face was found, and `--on-miss=stop`."""
+
+
+def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Selection, on_miss: str = "hold") -> Done:
+  """One picture with its faces hidden.
+
+  Args:
+    image: uint8 [H, W, 3] RGB.
+    detector: finds faces; all that are at least weakly found are hidden, since no other frame tells more.
+    hider: hides them.
+    selection: faces that are left alone.
+    on_miss: where no face is found: 'hold' leaves the picture as it is, 'mask' blanks it, 'stop' refuses it.
+
+  Raises:
+    NoFace: see `on_miss`.
+    ValueError: where a face could not be hidden.
+  """
+  found = detector.find(image)
+  chosen = [selection.hides(box, 0, i + 1) for i, box in enumerate(found.boxes)]
+  told = [
+    {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "hidden": bool(hidden)}
+    for box, score, hidden in zip(found.boxes, found.scores, chosen, strict=True)
+  ]
+  if not told and on_miss == "stop":
+    raise NoFace("no face was found, and --on-miss=stop refuses what cannot be judged")
+  if not told and on_miss == "mask":
+    return Done(np.zeros_like(image), [], ["blanked: no face was found"])
+  numbers = [i for i, hidden in enumerate(chosen) if hidden]
+  (made,) = hider([image], [[found.boxes[i] for i in numbers]], [[i + 1 for i in numbers]])
+  if made is None:
+    raise ValueError("a face could not be hidden: the method gave no finite picture")
+  return Done(made, told, [] if told else ["no face was found"])
+
+
+def protect_file(
+  source: pathlib.Path,
+  target: pathlib.Path,
+  detector: Detector,
+  hider: Hider,
+  selection: Selection,
+  *,
+  on_miss: str = "hold",
+  keep_metadata: bool = False,
+) -> Done:
+  """One picture file; the protected one has its own colours' profile, and no other word of the original's.
+
+  Raises:
+    types.UnreadableImage, NoFace, ValueError, OSError: naming what failed; nothing is written then.
+  """
+  if target.suffix.lower() not in WRITTEN:
+    raise ValueError(f"no picture format has the suffix {target.suffix!r}; choose one of {' '.join(WRITTEN)}")
+  done = protect(images.read_image(source), detector, hider, selection, on_miss)
+  count = images.count_frames(source)
+  notes = [f"{count - 1} further pages or frames were left out"] if count > 1 else []
+  aside = Aside(target)
+  try:
+    images.write_image(aside.path, done.image, form=target.suffix, like=source, words=keep_metadata)
+    aside.publish()
+  except BaseException:
+    aside.drop()
+    raise
+  return done._replace(notes=done.notes + notes)

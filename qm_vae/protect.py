@@ -1,0 +1,74 @@
+"""Faces of many frames protected by one compiled program at a few fixed batch sizes."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qm_vae.types import Deidentifier, Face
+
+SIZES = (4, 16)
+"""Faces at a time: a batch is padded to the smallest size that holds it, so that two programs are compiled in all."""
+
+
+class Method(NamedTuple):
+  """How faces are hidden, whatever it is made of."""
+
+  params: Any  # arguments of the compiled program
+  apply: Callable[[Any, Face, jax.Array], jax.Array]  # (params, one face, key) -> image [S, S, 3] in [0, 1]
+  size: int  # pixels, side of the crop
+  margin: float | None  # share of the box's side that the method wants around it; None: whatever is asked for
+  wants_eyes: bool  # whether it makes use of where the eyes are
+  smallest: int  # pixels of the frame, side of a crop: of smaller ones it leaves more than what is known of it says
+  told: dict[str, Any]  # what it is, for the record
+
+
+def of_deidentifier(deidentifier: Deidentifier, size: int, told: dict[str, Any], *, wants_eyes: bool) -> Method:
+  """A de-identifier as a method for crops of `size` pixels."""
+  return Method(deidentifier.params, deidentifier.apply, size, None, wants_eyes, 0, told)
+
+
+class Protector:
+  """Protects faces with one method; everything that a track shows is drawn from one key."""
+
+  def __init__(self, method: Method, key: jax.Array):
+    """Compiles at the first face. `key`: all noise follows from it and a face's track."""
+    self._method, self._key = method, key
+    self._params = jax.device_put(method.params)
+
+    @jax.jit
+    def protect(params, image, eyes, track, key):
+      face = Face(image.astype(jnp.float32) / 255, jnp.ones((*image.shape[:-1], 1), jnp.float32), eyes)
+      keys = jax.vmap(jax.random.fold_in, (None, 0))(key, track)
+      made = jax.vmap(method.apply, (None, 0, 0))(params, face, keys)
+      finite = jnp.isfinite(made).all((1, 2, 3))
+      return jnp.rint(jnp.clip(jnp.nan_to_num(made), 0, 1) * 255).astype(jnp.uint8), finite
+
+    self._protect = protect
+
+  def __call__(self, image: np.ndarray, eyes: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Protected faces.
+
+    The whole crop is taken for the face, also what lies outside the frame, where a crop repeats the frame's border:
+    else the border's own pixels would shine through when the crop is enlarged.
+
+    Args:
+      image: uint8 [N, S, S, 3], crops of the method's size.
+      eyes: float32 [N, 4], as in Face.
+      track: integers [N]; the same number draws the same noise.
+
+    Returns:
+      uint8 [N, S, S, 3], and bool [N]: False where the method gave no finite picture; nothing of it may be shown.
+    """
+    made, finite = [np.zeros_like(image[:0])], [np.zeros(0, bool)]
+    for start in range(0, len(image), SIZES[-1]):
+      count = len(image[start : start + SIZES[-1]])
+      size = next(size for size in SIZES if size >= count)
+      rows = start + np.minimum(np.arange(size), count - 1)
+      result = self._protect(self._params, image[rows], eyes[rows], np.asarray(track, np.uint32)[rows], self._key)
+      result = jax.device_get(result)
+      made.append(result[0][:count])
+      finite.append(result[1][:count])
+    return np.concatenate(made), np.concatenate(finite)

@@ -1,0 +1,19 @@
+"""Which files count as videos and how they are written; no library is loaded to know it."""
+
+FORMATS = {
+  ".mp4": "mp4",
+  ".m4v": "mp4",
+  ".mov": "mov",
+  ".mkv": "matroska",
+  ".webm": "webm",
+  ".avi": "avi",
+  ".ts": "mpegts",
+  ".gif": "gif",
+}
+"""Container by the suffix of a file's name."""
+
+CODECS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "gif": "gif"}
+"""Encoder by the name of its format."""
+
+SUFFIXES = (*FORMATS, ".mpg", ".mpeg", ".wmv", ".3gp", ".flv", ".m2ts", ".mts")
+"""Of files that are taken for videos."""

@@ -1,0 +1,247 @@
+"""Moving pictures without a codec: the window, what is blanked, what stops, pipes and live frames."""
+
+import fractions
+import io
+import json
+import time
+
+import numpy as np
+import pytest
+
+from qm_vae import types, video
+from qm_vae.deidentify import footage, hiding, methods, selection
+from qm_vae.deidentify.sidecar import Sidecar
+from qm_vae.video import raw
+from qm_vae.video.aside import Aside
+
+SIZE = WIDTH, HEIGHT = 96, 64
+SIDE = 16
+
+
+def picture(number, shown=True):
+  """Noise with a plain square, the 'face', that moves to the right."""
+  image = np.random.default_rng(number).integers(60, 120, (HEIGHT, WIDTH, 3)).astype(np.uint8)
+  if shown:
+    image[24 : 24 + SIDE, 20 + number : 20 + number + SIDE] = 250
+  return image
+
+
+def frames(count, **changes):
+  """`count` frames; `changes` maps a field to {number: value}."""
+  for n in range(count):
+    one = video.Frame(n, n / 25, n, 1, False, lambda n=n: picture(n))
+    yield one._replace(**{field: values[n] for field, values in changes.items() if n in values})
+
+
+def find(image):
+  """The square, exactly."""
+  rows, columns = np.nonzero((image == 250).all(-1))
+  if not len(rows):
+    return types.Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+  box = [columns.min(), rows.min(), np.ptp(columns) + 1, np.ptp(rows) + 1]
+  return types.Detections(np.float32([box]), np.float32([0.9]))
+
+
+class Sink:
+  """Keeps what is written."""
+
+  def __init__(self):
+    self.pictures, self.packets = [], []
+
+  def write(self, image, ticks, duration):
+    self.pictures.append((ticks, image))
+
+  def copy(self, packet):
+    self.packets.append((len(self.pictures), packet))
+
+
+@pytest.fixture(scope="module")
+def hider():
+  return hiding.Hider(methods.open_method("solid:size=16"))
+
+
+def run(source, hider, finder=find, chosen=None, record=None, **settings):
+  sink = Sink()
+  detector = types.Detector(finder, 0.5, 0.25, {"name": "square"})
+  record = record or Sidecar(None, {})
+  result = footage.protect(
+    source,
+    sink,
+    detector,
+    hider,
+    footage.Settings(**settings),
+    chosen or selection.Selection(),
+    record,
+    None,
+    lambda n: None,
+    SIZE,
+  )
+  return sink, result
+
+
+def square(sink, n):
+  """What stands in frame `n` where the face is."""
+  return sink.pictures[n][1][24 : 24 + SIDE, 20 + n : 20 + n + SIDE]
+
+
+def missing(*numbers):
+  """A detector that sees nothing in those frames."""
+  blind = {picture(n).tobytes() for n in numbers}
+  nothing = types.Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+  return lambda image: nothing if image.tobytes() in blind else find(image)
+
+
+def test_frames_that_the_detector_misses_are_covered_from_both_sides(hider):
+  sink, result = run(frames(40), hider, missing(0, 1, 7, 8, 9, 20, 38, 39), window=10, hold=10)
+  assert [ticks for ticks, _ in sink.pictures] == list(range(40))
+  assert not any(square(sink, n).any() for n in range(40))
+  assert result.tracks == [
+    {"track": 1, "first": 0, "found": 32, "filled": 4, "held": 4, "lost": 4, "left": 0, "last": 39}
+  ]
+  assert (sink.pictures[5][1][:10] == picture(5)[:10]).all()  # what is no face stays, bit for bit
+
+
+def test_faces_are_sought_in_every_nth_frame_alone_and_covered_in_all(hider):
+  asked = []
+
+  def counting(image):
+    asked.append(1)
+    return find(image)
+
+  sink, _ = run(frames(40), hider, counting, every=4, window=12, hold=12)
+  assert len(asked) == 10 and not any(square(sink, n).any() for n in range(40))
+
+
+def test_a_damaged_frame_and_one_that_nobody_could_look_at_are_blanked(hider):
+  def failing(image):
+    if image.tobytes() == picture(6).tobytes():
+      raise RuntimeError("out of luck")
+    return find(image)
+
+  sink, result = run(frames(12, damaged={3: True}), hider, failing)
+  assert [n for n in range(12) if not sink.pictures[n][1].any()] == [3, 6]
+  assert result.blanked == {"damaged": 1, "not looked at: out of luck": 1}
+
+
+def test_a_frame_whose_faces_cannot_be_hidden_is_blanked_and_its_neighbours_are_not():
+  real = hiding.Hider(methods.open_method("solid:size=16"))
+
+  def failing(pictures, boxes, tracks):
+    if any(image.tobytes() == picture(6).tobytes() for image in pictures):
+      raise RuntimeError("no memory")
+    return real(pictures, boxes, tracks)
+
+  sink, result = run(frames(12), failing)
+  assert [n for n in range(12) if not sink.pictures[n][1].any()] == [6]
+  assert result.blanked == {"a face could not be hidden": 1}
+
+
+def test_a_lost_face_masks_or_stops_when_asked(hider):
+  unseen = missing(*range(8, 12))
+  sink, result = run(frames(12), hider, unseen, on_miss="mask")
+  assert [n for n in range(12) if not sink.pictures[n][1].any()] == [8, 9, 10, 11]
+  assert result.blanked == {footage.LOST: 4}
+  with pytest.raises(footage.FaceLost, match="frame 8"):
+    run(frames(12), hider, unseen, on_miss="stop")
+
+
+def test_never_more_frames_wait_than_the_window(hider):
+  alive, most = set(), []
+
+  def counted():
+    for one in frames(200):
+      alive.add(one.number)
+      yield one
+
+  class Counting(Sink):
+    def write(self, image, ticks, duration):
+      most.append(len(alive))
+      alive.discard(ticks)
+
+  sink = Counting()
+  detector = types.Detector(find, 0.5, 0.25, {})
+  settings = footage.Settings(window=10)
+  footage.protect(
+    counted(), sink, detector, hider, settings, selection.Selection(), Sidecar(None, {}), None, lambda n: None, SIZE
+  )
+  assert max(most) <= 10 + 8 and not alive
+  assert footage.within_memory(footage.Settings(window=48), (7680, 4320)) == 8
+
+
+def test_a_face_is_left_by_region_and_the_sidecar_says_so(hider, tmp_path):
+  chosen = selection.Selection(keep=(selection.Region(0, 0, 40, 64),))
+  record = Sidecar(tmp_path / "out.json", {"finding": None})
+  sink, result = run(frames(20), hider, chosen=chosen, record=record)
+  assert not (tmp_path / "out.json").exists()  # not before it is whole
+  record.close({"summary": {"frames": 20}})
+  told = json.loads((tmp_path / "out.json").read_text())
+  hidden = [frame["faces"][0]["hidden"] for frame in told["frames"]]
+  assert hidden == [28 + n >= 40 for n in range(20)] and result.left == 12
+  assert [square(sink, n).any() for n in range(20)] == [not one for one in hidden]
+  assert told["summary"] == {"frames": 20} and told["tracks"][0]["left"] == 12
+
+
+def test_pipes_carry_frames_and_refuse_a_torn_one(hider):
+  data = b"".join(picture(n).tobytes() for n in range(5))
+  source = raw.Reader(io.BytesIO(data), WIDTH, HEIGHT, fractions.Fraction(25))
+  target = io.BytesIO()
+  result = footage.protect(
+    source,
+    raw.Writer(target),
+    types.Detector(find, 0.5, 0.25, {}),
+    hider,
+    footage.Settings(),
+    selection.Selection(),
+    Sidecar(None, {}),
+    None,
+    lambda n: None,
+    SIZE,
+  )
+  written = np.frombuffer(target.getvalue(), np.uint8).reshape(5, HEIGHT, WIDTH, 3)
+  assert result.frames == 5 and not (written == 250).all(-1).any()
+  torn = raw.Reader(io.BytesIO(data[:-7]), WIDTH, HEIGHT, fractions.Fraction(25))
+  with pytest.raises(video.VideoError, match="inside frame 4"):
+    list(torn)
+
+
+def test_files_written_aside_come_whole_or_not_at_all(tmp_path):
+  final = tmp_path / "out.mp4"
+  other = tmp_path / f".out.mp4.json.{2**22 + 1}.part"
+  debris = tmp_path / f".out.mp4.{2**22 + 1}.part"  # of a process that cannot live: numbers end below 2^22
+  debris.touch()
+  other.touch()
+  aside = Aside(final)
+  assert not debris.exists() and other.exists() and not final.exists()
+  aside.path.write_text("whole")
+  aside.publish()
+  assert final.read_text() == "whole" and not aside.path.exists()
+  Aside(final).drop()
+  assert final.read_text() == "whole"
+
+
+def test_live_frames_that_nobody_takes_are_dropped_oldest_first(monkeypatch):
+  pytest.importorskip("av")
+  from qm_vae.video import live
+
+  class Camera:
+    width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
+    codec, pixel_format = "h264", "yuv420p"
+
+    def __init__(self, *_, **__):
+      pass
+
+    def __iter__(self):
+      yield from frames(100)
+
+    def close(self):
+      pass
+
+  monkeypatch.setattr(live.reader, "Reader", Camera)
+  source = live.Reader("rtsp://nowhere")
+  source._thread.join()
+  taken = list(source)
+  assert source.dropped == 92 and source.broken == "rtsp://nowhere ended"
+  assert [one.number for one in taken] == list(range(8))
+  assert (taken[0].pixels() == picture(92)).all() and taken[0].arrived <= time.monotonic()
+  assert np.all(np.diff([one.ticks for one in taken]) > 0)
+  source.close()

