@@ -25,8 +25,8 @@ def get_config(arg=None):
 
 
 def sweep():
-  """Released at three strengths, with more codes, and the paper's mode, which is told no answer."""
-  for epsilon in (0.7, 3.0):
+  """Released at four strengths, with more codes, and the paper's mode, which is told no answer."""
+  for epsilon in (0.1, 0.7, 3.0):
     yield {"release.epsilon": epsilon}
   yield {"release.mechanism": "none"}
   yield {"release.mechanism": "none", "model.tokens": 4}

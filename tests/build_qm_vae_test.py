@@ -66,7 +66,7 @@ def test_every_term_is_built_and_one_step_is_finite(config):
   for leaf in jax.tree.leaves(state.params):
     assert np.isfinite(leaf).all()
   assert experiment.parts.guarantee == {
-    "mechanism": "exponential", "tokens": 1, "codes": 64, "answers": 7, "epsilon": 0.7, "epsilon_per_code": 0.7,
+    "mechanism": "exponential", "tokens": 1, "codes": 64, "answers": 7, "epsilon": 0.1, "epsilon_per_code": 0.1,
   }  # fmt: skip
   assert set(build.provenance(config, experiment)["networks"]) == {"service", "ensemble.other", "judges.second"}
 
