@@ -59,6 +59,8 @@ class Hider:
     made = [picture.copy() for picture in pictures]
     if not crops:
       return made
+    # The smallest last: within a larger crop a face would be shown by what the method makes of the whole of that.
+    crops.sort(key=lambda crop: -crop[3][2])
     image, eyes = np.stack([c[2] for c in crops]), np.stack([c[4] for c in crops])
     large = np.array([c[3][2] >= self._smallest for c in crops])
     hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)

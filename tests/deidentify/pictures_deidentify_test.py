@@ -2,6 +2,8 @@
 
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
@@ -75,6 +77,18 @@ def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over
   nothing = protect.Method((), lambda params, face, key: face.image, 32, None, False, 61, {"name": "nothing"})
   (made,) = hiding.Hider(nothing)([frame], [box], [[1]])
   assert not made[31:69, 31:69].any()
+
+
+def test_of_overlapping_faces_the_smaller_lies_on_top_whatever_the_order():
+  frame = np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
+  tell = lambda params, face, key: jnp.full_like(face.image, jax.random.key_data(key)[0] % 200 / 255)
+  hider = hiding.Hider(protect.Method((), tell, 32, None, False, 0, {"name": "tell"}), feather=0.0, seed=0)
+  large, small = np.float32([10, 10, 80, 80]), np.float32([40, 40, 20, 20])
+  (one,), (other,) = (hider([frame], [[large, small]], [[1, 2]]), hider([frame], [[small, large]], [[2, 1]]))
+  (alone,) = hider([frame], [[small]], [[2]])
+  np.testing.assert_array_equal(one, other)
+  np.testing.assert_array_equal(one[40:60, 40:60], alone[40:60, 40:60])
+  assert (one[12:30, 12:30] != one[50, 50]).any()
 
 
 def test_the_noise_key_is_secret_unless_a_seed_is_given():
