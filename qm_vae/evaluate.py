@@ -178,7 +178,8 @@ def _promised(guarantee, crowds):
   if guarantee is None:
     return None
   crowds = crowds[-1:] if "k" in guarantee else crowds
-  return guarantee | {"rank_1": [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]}
+  bounds = [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]
+  return guarantee | {"rank_1": bounds} if any(bound["at_most"] < 1 for bound in bounds) else None
 
 
 def _not_measured(reason):

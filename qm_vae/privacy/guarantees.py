@@ -183,7 +183,7 @@ def rank_1_of_bits(bits: float, people: int) -> float:
   >>> rank_1_of_bits(3.0, 100)
   0.08
   """
-  return min(1.0, 2.0**bits / people)
+  return 1.0 if bits >= math.log2(people) else 2.0**bits / people
 
 
 def bits(tokens: int, num_codes: int, answers: int = 1) -> float:

@@ -106,6 +106,13 @@ def test_an_answer_multiplies_the_bound_at_most_by_the_number_of_answers():
   assert alone <= both <= guarantees.with_answers(alone, 3)
 
 
+def test_as_many_forms_as_the_paper_has_promise_nothing():
+  assert guarantees.rank_1_of_bits(guarantees.bits(256, 512, 7), 500) == 1.0
+  assert guarantees.rank_1_of_bits(math.log2(50), 100) == pytest.approx(0.5)
+  told = {"bits": 3.0}, {"k": 5}, {"epsilon": 0.1, "answers": 7}
+  assert [round(guarantees.rank_1(one, 100), 3) for one in told] == [0.08, 0.2, 0.077]
+
+
 def test_releases_by_name():
   assert guarantees.release("none", 1.0) is None
   ids, codes, z_e = jnp.zeros((2, 3, 1), jnp.int32), jnp.eye(4), jnp.ones((2, 3, 1, 4))
