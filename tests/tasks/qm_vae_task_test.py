@@ -87,7 +87,9 @@ def after(task, frozen, state, *, steps=1, **kwargs):
 
 
 @pytest.mark.parametrize(
-  ("quantizer", "kwargs"), [("vq", {}), ("vq", {"codebook": "gradient"}), ("fsq", {})], ids=["ema", "gradient", "fsq"]
+  ("quantizer", "kwargs"),
+  [("vq", {}), pytest.param("vq", {"codebook": "gradient"}, marks=pytest.mark.slow), ("fsq", {})],
+  ids=["ema", "gradient", "fsq"],
 )
 def test_training_lowers_the_loss_with_every_quantizer(quantizer, kwargs):
   task, frozen = make(quantizer=quantizer, **kwargs)
@@ -176,6 +178,7 @@ def test_every_example_and_step_draws_its_own_noise():
   assert bool((one[0] != one[1]).any()) and bool((one != two).any())
 
 
+@pytest.mark.slow
 def test_past_the_paper_every_part_is_trained_by_its_own_loss():
   task, frozen = make(past=PAST)
   first = start(task, frozen)
@@ -191,18 +194,16 @@ def test_past_the_paper_every_part_is_trained_by_its_own_loss():
   assert any(jax.tree.leaves(changed))
 
 
-def test_a_condition_reaches_the_picture_and_none_is_like_unknown():
+def test_a_condition_reaches_the_picture_and_not_the_codes():
   deid = (DEIDENTIFIERS["mosaic"](),)
   made = generator.make(deid, TINY, 4, QUANTIZERS["vq"](num_codes=16, code_dim=4), jnp.float32, **PRIVATE)
   face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
-  params, carried = made.init(KEY, ((),), face)
+  params, carried = jax.jit(made.init)(KEY, ((),), face)
   run = jax.jit(lambda answer: made.apply(params, carried, ((),), face, KEY, train=False, answer=answer))
   unknown, happy, sad = run(jnp.zeros((6, 3))), run(jnp.eye(3)[jnp.zeros(6, int)]), run(jnp.eye(3)[jnp.ones(6, int)])
   assert unknown.quantized.ids.shape == (6, 2, 1) and unknown.image.shape == (6, SIZE, SIZE, 3)
   assert all(np.abs(a.image - b.image).max() > 1e-4 for a, b in ((unknown, happy), (happy, sad)))
   np.testing.assert_array_equal(happy.quantized.ids, sad.quantized.ids)  # codes do not hang on the answer
-  left_out = made.apply(params, carried, ((),), face, KEY, train=False)
-  np.testing.assert_allclose(left_out.image, unknown.image, atol=1e-6)  # jit against eager
 
 
 def test_a_release_replaces_the_codes_outside_training_alone():
@@ -211,7 +212,9 @@ def test_a_release_replaces_the_codes_outside_training_alone():
   vq = QUANTIZERS["vq"](num_codes=16, code_dim=4)
   made = generator.make(deid, TINY, 4, vq, jnp.float32, release=release)
   face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
-  params, carried = made.init(KEY, ((),), face)
-  given, own = (made.apply(params, carried, ((),), face, KEY, train=train) for train in (False, True))
+  params, carried = jax.jit(made.init)(KEY, ((),), face)
+  run = jax.jit(lambda train: made.apply(params, carried, ((),), face, KEY, train=train), static_argnums=0)
+  given, own = run(False), run(True)
   assert (given.quantized.ids == 3).all() and not (own.quantized.ids == 3).all()
-  np.testing.assert_array_equal(given.image, made.decode(params, carried, given.quantized.ids, None))
+  decoded = jax.jit(made.decode)(params, carried, given.quantized.ids, None)
+  np.testing.assert_allclose(given.image, decoded, atol=1e-6)  # compiled apart
