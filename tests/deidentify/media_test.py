@@ -196,7 +196,9 @@ def test_a_subtitle_that_the_container_cannot_hold_is_named(pictures, tmp_path, 
 def started(*arguments):
   env = os.environ | {"JAX_PLATFORMS": "cpu"}
   line = [sys.executable, "-m", "qm_vae.deidentify", *map(str, arguments)]
-  return subprocess.Popen(line, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True)
+  # What a shell starts in its background inherits deaf ears for Ctrl-C.
+  hears = lambda: signal.signal(signal.SIGINT, signal.default_int_handler)
+  return subprocess.Popen(line, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True, preexec_fn=hears)
 
 
 def wait_for(folder, pattern):
