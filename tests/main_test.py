@@ -165,8 +165,8 @@ def test_a_finished_run_is_not_trained_again_and_gives_the_same_report(home, fin
   [
     (["--config.alpha=0.7"], ("alpha: 0.4 there, 0.7 now", "--workdir")),
     (["--config.alpha=7"], ("config.alpha = 7", "from 0 to 1")),
-    (["--config.alhpa=0.4"], ("alhpa",)),
-    (["--config.epochs=many"], ("epochs",)),
+    pytest.param(["--config.alhpa=0.4"], ("alhpa",), marks=pytest.mark.slow),
+    pytest.param(["--config.epochs=many"], ("epochs",), marks=pytest.mark.slow),
   ],
 )
 def test_what_cannot_run_is_refused_by_name(home, finished, flags, told):

@@ -18,7 +18,7 @@ def build(preset, size=32, views=4, code_dim=8):
   return encoder, decoder, encoder_params, jax.jit(decoder.init)(KEY, z), x, z
 
 
-@pytest.mark.parametrize("preset", vqvae.PRESETS)
+@pytest.mark.parametrize("preset", ["small", pytest.param("paper", marks=pytest.mark.slow)])
 def test_four_pixels_become_one_code_and_back(preset):
   _, decoder, _, params, x, z = build(preset)
   image = jax.jit(decoder.apply)(params, z)

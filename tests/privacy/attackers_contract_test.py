@@ -26,7 +26,7 @@ def _attack(name, pairs, folder, effort=1.0):
   return attack, identification.rank_rate(scores, probe.identity, gallery.identity, 1), probe
 
 
-SLOW = {"codes"}  # trains for a quarter of a minute
+SLOW = {"codes", "inversion"}  # they train longest
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,11 @@ def after(task, frozen, state, *, steps=1, **kwargs):
 
 @pytest.mark.parametrize(
   ("quantizer", "kwargs"),
-  [("vq", {}), pytest.param("vq", {"codebook": "gradient"}, marks=pytest.mark.slow), ("fsq", {})],
+  [
+    ("vq", {}),
+    pytest.param("vq", {"codebook": "gradient"}, marks=pytest.mark.slow),
+    pytest.param("fsq", {}, marks=pytest.mark.slow),
+  ],
   ids=["ema", "gradient", "fsq"],
 )
 def test_training_lowers_the_loss_with_every_quantizer(quantizer, kwargs):
