@@ -19,23 +19,20 @@ import numpy as np
 
 from qm_vae import (
   build,
-  build_privacy,
-  embedders,
+  evaluate_privacy,
   faces,
-  lessons,
   metrics,
   network_file,
   outputs,
+  pipeline,
   progress,
   run,
   utility,
   writer,
 )
 from qm_vae.deid import baselines
-from qm_vae.privacy import guarantees, measure, protocol
 from qm_vae.report import page
 from qm_vae.state import Split
-from qm_vae.types import Pairs, Record
 
 SCHEMA = 1
 CONTROLS = ("identity", "blank")
@@ -72,6 +69,7 @@ def _evaluate(workdir, command):
   originals = answer(test.image)
   by_method = {name: answer(image) for name, image in made.images.items()}
   truth = originals["service"].argmax(-1)
+  settings = faces.Settings(image_size=test.image.shape[1], **config.data.faces.to_dict())
   methods = []
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
@@ -79,7 +77,7 @@ def _evaluate(workdir, command):
         {"name": name, "kind": _kind(name, parts), "options": _options(config, name)}
         | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
         | utility.fidelity(test, image)
-        | _pipeline(config, experiment.data, image, truth, answer)
+        | pipeline.measure(settings, experiment.data, image, truth, answer)
       )
       bar.update()
   qm_vae = methods[-1]
@@ -117,7 +115,7 @@ def _evaluate(workdir, command):
   }
   if parts.generator.condition != "none":
     report["asked"] = outputs.asked(experiment, state, test, answer)
-  report |= _privacy(config, workdir, experiment, state, controls)
+  report |= evaluate_privacy.section(config, workdir, experiment, state, controls, _kind)
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
     "classes": list(parts.service.classes),
@@ -135,58 +133,6 @@ def _evaluate(workdir, command):
   return report
 
 
-def _privacy(config, workdir, experiment, state, controls):
-  """The privacy table of the controls, the views, their union and QM-VAE; without one, why."""
-  told = config.privacy
-  if not told.attackers or not told.embedders:
-    lacking = [name for name in ("attackers", "embedders") if not told[name]]
-    return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
-  found, barred = build_privacy.attacked(config, experiment.data)
-  try:
-    chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
-  except ValueError as error:  # the report is worth having without
-    return _not_measured(str(error))
-  is_attacked = np.isin(found.identity, found.identity[chosen.gallery])  # with all their pictures: a closed set
-  made, methods = outputs.make(experiment, state, controls, found, is_attacked), []
-  # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
-  for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
-    codes = made.codes if name == "qm_vae" else None
-    pairs = Pairs(found.image, image, found.eyes, found.identity, found.name, image, codes)
-    methods.append(measure.Method(name, _kind(name, experiment.parts), pairs))
-  with progress.bar(len(methods) * len(told.attackers), "privacy", "attack") as bar:
-    measured = measure.measure(
-      methods,
-      chosen,
-      embedders.open_all(told.embedders),
-      attackers=told.attackers,
-      learn=lessons.learner(workdir / "attackers", told.seed),
-      union=measure.Union("union", tuple(experiment.parts.views)),
-      crowds=told.crowds,
-      effort=told.effort,
-      seed=told.seed,
-      tell=progress.teller(bar),
-    )
-  promised = _promised(experiment.parts.guarantee, measured.report["crowds"])
-  return {"privacy": measured.report | {"guarantee": promised}}
-
-
-def _promised(guarantee, crowds):
-  """What the mechanism promises in every crowd; None where nothing is promised.
-
-  A smaller crowd is a random choice of people, of which k-same promises nothing: its groups are not in it as wholes.
-  """
-  if guarantee is None:
-    return None
-  crowds = crowds[-1:] if "k" in guarantee else crowds
-  bounds = [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]
-  return guarantee | {"rank_1": bounds} if any(bound["at_most"] < 1 for bound in bounds) else None
-
-
-def _not_measured(reason):
-  print(f"Privacy was not measured: {reason}.")
-  return {"privacy": None, "not_measured": {"privacy": reason}}
-
-
 def _kind(name, parts):
   if name in CONTROLS:
     return "control"
@@ -196,46 +142,6 @@ def _kind(name, parts):
 def _options(config, name):
   found = baselines.parsed(name) if name in config.baselines else None
   return found[1] if found else dict(config.deid.get(name, {}))
-
-
-class _Pasted:
-  """The test frames with the faces of one method pasted in, as a source."""
-
-  classes = identities = ()
-  fingerprint = ""
-
-  def __init__(self, data: Split, image: np.ndarray):
-    self._data, self._image = data, image
-
-  def __len__(self):
-    return len(self._image)
-
-  def __getitem__(self, i):
-    test = self._data.test
-    frame = self._data.test_source[int(test.index[i])].image
-    return Record(faces.paste(frame, self._image[i], test.box[i]), test.name[i])
-
-
-def _same_place(found, expected):
-  """bool [N]: the found square's centre lies in the expected one; another person's face keeps nobody's answer."""
-  centre = found[:, :2] + found[:, 2:] / 2
-  inside = (centre >= expected[:, :2]) & (centre < expected[:, :2] + expected[:, 2:])
-  return inside.all(axis=1)
-
-
-def _pipeline(config, data: Split, image, truth, answer):
-  """The paper's whole pipeline: paste the output into its frame, look for the face again, classify what was found."""
-  if config.data.faces.detector == "none":
-    return {"pipeline_loss_rate": None, "pipeline_no_face": None}
-  settings = faces.Settings(image_size=image.shape[1], **config.data.faces.to_dict())._replace(eyes="average")
-  again = faces.crop_source(_Pasted(data, image), settings, show=False)
-  there = _same_place(again.box, data.test.box[again.index])
-  positions = again.index[there]
-  lost = np.ones(len(image), bool)
-  lost[positions] = answer(again.image[there])["service"].argmax(-1) != truth[positions]
-  no_face = np.ones(len(image), bool)
-  no_face[positions] = False
-  return {"pipeline_loss_rate": utility.rate(lost, data.test), "pipeline_no_face": utility.rate(no_face, data.test)}
 
 
 def _service(name, network, logits, test, classes):

@@ -14,8 +14,20 @@ FLOORS = {
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy", "build_qm_vae", "protect"),
-  5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons", "audit", "deidentify"),
+  + ("build_privacy", "build_qm_vae", "pipeline", "protect"),
+  5: (
+    "train",
+    "run",
+    "evaluate",
+    "convert",
+    "bench",
+    "report",
+    "lessons",
+    "audit",
+    "audit_options",
+    "evaluate_privacy",
+    "deidentify",
+  ),
   6: ("main",),
 }
 """Modules and folders of qm_vae by floor; a new one is added here, where its place is decided."""

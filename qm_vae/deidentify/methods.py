@@ -9,7 +9,7 @@ import numpy as np
 
 from qm_vae import build, build_qm_vae, checkpoint, faces, network_file, protect, rules, run, types, writer
 from qm_vae.checkpoint import Checkpoints
-from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.deid import DEIDENTIFIERS, baselines
 from qm_vae.generator import told as told_of
 from qm_vae.services import SERVICES
 
@@ -35,9 +35,12 @@ def open_method(text: str) -> protect.Method:
   Raises:
     ValueError: for what is neither, options out of range, or a run that is not finished or is damaged.
   """
-  name, _, rest = text.partition(":")
+  name = text.partition(":")[0]
   if name in NAMES:
-    return _deidentifier(name, _parsed(text, rest))
+    found = baselines.parsed(text)
+    if found is None:
+      raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
+    return _deidentifier(*found)
   if (pathlib.Path(text).expanduser() / "config.json").is_file():
     return _run(pathlib.Path(text).expanduser())
   raise ValueError(
@@ -59,21 +62,6 @@ def _deidentifier(name, given):
     ) from None
   told = {"name": name, "options": options | {"size": size}}
   return protect.of_deidentifier(made, size, told, wants_eyes=name in _WANT_EYES)
-
-
-def _parsed(text, rest):
-  options = {}
-  for part in rest.split(",") if rest else ():
-    key, equals, value = part.partition("=")
-    if not equals or not key:
-      raise ValueError(f"{text!r}: {part!r} is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
-    for kind in (int, float, str):
-      try:
-        options[key] = kind(value)
-        break
-      except ValueError:
-        continue
-  return options
 
 
 def _run(folder):

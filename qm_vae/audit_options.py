@@ -1,0 +1,115 @@
+"""The command line of the audit: every option, what it may hold, and how it is read."""
+
+import argparse
+import pathlib
+import sys
+
+from qm_vae.privacy import measure, protocol
+from qm_vae.privacy.attackers import ATTACKERS
+
+
+class _Parser(argparse.ArgumentParser):
+  wrong = 2
+
+  def error(self, message):
+    self.print_usage(sys.stderr)
+    self.exit(self.wrong, f"error: {message}\n")
+
+
+def parser(description: str, wrong: int) -> argparse.ArgumentParser:
+  """The command line.
+
+  Args:
+    description: of the program, for --help.
+    wrong: exit status for a line that cannot be read; argparse's own, 2, has another meaning here.
+  """
+  made = _Parser(
+    prog="python -m qm_vae.audit", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  made.wrong = wrong
+  add = made.add_argument
+  add("originals", type=_path, help="folder of pictures, or a text file that lists them")
+  add("protected", type=_path, help="what the tool made of them: a folder, or a list in the same order")
+  add(
+    "--embedder",
+    type=_path,
+    action="append",
+    required=True,
+    metavar="PATH",
+    help="face recogniser; may be given several times",
+  )
+  add("--labels", type=_path, metavar="CSV", help="who is who; without it, the folder that a picture lies in")
+  add("--image-column", default="image", metavar="NAME", help="of the CSV (default: %(default)s)")
+  add("--identity-column", default="identity", metavar="NAME", help="of the CSV (default: %(default)s)")
+  add("--out", type=_path, default=pathlib.Path("audit"), metavar="FOLDER", help="(default: %(default)s)")
+  add("--max-rank1", type=_share, metavar="RATE", help="exit with 3 where the rank-1 rate may be above it, 0 to 1")
+  add(
+    "--max-missed",
+    type=_share,
+    default=0.1,
+    metavar="SHARE",
+    help="exit with 1 where more originals show no face that is found (default: %(default)s)",
+  )
+  add("--people", type=_at_least(protocol.MIN_PEOPLE), default=500, help="attacked at most (default: %(default)s)")
+  add("--probes", type=_at_least(1), default=1, help="protected pictures of each, at most (default: %(default)s)")
+  add("--crowds", type=_crowds, default=measure.CROWDS, metavar="N,N", help="people in the gallery (default: 100,500)")
+  add(
+    "--attackers",
+    type=_attackers,
+    default=ATTACKERS.names(),
+    metavar="A,B",
+    help=f"of {', '.join(ATTACKERS.names())} (default: all that the pictures allow)",
+  )
+  add("--effort", type=_positive, default=1.0, help="multiplies how long attackers learn (default: %(default)s)")
+  add("--size", type=_size, default=112, help="pixels, side of the face crops, a multiple of 16 (default: %(default)s)")
+  add(
+    "--detector",
+    choices=("haar", "none"),
+    default="haar",
+    help="none: every picture is one face, its largest centred square is taken (default: %(default)s)",
+  )
+  add("--seed", type=_at_least(0), default=0, help="of who is attacked and of all training (default: %(default)s)")
+  add("--no-pictures", dest="pictures", action="store_false", help="no faces in the report")
+  return made
+
+
+def _path(text):
+  return pathlib.Path(text).expanduser()
+
+
+def _number(text, kind, holds, allowed):
+  try:
+    value = kind(text)
+  except ValueError:
+    value = None
+  if value is None or not holds(value):
+    raise argparse.ArgumentTypeError(f"{text!r} is not {allowed}")
+  return value
+
+
+def _at_least(low):
+  return lambda text: _number(text, int, lambda value: value >= low, f"an integer of at least {low}")
+
+
+def _share(text):
+  return _number(text, float, lambda value: 0 <= value <= 1, "a number from 0 to 1")
+
+
+def _positive(text):
+  return _number(text, float, lambda value: 0 < value < float("inf"), "a number above 0")
+
+
+def _size(text):
+  return _number(text, int, lambda value: value >= 32 and value % 16 == 0, "a multiple of 16 from 32 upward")
+
+
+def _crowds(text):
+  return tuple(_at_least(2)(part) for part in text.split(","))
+
+
+def _attackers(text):
+  names = tuple(text.split(","))
+  unknown = [name for name in names if name not in ATTACKERS.names()]
+  if unknown:
+    raise argparse.ArgumentTypeError(f"{', '.join(unknown)}; allowed are {', '.join(ATTACKERS.names())}")
+  return tuple(dict.fromkeys(names))

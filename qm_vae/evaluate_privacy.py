@@ -1,0 +1,83 @@
+"""The report's section on privacy: who is attacked, with what, and what is promised."""
+
+import pathlib
+from collections.abc import Callable
+
+import ml_collections
+import numpy as np
+
+from qm_vae import build_privacy, embedders, lessons, outputs, progress
+from qm_vae.privacy import guarantees, measure, protocol
+from qm_vae.state import Experiment, State
+from qm_vae.types import Deidentifier, Pairs
+
+
+def section(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  experiment: Experiment,
+  state: State,
+  controls: dict[str, Deidentifier],
+  kind: Callable,
+) -> dict:
+  """The privacy table of the controls, the views, their union and QM-VAE; without one, why.
+
+  Args:
+    config: of the run.
+    workdir: its folder; attackers that learn are kept in it.
+    experiment: of the task `qm_vae`.
+    state: the trained state.
+    controls: as for outputs.make.
+    kind: (name of a method, experiment.parts) -> measure.Method.kind.
+
+  Returns:
+    {"privacy": ...} as docs/report.md has it, or {"privacy": None, "not_measured": ...}.
+  """
+  told = config.privacy
+  if not told.attackers or not told.embedders:
+    lacking = [name for name in ("attackers", "embedders") if not told[name]]
+    return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
+  found, barred = build_privacy.attacked(config, experiment.data)
+  try:
+    chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
+  except ValueError as error:  # the report is worth having without
+    return _not_measured(str(error))
+  is_attacked = np.isin(found.identity, found.identity[chosen.gallery])  # with all their pictures: a closed set
+  made, methods = outputs.make(experiment, state, controls, found, is_attacked), []
+  # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
+  for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
+    codes = made.codes if name == "qm_vae" else None
+    pairs = Pairs(found.image, image, found.eyes, found.identity, found.name, image, codes)
+    methods.append(measure.Method(name, kind(name, experiment.parts), pairs))
+  with progress.bar(len(methods) * len(told.attackers), "privacy", "attack") as bar:
+    measured = measure.measure(
+      methods,
+      chosen,
+      embedders.open_all(told.embedders),
+      attackers=told.attackers,
+      learn=lessons.learner(workdir / "attackers", told.seed),
+      union=measure.Union("union", tuple(experiment.parts.views)),
+      crowds=told.crowds,
+      effort=told.effort,
+      seed=told.seed,
+      tell=progress.teller(bar),
+    )
+  promised = _promised(experiment.parts.guarantee, measured.report["crowds"])
+  return {"privacy": measured.report | {"guarantee": promised}}
+
+
+def _promised(guarantee, crowds):
+  """What the mechanism promises in every crowd; None where nothing is promised.
+
+  A smaller crowd is a random choice of people, of which k-same promises nothing: its groups are not in it as wholes.
+  """
+  if guarantee is None:
+    return None
+  crowds = crowds[-1:] if "k" in guarantee else crowds
+  bounds = [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]
+  return guarantee | {"rank_1": bounds} if any(bound["at_most"] < 1 for bound in bounds) else None
+
+
+def _not_measured(reason):
+  print(f"Privacy was not measured: {reason}.")
+  return {"privacy": None, "not_measured": {"privacy": reason}}
