@@ -16,7 +16,8 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   if arg not in ARGUMENTS:
     raise ValueError(f"no dataset is called {arg!r}; write configs/FILE.py:NAME with one of {', '.join(ARGUMENTS)}")
   c = ml_collections.ConfigDict()
-  # qm_vae | classifier (trains `service` on `data` and stops) | embedder (trains `embedder` on `data` and stops)
+  # qm_vae | black_box (the same with services outside the graph, `qualities`) | classifier (trains `service` on `data`
+  # and stops) | attributes (the same on CelebA's attributes) | embedder (trains `embedder` on `data` and stops)
   c.task = "qm_vae"
   c.seed = 0  # every random number of the run follows from it
   c.image_size = 0  # pixels, side of the face crop, a multiple of 4; 0: 64 on a CPU, 128 on a GPU
@@ -82,6 +83,11 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     c.service_data.limit = 0
     c.service_data.train_fraction = 0.9
     c.service_data.faces.eyes = "average"
+
+  c.qualities = ("expression",)  # names from `quality` that must stay; only the task black_box reads them
+  c.quality = _qualities()
+  c.black_box = _black_box()
+  c.attributes = ("Smiling",)  # names of CelebA's attributes that the task `attributes` trains `service` to tell
 
   c.privacy = _privacy(arg)
   c.embedder = _embedder()  # the face recogniser that is trained where `privacy.embedders` has an empty name
@@ -198,6 +204,65 @@ def _augmentation(**overrides):
   a.jpeg = 0.0  # strength of errors as JPEG makes them, [0, 1]; 1 is about quality 10
   a.update(overrides)
   return a
+
+
+def _qualities():
+  offered = "qm_vae.services.offered:probabilities"  # a network of this project, asked as if it were anybody's
+  expressions = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+  q = ml_collections.ConfigDict()
+  q.expression = _quality("classes", expressions, source=offered)
+  q.smile = _quality("attributes", ("Smiling",), source=offered)
+  # Is a face still found, and where: shares of the picture's side.
+  q.face = _quality("values", ("x", "y", "side"), (0.1, 0.1, 0.15), source="qm_vae.services.detection:largest_face")
+  eyes = ("left x", "left y", "right x", "right y")
+  q.eyes = _quality("values", eyes, (0.04,) * 4, source="qm_vae.services.detection:eyes")
+  return q
+
+
+def _quality(kind, names, tolerance=(), source=""):
+  q = ml_collections.ConfigDict()
+  q.client = "callable"  # callable | onnx | http
+  q.source = source  # callable: module:function · onnx: path of the file · http: address of the service
+  # callable: folder of a network, given as checkpoint=; '' for none, but for `offered` with classes: that of `service`
+  q.checkpoint = ""
+  q.kind = kind  # classes (one of them) | attributes (each yes or no) | values (numbers, or nothing at all)
+  q.names = names  # of the classes, attributes or values, in the order of the answers
+  q.tolerance = tolerance  # values: how far each may move and count as kept, in its own unit, > 0
+  q.weight = 1.0  # >= 0, of this service among all
+  q.batch_size = 32  # images at a time
+  q.concurrency = 1  # batches at the same time
+  q.retries = 5  # of a batch, after the first try
+  q.backoff = 0.5  # seconds before the first retry, doubled for each further one
+  q.budget = 0  # images that a run may send in all, retries included; 0: no limit
+  q.onnx = ml_collections.ConfigDict()
+  q.onnx.output = ""  # name of the output; '': the first
+  q.onnx.logits = ""  # '' (none) | softmax | sigmoid: how logits become probabilities
+  # '' where the file tells: "0..1", "-1..1" or "(x-127.5)/128" · NCHW or NHWC · RGB or BGR
+  q.onnx.update(input_range="", layout="", colour="")
+  q.http = ml_collections.ConfigDict()
+  q.http.allow_sending_faces = False  # whether faces may be sent to the address
+  q.http.timeout = 10.0  # seconds, > 0
+  q.http.token_variable = ""  # environment variable that holds the Authorization header
+  return q
+
+
+def _black_box():
+  b = ml_collections.ConfigDict()
+  b.architecture = "resnet"  # of the student: mini_xception | resnet | wide_resnet
+  b.input_size = 48  # pixels that the student sees
+  b.learning_rate = 2e-3  # of the student
+  b.weight_decay = 1e-4
+  b.questions = 16  # pictures of a step's outputs that are asked about, at most; up to batch_size
+  b.explored = 4  # of them drawn blindly; the fidelity is measured on these
+  b.doubt = 0.1  # [0, 1), the others are asked about where the student doubts more than this
+  b.delay = 2  # steps >= 1 that go on before the answers to a step's questions are awaited
+  b.warmup = 50  # steps in which only the student hears of the services
+  b.replay = 2048  # pictures that the student remembers
+  b.rehearsed = 64  # of them, pictures of one step's lesson
+  b.decay = 0.99  # [0, 1), of the measured fidelity, for every blind question
+  b.structure_weight = 0.0  # >= 0, of 1 - SSIM beside the services
+  b.shuffle_answers = False  # a control: every training face gets the answer on another
+  return b
 
 
 def _privacy(arg):

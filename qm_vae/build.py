@@ -40,7 +40,9 @@ TASKS = Registry(
   "task",
   {
     "qm_vae": "qm_vae.build_qm_vae:qm_vae_run",
+    "black_box": "qm_vae.build_black_box:black_box_run",
     "classifier": "qm_vae.build:classifier_run",
+    "attributes": "qm_vae.build_black_box:attributes_run",
     "embedder": "qm_vae.build_privacy:embedder_run",
   },
 )
@@ -174,13 +176,14 @@ def networks_of(config: ml_collections.ConfigDict) -> dict[str, ml_collections.C
 
 def provenance(config: ml_collections.ConfigDict, experiment: Experiment) -> dict:
   """What a run's numbers hang on besides its config: digests of the faces on both sides and of the frozen networks."""
+  digests = getattr(experiment.parts, "networks", {})
   networks = {}
   if config.task == "qm_vae":
     networks = networks_of(config)
   return {
     "train": _digest(experiment.data.train),
     "test": _digest(experiment.data.test),
-    "networks": {name: network_file.read_meta(one.checkpoint)["sha256"] for name, one in networks.items()},
+    "networks": {name: network_file.read_meta(one.checkpoint)["sha256"] for name, one in networks.items()} | digests,
   }
 
 

@@ -12,8 +12,10 @@ from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.models.vqvae import PRESETS
 from qm_vae.privacy.attackers import ATTACKERS
 from qm_vae.privacy.guarantees import MECHANISMS
+from qm_vae.qualities import KINDS
 from qm_vae.quantize import QUANTIZERS
 from qm_vae.schedule import SCHEDULES
+from qm_vae.services.black_box import CLIENTS
 from qm_vae.terms import TERMS
 
 
@@ -104,6 +106,41 @@ _EMBEDDER = {
   "margin": _between(0, 1),
   **{f"augment.{key}": rule for key, rule in _AUGMENTATION.items()},
 }
+_NAMES = Rule(
+  lambda v: not isinstance(v, str) and all(isinstance(name, str) for name in v), "names, as ('one', 'other')"
+)
+_QUALITY = {
+  "client": _one_of(*CLIENTS.names()),
+  **{key: _TEXT for key in ("source", "checkpoint", "onnx.output", "onnx.input_range", "http.token_variable")},
+  "kind": _one_of(*KINDS),
+  "names": _NAMES,
+  "tolerance": Rule(
+    lambda v: not isinstance(v, str) and all(_is_number(one) and 0 < one < _INF for one in v), "numbers above 0"
+  ),
+  "weight": _NOT_NEGATIVE,
+  "batch_size": _integer(1),
+  "concurrency": _integer(1),
+  "retries": _integer(0),
+  "backoff": _NOT_NEGATIVE,
+  "budget": _integer(0),
+  "onnx.logits": _one_of("", "softmax", "sigmoid"),
+  "onnx.layout": _one_of("", "NCHW", "NHWC"),
+  "onnx.colour": _one_of("", "RGB", "BGR"),
+  "http.allow_sending_faces": _FLAG,
+  "http.timeout": _POSITIVE,
+}
+_BLACK_BOX = {
+  "architecture": _one_of(*EXPRESSION_NETWORKS.names()),
+  "input_size": _integer(16),
+  "learning_rate": _POSITIVE,
+  "weight_decay": _NOT_NEGATIVE,
+  **{key: _integer(1) for key in ("questions", "explored", "delay", "replay", "rehearsed")},
+  "doubt": _DECAY,
+  "warmup": _integer(0),
+  "decay": _DECAY,
+  "structure_weight": _NOT_NEGATIVE,
+  "shuffle_answers": _FLAG,
+}
 _DATASET = {
   "root": _TEXT,
   "limit": _integer(0),
@@ -133,7 +170,7 @@ _DATASET = {
   "options.fer2013.usage": _one_of("all", "Training", "PublicTest", "PrivateTest"),
 }
 RULES = {
-  "task": _one_of("qm_vae", "classifier", "embedder"),
+  "task": _one_of("qm_vae", "black_box", "classifier", "attributes", "embedder"),
   "seed": _integer(0),
   "image_size": Rule(
     lambda v: _is_number(v, (int,)) and (v == 0 or (v >= 32 and v % 4 == 0)), "0, or a multiple of 4 from 32 upward"
@@ -200,11 +237,17 @@ RULES = {
     f"{key}.{part}": rule for key in ("augment_faces", "augment_before_service") for part, rule in _AUGMENTATION.items()
   },
   **{f"service.{part}": rule for part, rule in _NETWORK.items()},
+  "qualities": Rule(lambda v: _NAMES.holds(v) and 0 < len(v) == len(set(v)), "names from config.quality, each once"),
+  "attributes": Rule(lambda v: _NAMES.holds(v) and 0 < len(v) == len(set(v)), "names of attributes, each once"),
+  **{f"quality.expression.{part}": rule for part, rule in _QUALITY.items()},
+  **{f"black_box.{part}": rule for part, rule in _BLACK_BOX.items()},
 }
 
 
 def rule_for(key: str) -> Rule | None:
-  """The rule of a dotted key, e.g. 'data.faces.margin'; a judge or one of the ensemble is checked like the service."""
+  """The rule of a dotted key, e.g. 'data.faces.margin'; judges, ensemble and qualities may have any names."""
+  if key.startswith("quality."):
+    key = "quality.expression." + key.split(".", 2)[-1]
   if key.startswith(("judges.", "ensemble.")):
     key = "service." + key.split(".", 2)[-1]
   return RULES.get(key)

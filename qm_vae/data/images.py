@@ -138,3 +138,10 @@ def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
   with io.BytesIO() as file:
     Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0)
     return np.asarray(Image.open(file).convert("RGB"))
+
+
+def to_png(image: np.ndarray) -> bytes:
+  """A uint8 [H, W, 3] RGB image as a PNG file."""
+  with io.BytesIO() as file:
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()

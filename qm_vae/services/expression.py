@@ -89,7 +89,7 @@ def load(directory: str | os.PathLike) -> Service:
   if meta.get("kind") != "expression":
     raise ValueError(f"{directory} holds a network of kind {meta.get('kind')!r}, not 'expression'; give another folder")
   module, size = network(meta), meta["input_size"]
-  _check_shapes(module, size, variables, directory)
+  check_shapes(module, (size, size, 1), variables, directory)
 
   def apply(params, image):
     x = preprocess(image, size)
@@ -135,8 +135,13 @@ def reorder(service: Service, classes: Sequence[str]) -> Service:
   return Service(service.params, lambda params, image: service.apply(params, image)[..., order], classes)
 
 
-def _check_shapes(module, size, variables, directory):
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 1)))
+def check_shapes(module, input_shape: tuple[int, int, int], variables, directory) -> None:
+  """Returns when `variables` are those of the Flax `module` for inputs [B, *input_shape].
+
+  Raises:
+    ValueError: naming the folder and the first array that does not fit.
+  """
+  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *input_shape)))
   shapes = lambda tree: {
     jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
   }
