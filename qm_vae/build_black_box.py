@@ -167,9 +167,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   vq, code_dim = build_qm_vae.quantizer(config)
   preset, dtype = PRESETS[build.preset(config)], jnp.dtype(config.model.dtype)
   size = build.image_size(config)
-  made = generator.make(
-    tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size
-  )
+  made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)
   steps = config.epochs * (len(data.train) // config.batch_size)
   own, about = config.black_box, tuple(told.values())
   augment_faces, augment_before = Augmentation(**config.augment_faces), Augmentation(**config.augment_before_service)

@@ -284,6 +284,7 @@ def environment() -> dict:
 
 def told_of_data(config: ml_collections.ConfigDict, data: Split) -> dict:
   """The report's section on the faces."""
+
   def people(found):
     return len(np.unique(found.identity[found.identity >= 0]))
 
