@@ -1,6 +1,7 @@
 """Training against black boxes through the one loop: what reaches whom, kill and resume, budgets, failures."""
 
 import functools
+import shutil
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +10,10 @@ import offering
 import optax
 import pytest
 
-from qm_vae import generator, losses, train, types, writer
+from configs import black_box as black_box_config
+from qm_vae import evaluate_black_box, generator, losses, run, train, types, writer
 from qm_vae.augment import Augmentation
+from qm_vae.build_black_box import BlackBoxParts
 from qm_vae.checkpoint import Checkpoints, digest
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.models.vqvae import Preset
@@ -26,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 SIZE = 16  # the windows of the structural similarity need 11
 SETTINGS = distil.Settings(questions=4, explored=2, doubt=0.0, delay=2, warmup=2, replay=16, rehearsed=6, decay=0.9)
-QUALITIES = {"side": Quality("classes", ("left", "right")), "grey": Quality("values", ("level",), (0.05,))}
+QUALITIES = {"expression": Quality("classes", ("left", "right")), "face": Quality("values", ("level",), (0.05,))}
 
 
 def side(images):
@@ -108,7 +111,7 @@ def clients(trouble=None):
       trouble(images)
     return side(images)
 
-  return {"side": ask_side, "grey": grey}
+  return {"expression": ask_side, "face": grey}
 
 
 def host_of(made=None, *, retries=0, seen=None):
@@ -132,7 +135,7 @@ def host_of(made=None, *, retries=0, seen=None):
 def weights(service=1.0):
   one = jnp.float32(1)
   of_loss = losses.Weights(jnp.float32(0.5), jnp.float32(0.25), jnp.float32(service))
-  return black_box.Weights(of_loss, {"side": one, "grey": one}, jnp.float32(0))
+  return black_box.Weights(of_loss, {"expression": one, "face": one}, jnp.float32(0))
 
 
 def fit(workdir, monkeypatch, host=None, *, epochs=3, service=1.0):
@@ -179,12 +182,12 @@ def test_the_student_learns_and_its_fidelity_is_the_services_own(whole):
   assert trained[-1]["imitation"] < trained[0]["imitation"]
   # Two blind questions of every step but the last two have come back.
   expected = sum(2 * 0.81**i for i in range(7))
-  np.testing.assert_allclose(state.carried["fidelity"]["side"]["n"], expected, rtol=1e-5)
-  assert trained[0]["trust/side"] == 0 < trained[-1]["fidelity/side"] <= 1
+  np.testing.assert_allclose(state.carried["fidelity"]["expression"]["n"], expected, rtol=1e-5)
+  assert trained[0]["trust/expression"] == 0 < trained[-1]["fidelity/expression"] <= 1
   assert trained[0]["service"] == 0  # warm-up
   tested = [row for row in rows if row["split"] == "test"]
-  assert [0 <= row["loss_rate/side"] <= 1 for row in tested] == [True] * 3
-  assert tested[-1]["queries/side"] <= boxes["side"].sent
+  assert [0 <= row["loss_rate/expression"] <= 1 for row in tested] == [True] * 3
+  assert tested[-1]["queries/expression"] <= boxes["expression"].sent
 
 
 def test_answers_belong_to_the_pictures_that_were_asked_about(whole):
@@ -208,13 +211,18 @@ def test_a_service_that_dies_and_comes_back_costs_nothing(whole, tmp_path, monke
     if len(asked) > 9:
       raise Unavailable("gone")
 
-  with pytest.raises(HostStopped, match=r"(?s)'side' does not answer after 1 tries: gone.*step \d+ is kept"):
+  with pytest.raises(HostStopped, match=r"(?s)'expression' does not answer after 1 tries: gone.*step \d+ is kept"):
     fit(tmp_path, monkeypatch, host_of(clients(dies)))
   (newest,) = Checkpoints(tmp_path / "checkpoints").steps()[-1:]
   assert 0 < newest < 9
   state = fit(tmp_path, monkeypatch)
   assert digest(state) == digest(whole[1])
-  some = ("perplexity", "codes_used", "queries/side", "queries/grey")  # of the part of the epoch after the stop alone
+  some = (
+    "perplexity",
+    "codes_used",
+    "queries/expression",
+    "queries/face",
+  )  # of the part of the epoch after the stop alone
   assert without_speed(tmp_path, *some)[-2:] == without_speed(whole[0], *some)[-2:]
 
 
@@ -223,26 +231,57 @@ def test_a_killed_run_asks_nothing_twice(whole, tmp_path, monkeypatch):
   seen = {}
   state = fit(tmp_path, monkeypatch, host_of(seen=seen))
   assert digest(state) == digest(whole[1])
-  assert seen["side"].sent == whole[2]["side"].sent
+  assert seen["expression"].sent == whole[2]["expression"].sent
 
 
 def test_a_service_over_http_that_is_slow_fails_hangs_and_dies(whole, tmp_path, monkeypatch):
   random = np.random.default_rng(0)
 
   def over(address):
-    return {"side": CLIENTS["http"](address, allow_sending_faces=True, timeout=0.5), "grey": grey}
+    return {"expression": CLIENTS["http"](address, allow_sending_faces=True, timeout=0.5), "face": grey}
 
   with offering.serving(lambda images: [[one == "left", one == "right"] for one in side(images)]) as (service, address):
     service.mode = "slow"
     service.plan = random.permutation(["error"] * 2 + ["malformed"] * 2 + ["hang"] + ["cut"] + ["slow"] * 9).tolist()
     service.plan += ["error"] * 99  # dead from here on
-    with pytest.raises(HostStopped, match=r"(?s)'side' does not answer after 5 tries.*status 500.*step \d+ is kept"):
+    with pytest.raises(
+      HostStopped, match=r"(?s)'expression' does not answer after 5 tries.*status 500.*step \d+ is kept"
+    ):
       fit(tmp_path, monkeypatch, host_of(over(address), retries=4))
     assert len(service.plan) >= 99 - 2 * 5, "it was asked on, beyond the question that was under way"
     newest = Checkpoints(tmp_path / "checkpoints").steps()[-1]
     service.plan = []
     state = fit(tmp_path, monkeypatch, host_of(over(address), retries=4))
   assert 0 < newest < 9 and digest(state) == digest(whole[1])
+
+
+def test_the_report_of_a_run(whole, tmp_path, monkeypatch):
+  config = black_box_config.get_config()
+  config.judges, config.qualities, config.cache_dir = {}, ("expression", "face"), str(tmp_path / "cache")
+  config.quality.expression.checkpoint = ""
+  shutil.copy(whole[0] / "metrics.jsonl", tmp_path)
+  deid = {"mosaic": DEIDENTIFIERS["mosaic"]()}
+  one = task(host_of())
+  vq = QUANTIZERS["vq"](num_codes=8, code_dim=4)
+  made = generator.make(
+    tuple(deid.values()), Preset(hidden=4, residual_hidden=2, residual_blocks=1), 4, vq, jnp.float32
+  )
+  boxes = {name: BlackBox(name, client, QUALITIES[name]) for name, client in clients().items()}
+  parts = BlackBoxParts(made, deid, QUALITIES, lambda workdir: boxes, {}, {})
+  experiment = Experiment(
+    one, {"views": ((),)}, weights(), Split(TRAIN, TEST, None, 23, 0), 0, 3, 6, 1, 1, 2, parts
+  )  # fmt: skip
+  monkeypatch.setattr(run, "restore", lambda config, workdir: (experiment, whole[1]))
+  report = evaluate_black_box.of_run(config, tmp_path, "test")
+  assert [row["name"] for row in report["methods"]] == ["identity", "blank", "mosaic", "qm_vae"]
+  assert [one["name"] for one in report["services"]] == ["expression", "face"]
+  for service in report["services"]:
+    rates = {row["name"]: row["loss_rate"] for row in service["methods"]}
+    assert rates["identity"]["value"] == 0 and set(rates) == {"identity", "blank", "mosaic", "qm_vae"}
+    assert rates["qm_vae"]["n"] == len(TEST)
+    # What the run itself found at its last evaluation, on the same outputs.
+    assert rates["qm_vae"]["value"] == pytest.approx(service["queries_curve"][-1]["loss_rate"])
+  assert "Loss rate by face itself" in (tmp_path / "report.html").read_text()
 
 
 def _first():
