@@ -65,8 +65,7 @@ def _evaluate(workdir, command):
     raise ValueError(f"{workdir} holds a run of task {config.task!r}; only qm_vae runs have this report")
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: build.deidentifier(config, name) for name in CONTROLS}
-  controls |= {name: baselines.make(name) for name in config.baselines}
+  controls = {name: build.deidentifier(config, name, experiment.data.train) for name in CONTROLS} | parts.baselines
   made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
@@ -193,8 +192,8 @@ def _kind(name, parts):
 
 
 def _options(config, name):
-  found = baselines.parsed(name) if name in config.baselines else None
-  return found[1] if found else dict(config.deid.get(name, {}))
+  told, options = (baselines.parsed(name) if name in config.baselines else None) or (name, {})
+  return dict(config.deid.get(told, {})) | options
 
 
 class _Pasted:

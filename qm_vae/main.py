@@ -27,7 +27,12 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run; runs/EXPERIMENT or runs/EXPERIMENT-DATA when not given."
 )
 
-_TAKES = {"classifier": "service.checkpoint=FOLDER", "embedder": "privacy.embedders=\"('FOLDER',)\""}
+_TAKES = {
+  "classifier": "service.checkpoint=FOLDER",
+  "embedder": "privacy.embedders=\"('FOLDER',)\"",
+  "ugatit": "deid.ugatit.checkpoint=FOLDER",
+  "amt_gan": "deid.amt_gan.checkpoint=FOLDER",
+}
 """Which key takes the network that a task trains."""
 
 

@@ -41,7 +41,12 @@ class Programs(NamedTuple):
 
 
 def fit(
-  experiment: Experiment, workdir: str | pathlib.Path, checkpoints: Checkpoints, *, tensorboard: bool = False
+  experiment: Experiment,
+  workdir: str | pathlib.Path,
+  checkpoints: Checkpoints,
+  *,
+  tensorboard: bool = False,
+  samples: bool = False,
 ) -> State:
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
@@ -53,6 +58,7 @@ def fit(
     workdir: metrics.jsonl is written here.
     checkpoints: where the state is kept.
     tensorboard: also write scalars and image grids to WORKDIR/tensorboard.
+    samples: also write the image grids to WORKDIR/samples/STEP.png.
 
   Returns:
     The state after the last step, on the device.
@@ -75,7 +81,7 @@ def fit(
 
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch = step // per_epoch + 1
-  writer = Writer(workdir, tensorboard=tensorboard)
+  writer = Writer(workdir, tensorboard=tensorboard, samples=samples)
   bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step)
   try:
     for epoch in range(first_epoch, experiment.epochs + 1):

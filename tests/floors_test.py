@@ -10,11 +10,11 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = {
   0: ("types", "registry", "schedule", "progress"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
-  + ("alignment", "torch_file", "paired_faces"),
+  + ("alignment", "torch_file", "paired_faces", "adversarial", "makeup"),
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy", "build_qm_vae"),
+  + ("build_privacy", "build_qm_vae", "build_rivals"),
   5: ("train", "run", "evaluate", "convert", "bench", "report", "lessons", "audit"),
   6: ("main",),
 }

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 from typing import BinaryIO
 
 import numpy as np
@@ -71,6 +72,14 @@ def _is_empty(file):
   if isinstance(file, str | os.PathLike):
     return os.path.getsize(file) == 0
   return file.seek(0, os.SEEK_END) == 0
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+  """Writes a uint8 [H, W, 3] RGB image as PNG, aside and then renamed."""
+  path = pathlib.Path(path)
+  aside = path.with_name(f".{path.name}.{os.getpid()}")
+  Image.fromarray(image).save(aside, "PNG")
+  aside.replace(path)
 
 
 def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
