@@ -65,21 +65,39 @@ def test_ugatit_trains_every_network_and_keeps_an_average():
   assert ugatit.export(state)["params"].keys() == start.params["generators"]["genA2B"].keys()
 
 
-@pytest.mark.slow
-def test_amt_gan_trains_every_network_and_no_recogniser():
+def _linear(params, image, eyes):
+  """A recogniser: 4 x 4 mean colours times a matrix."""
+  pooled = image.reshape(-1, 4, SIZE // 4, 4, SIZE // 4, 3).mean((2, 4)).reshape(-1, 48) @ params
+  return pooled / jnp.linalg.norm(pooled, axis=-1, keepdims=True)
+
+
+def _amt_gan():
   projection = np.random.default_rng(1).standard_normal((48, 6)).astype(np.float32)
-
-  def apply(params, image, eyes):
-    pooled = image.reshape(-1, 4, SIZE // 4, 4, SIZE // 4, 3).mean((2, 4)).reshape(-1, 48) @ params
-    return pooled / jnp.linalg.norm(pooled, axis=-1, keepdims=True)
-
   frozen = {"embedders": (projection,), "target": (np.float32([1, 0, 0, 0, 0, 0]),)}
   networks = amt_gan.Networks(
     amt_gan_models.Generator(2), amt_gan_models.Regularizer(1, 2), amt_gan_models.Discriminator(channels=2)
   )
-  embedder = Embedder(projection, apply, "linear")
+  embedder = Embedder(projection, _linear, "linear")
   diversity = Augmentation(shift=0.05, noise=0.05)
-  task = amt_gan.make(networks, [embedder], optax.adam(5e-3, b1=0.5), diversity=diversity, draws=2)
+  return amt_gan.make(networks, [embedder], optax.adam(5e-3, b1=0.5), diversity=diversity, draws=2), frozen
+
+
+@pytest.mark.slow  # tracing alone takes more than ten seconds
+def test_amt_gan_keeps_its_state_in_form():
+  task, frozen = _amt_gan()
+  start = jax.eval_shape(task.init, KEY, frozen, batch())
+  weights = amt_gan.Weights(*map(np.float32, (10.0, 10.0, 2.0, 5.0, 5.0)))
+  state, terms = jax.eval_shape(task.step, start, frozen, batch(), weights, KEY)
+  same = lambda a, b: a.shape == b.shape and a.dtype == b.dtype
+  assert all(jax.tree.leaves(jax.tree.map(same, start, state)))
+  assert all(term.shape == (2,) for term in terms.values())
+  assert terms.keys() >= {"loss", "D_A", "D_B", *weights._fields, *(f"regularizer/{n}" for n in weights._fields)}
+
+
+@pytest.mark.slow
+def test_amt_gan_trains_every_network_and_no_recogniser():
+  task, frozen = _amt_gan()
+  projection = frozen["embedders"][0].copy()
   weights = amt_gan.Weights(*map(jnp.float32, (10.0, 10.0, 2.0, 5.0, 50.0)))
   start = jax.jit(task.init)(KEY, frozen, batch())
   step = jax.jit(task.step)
