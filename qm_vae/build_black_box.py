@@ -163,7 +163,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   _check_left_out(config)
   settings = _settings(config)
   data = build.load_faces(config.data, build.image_size(config), build.cache_dir(config))
-  views = {name: build.deidentifier(config, name) for name in config.views}
+  views = {name: build.deidentifier(config, name, data.train) for name in config.views}
   vq, code_dim = build_qm_vae.quantizer(config)
   preset, dtype = PRESETS[build.preset(config)], jnp.dtype(config.model.dtype)
   size = build.image_size(config)

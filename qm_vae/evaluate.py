@@ -79,8 +79,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
   """The evaluation of a run whose service is in the graph; see `evaluate`."""
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: build.deidentifier(config, name) for name in CONTROLS}
-  controls |= {name: baselines.make(name) for name in config.baselines}
+  controls = {name: build.deidentifier(config, name, experiment.data.train) for name in CONTROLS} | parts.baselines
   made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
@@ -208,8 +207,8 @@ def kind_of(name: str, parts) -> str:
 
 
 def _options(config, name):
-  found = baselines.parsed(name) if name in config.baselines else None
-  return found[1] if found else dict(config.deid.get(name, {}))
+  told, options = (baselines.parsed(name) if name in config.baselines else None) or (name, {})
+  return dict(config.deid.get(told, {})) | options
 
 
 class _Pasted:

@@ -28,7 +28,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   """
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: build.deidentifier(config, name) for name in evaluate.CONTROLS}
+  controls = {name: build.deidentifier(config, name, experiment.data.train) for name in evaluate.CONTROLS}
   images = _images(experiment, state, controls, test)
   boxes = parts.open(workdir)
   order = [*_LAST, *(name for name in images if name not in _LAST)]
@@ -96,16 +96,19 @@ def _images(experiment, state, controls, test):
   others = controls | views
 
   @jax.jit
-  def methods(state, frozen, batch, key):
+  def methods(state, frozen, others_params, batch, key):
     face = to_face(batch)
     params, carried = state.params["generator"], state.carried["generator"]
     made = generator.apply(params, carried, frozen["views"], face, key, train=False, mask=batch["_mask"])
-    rest = make_views(tuple(others.values()), [one.params for one in others.values()], face, key)
+    rest = make_views(tuple(others.values()), others_params, face, key)
     return outputs.as_file(jnp.concatenate([rest, made.image[:, None]], 1))
 
   key, rows = jax.random.key(experiment.seed), []
+  others_params = jax.device_put([one.params for one in others.values()])
   for number, batch in enumerate(batches(test, np.arange(len(test)), experiment.batch_size, pad=True)):
-    rows.append(jax.device_get(methods(state, experiment.frozen, batch, jax.random.fold_in(key, number))))
+    rows.append(
+      jax.device_get(methods(state, experiment.frozen, others_params, batch, jax.random.fold_in(key, number)))
+    )
   found = np.concatenate(rows)[: len(test)]
   return {name: found[:, i] for i, name in enumerate([*others, "qm_vae"])}
 

@@ -31,6 +31,8 @@ _TAKES = {
   "classifier": "service.checkpoint=FOLDER",
   "attributes": "quality.smile.checkpoint=FOLDER",
   "embedder": "privacy.embedders=\"('FOLDER',)\"",
+  "ugatit": "deid.ugatit.checkpoint=FOLDER",
+  "amt_gan": "deid.amt_gan.checkpoint=FOLDER",
 }
 """Which key takes the network that a task trains."""
 

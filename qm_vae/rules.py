@@ -55,6 +55,8 @@ _VIEWS = Rule(
   lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(_VIEW_NAMES),
   "one or more of " + ", ".join(_VIEW_NAMES) + ", each once",
 )
+_LAYERS = Rule(lambda v: _is_number(v, (int,)) and 3 <= v <= 8, "an integer from 3 to 8")
+_OPTIONAL_DATA = ("service_data", "privacy.data", "target_data")
 _LEVELS = Rule(lambda v: len(v) > 0 and all(_is_number(n, (int,)) and n >= 2 for n in v), "integers, each at least 2")
 
 _ATTACKERS = Rule(
@@ -163,6 +165,7 @@ _DATASET = {
   "options.folder.identity_column": _TEXT,
   "options.folder.label_column": _TEXT,
   "options.celeba_folder.partition": _one_of("all", "train", "valid", "test"),
+  "options.celeba_folder.having": _TEXT,
   "options.celeb_a.split": _TEXT,
   "options.celeb_a.download": _FLAG,
   "options.lfw.split": _TEXT,
@@ -170,7 +173,7 @@ _DATASET = {
   "options.fer2013.usage": _one_of("all", "Training", "PublicTest", "PrivateTest"),
 }
 RULES = {
-  "task": _one_of("qm_vae", "black_box", "classifier", "attributes", "embedder"),
+  "task": _one_of("qm_vae", "black_box", "classifier", "attributes", "embedder", "ugatit", "amt_gan"),
   "seed": _integer(0),
   "image_size": Rule(
     lambda v: _is_number(v, (int,)) and (v == 0 or (v >= 32 and v % 4 == 0)), "0, or a multiple of 4 from 32 upward"
@@ -205,6 +208,28 @@ RULES = {
   "release.k": _integer(1),
   "baselines": _BASELINES,
   "model.tokens": _integer(0),
+  "deid.ugatit.checkpoint": _TEXT,
+  "deid.amt_gan.checkpoint": _TEXT,
+  "deid.amt_gan.reference": _TEXT,
+  "deid.k_same.k": _integer(2),
+  "deid.dp_pixel.block": _integer(1),
+  "deid.dp_pixel.pixels": _integer(1),
+  "deid.dp_pixel.epsilon": _POSITIVE,
+  "ugatit.light": _FLAG,
+  "ugatit.channels": _integer(1),
+  "ugatit.blocks": _integer(1),
+  "ugatit.global_layers": _LAYERS,
+  "ugatit.local_layers": _LAYERS,
+  **{f"ugatit.weights.{name}": _NOT_NEGATIVE for name in ("adversarial", "cycle", "identity", "cam")},
+  "ugatit.weight_decay": _NOT_NEGATIVE,
+  "ugatit.average": _DECAY,
+  "amt_gan.embedders": _PATHS,
+  "amt_gan.target": _TEXT,
+  "amt_gan.channels": Rule(lambda v: _is_number(v, (int,)) and v > 0 and v % 2 == 0, "an even number above 0"),
+  "amt_gan.blocks": _integer(1),
+  "amt_gan.draws": _integer(1),
+  **{f"amt_gan.diversity.{key}": rule for key, rule in _AUGMENTATION.items()},
+  **{f"amt_gan.weights.{name}": _NOT_NEGATIVE for name in ("gan", "cycle", "makeup", "identity", "attack")},
   "model.preset": _one_of("auto", *PRESETS),
   "model.dtype": _one_of("float32", "bfloat16"),
   "quantizer.name": _one_of(*QUANTIZERS.names()),
@@ -221,10 +246,11 @@ RULES = {
   "evaluate_every": _integer(1),
   "checkpoint_every": _integer(1),
   "keep_checkpoints": _integer(1),
+  "samples": _FLAG,
   "tensorboard": _FLAG,
   "data.name": _one_of(*DATASETS.names()),
-  **{f"{key}.name": _one_of("", *DATASETS.names()) for key in ("service_data", "privacy.data")},
-  **{f"{key}.{part}": rule for key in ("data", "service_data", "privacy.data") for part, rule in _DATASET.items()},
+  **{f"{key}.name": _one_of("", *DATASETS.names()) for key in _OPTIONAL_DATA},
+  **{f"{key}.{part}": rule for key in ("data", *_OPTIONAL_DATA) for part, rule in _DATASET.items()},
   "privacy.attackers": _ATTACKERS,
   "privacy.embedders": _PATHS,
   "privacy.people": _integer(10),

@@ -15,7 +15,7 @@ from qm_vae.checkpoint import Checkpoints
 from qm_vae.state import Experiment, State
 
 _FREE_TO_CHANGE = re.compile(
-  r"(cache_dir|log_every|tensorboard|keep_checkpoints|baselines)$|(privacy|embedder|release)\.|"
+  r"(cache_dir|log_every|tensorboard|samples|keep_checkpoints|baselines)$|(privacy|embedder|release)\.|"
   r"quality\.[^.]+\.(batch_size|concurrency|retries|backoff|budget|http\..*)$"
 )
 """Keys that a resumed run may set anew: what is trained does not depend on them, but for a budget that was spent."""
@@ -48,7 +48,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Exper
     _check_provenance(config, experiment, workdir)
     checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
     try:
-      state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard)
+      state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples)
     finally:
       checkpoints.close()
     if isinstance(experiment.parts, build.NetworkParts):
@@ -107,6 +107,11 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   resolved = config.copy_and_resolve_references()
   resolved.image_size = build.image_size(config)
   resolved.model.preset = build.preset(config)
+  absolute = lambda path: path and str(pathlib.Path(path).expanduser().absolute())
+  resolved.amt_gan.embedders = tuple(absolute(path) for path in resolved.amt_gan.embedders)
+  for name in ("ugatit", "amt_gan"):
+    resolved.deid[name].checkpoint = absolute(resolved.deid[name].checkpoint)
+  resolved.deid.amt_gan.reference = absolute(resolved.deid.amt_gan.reference)
   if config.task not in ("qm_vae", "black_box"):
     return resolved
   for name, network in _networks(resolved).items():

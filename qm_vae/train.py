@@ -41,7 +41,12 @@ class Programs(NamedTuple):
 
 
 def fit(
-  experiment: Experiment, workdir: str | pathlib.Path, checkpoints: Checkpoints, *, tensorboard: bool = False
+  experiment: Experiment,
+  workdir: str | pathlib.Path,
+  checkpoints: Checkpoints,
+  *,
+  tensorboard: bool = False,
+  samples: bool = False,
 ) -> State:
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
@@ -54,6 +59,7 @@ def fit(
     workdir: metrics.jsonl is written here.
     checkpoints: where the state is kept.
     tensorboard: also write scalars and image grids to WORKDIR/tensorboard.
+    samples: also write the image grids to WORKDIR/samples/STEP.png.
 
   Returns:
     The state after the last step, on the device.
@@ -78,7 +84,7 @@ def fit(
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch, done = step // per_epoch + 1, step % per_epoch
   host = experiment.task.host and experiment.task.host(pathlib.Path(workdir))
-  writer = Writer(workdir, tensorboard=tensorboard)
+  writer = Writer(workdir, tensorboard=tensorboard, samples=samples)
   bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step)
   try:
     examples = host.begin(experiment.data.train, state) if host else experiment.data.train

@@ -10,11 +10,12 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = {
   0: ("types", "registry", "schedule", "progress"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
-  + ("alignment", "torch_file", "paired_faces", "pasting", "detect", "tracking", "video", "onnx_file", "qualities"),
+  + ("alignment", "torch_file", "paired_faces", "pasting", "detect", "tracking", "video", "onnx_file", "qualities")
+  + ("adversarial", "makeup"),
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy", "build_qm_vae", "build_black_box", "protect"),
+  + ("build_privacy", "build_qm_vae", "build_black_box", "build_rivals", "protect"),
   5: ("train", "run", "evaluate", "evaluate_black_box", "convert", "bench", "report", "lessons", "audit", "deidentify"),
   6: ("main",),
 }

@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 from typing import BinaryIO
 
 import numpy as np
@@ -131,6 +132,14 @@ def write_image(
   elif suffix == ".webp":
     options |= {"quality": 95}
   Image.fromarray(image).save(path, Image.registered_extensions()[suffix], **options)
+
+
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+  """Writes a uint8 [H, W, 3] RGB image as PNG, aside and then renamed."""
+  path = pathlib.Path(path)
+  aside = path.with_name(f".{path.name}.{os.getpid()}")
+  write_image(aside, image, form=".png")
+  aside.replace(path)
 
 
 def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 
 from qm_vae import network_file
 from qm_vae.services import expression
@@ -32,10 +33,10 @@ def load(directory: str | os.PathLike) -> Service:
     ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
   """
   meta, variables = network_file.load(directory)
-  if meta.get("kind") != "attributes":
-    raise ValueError(f"{directory} holds a network of kind {meta.get('kind')!r}, not 'attributes'; give another folder")
+  network_file.check_kind(directory, meta, "attributes")
   module, size = expression.network(meta), meta["input_size"]
-  expression.check_shapes(module, (size, size, 3), variables, directory)
+  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+  network_file.check_shapes(directory, expected, variables)
 
   def apply(params, image):
     logits = module.apply(params, preprocess(image, size).reshape(-1, size, size, 3))
