@@ -16,7 +16,9 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   if arg not in ARGUMENTS:
     raise ValueError(f"no dataset is called {arg!r}; write configs/FILE.py:NAME with one of {', '.join(ARGUMENTS)}")
   c = ml_collections.ConfigDict()
-  # qm_vae | classifier (trains `service` on `data` and stops) | embedder (trains `embedder` on `data` and stops)
+  # qm_vae | black_box (the same with services outside the graph, `qualities`) | classifier (trains `service` on `data`
+  # and stops) | attributes (the same on CelebA's attributes) | embedder (trains `embedder` on `data` and stops) |
+  # ugatit, amt_gan (train that rival from `data` to `target_data` and stop)
   c.task = "qm_vae"
   c.seed = 0  # every random number of the run follows from it
   c.image_size = 0  # pixels, side of the face crop, a multiple of 4; 0: 64 on a CPU, 128 on a GPU
@@ -24,7 +26,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   c.epochs = 40  # passes over the training faces
   c.batch_size = 32  # faces
   c.learning_rate = 1e-3  # Adam's step size
-  c.schedule = "constant"  # constant | cosine (to 0 at the last step)
+  c.schedule = "constant"  # constant | cosine (to 0 at the last step) | late_linear (to 0 over the second half)
 
   # L = alpha L_e + (1 - alpha) MSE + codebook + beta commitment (Eq. 7).
   c.alpha = 0.4  # [0, 1], weight of the service
@@ -83,8 +85,17 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     c.service_data.train_fraction = 0.9
     c.service_data.faces.eyes = "average"
 
+  c.qualities = ("expression",)  # names from `quality` that must stay; only the task black_box reads them
+  c.quality = _qualities()
+  c.black_box = _black_box()
+  c.attributes = ("Smiling",)  # names of CelebA's attributes that the task `attributes` trains `service` to tell
+
   c.privacy = _privacy(arg)
   c.embedder = _embedder()  # the face recogniser that is trained where `privacy.embedders` has an empty name
+
+  c.target_data = _dataset("")  # the second kind of pictures, of the tasks ugatit and amt_gan alone
+  c.ugatit = _ugatit()
+  c.amt_gan = _amt_gan()
 
   c.cache_dir = ""  # folder for face crops and trained networks; '': $XDG_CACHE_HOME/qm_vae or ~/.cache/qm_vae
 
@@ -92,6 +103,7 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   c.evaluate_every = 2  # epochs between two evaluations on the test faces
   c.checkpoint_every = 5  # epochs between two checkpoints
   c.keep_checkpoints = 3  # newest kept
+  c.samples = False  # also write image grids to WORKDIR/samples, one at every evaluation
   c.tensorboard = False  # also write TensorBoard scalars and image grids to WORKDIR/tensorboard
   return c
 
@@ -120,6 +132,7 @@ def _dataset(name):
   d.options.folder.identity_column = "identity"
   d.options.folder.label_column = "expression"
   d.options.celeba_folder = ml_collections.ConfigDict({"partition": "all"})  # all | train | valid | test
+  d.options.celeba_folder.having = ""  # an attribute, e.g. Heavy_Makeup: with it; '-' before it: without it; '': all
   d.options.celeb_a = ml_collections.ConfigDict({"split": "train", "download": False})
   d.options.lfw = ml_collections.ConfigDict({"split": "train", "download": False})
   d.options.fer2013 = ml_collections.ConfigDict({"usage": "all"})  # all | Training | PublicTest | PrivateTest
@@ -147,6 +160,13 @@ def _deidentifiers():
   d.laplace = ml_collections.ConfigDict({"scale": 8.0})  # grey levels; the paper prints 1, its Table 2 fits about 8
   d.cartoon = ml_collections.ConfigDict({"levels": 6, "ink": 1.0})  # tones; [0, 1], darkness of the lines
   d.blur = ml_collections.ConfigDict({"sigma": 4.0})  # pixels of the crop
+  # Folder written by configs/ugatit.py or qm_vae.convert; '': the classical cartoon stands in.
+  d.ugatit = ml_collections.ConfigDict({"checkpoint": ""})
+  # The same of configs/amt_gan.py, which must be given; picture of a made-up face, '': the one in the folder.
+  d.amt_gan = ml_collections.ConfigDict({"checkpoint": "", "reference": ""})
+  d.k_same = ml_collections.ConfigDict({"k": 10})  # people of a group, >= 2
+  # Pixels of the crop; pixels in which two pictures may differ; nats, the privacy for such pictures.
+  d.dp_pixel = ml_collections.ConfigDict({"block": 16, "pixels": 16, "epsilon": 0.5})
   return d
 
 
@@ -200,6 +220,65 @@ def _augmentation(**overrides):
   return a
 
 
+def _qualities():
+  offered = "qm_vae.services.offered:probabilities"  # a network of this project, asked as if it were anybody's
+  expressions = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+  q = ml_collections.ConfigDict()
+  q.expression = _quality("classes", expressions, source=offered)
+  q.smile = _quality("attributes", ("Smiling",), source=offered)
+  # Is a face still found, and where: shares of the picture's side.
+  q.face = _quality("values", ("x", "y", "side"), (0.1, 0.1, 0.15), source="qm_vae.services.detection:largest_face")
+  eyes = ("left x", "left y", "right x", "right y")
+  q.eyes = _quality("values", eyes, (0.04,) * 4, source="qm_vae.services.detection:eyes")
+  return q
+
+
+def _quality(kind, names, tolerance=(), source=""):
+  q = ml_collections.ConfigDict()
+  q.client = "callable"  # callable | onnx | http
+  q.source = source  # callable: module:function · onnx: path of the file · http: address of the service
+  # callable: folder of a network, given as checkpoint=; '' for none, but for `offered` with classes: that of `service`
+  q.checkpoint = ""
+  q.kind = kind  # classes (one of them) | attributes (each yes or no) | values (numbers, or nothing at all)
+  q.names = names  # of the classes, attributes or values, in the order of the answers
+  q.tolerance = tolerance  # values: how far each may move and count as kept, in its own unit, > 0
+  q.weight = 1.0  # >= 0, of this service among all
+  q.batch_size = 32  # images at a time
+  q.concurrency = 1  # batches at the same time
+  q.retries = 5  # of a batch, after the first try
+  q.backoff = 0.5  # seconds before the first retry, doubled for each further one
+  q.budget = 0  # images that a run may send in all, retries included; 0: no limit
+  q.onnx = ml_collections.ConfigDict()
+  q.onnx.output = ""  # name of the output; '': the first
+  q.onnx.logits = ""  # '' (none) | softmax | sigmoid: how logits become probabilities
+  # '' where the file tells: "0..1", "-1..1" or "(x-127.5)/128" · NCHW or NHWC · RGB or BGR
+  q.onnx.update(input_range="", layout="", colour="")
+  q.http = ml_collections.ConfigDict()
+  q.http.allow_sending_faces = False  # whether faces may be sent to the address
+  q.http.timeout = 10.0  # seconds, > 0
+  q.http.token_variable = ""  # environment variable that holds the Authorization header
+  return q
+
+
+def _black_box():
+  b = ml_collections.ConfigDict()
+  b.architecture = "resnet"  # of the student: mini_xception | resnet | wide_resnet
+  b.input_size = 48  # pixels that the student sees
+  b.learning_rate = 2e-3  # of the student
+  b.weight_decay = 1e-4
+  b.questions = 16  # pictures of a step's outputs that are asked about, at most; up to batch_size
+  b.explored = 4  # of them drawn blindly; the fidelity is measured on these
+  b.doubt = 0.1  # [0, 1), the others are asked about where the student doubts more than this
+  b.delay = 2  # steps >= 1 that go on before the answers to a step's questions are awaited
+  b.warmup = 50  # steps in which only the student hears of the services
+  b.replay = 2048  # pictures that the student remembers
+  b.rehearsed = 64  # of them, pictures of one step's lesson
+  b.decay = 0.99  # [0, 1), of the measured fidelity, for every blind question
+  b.structure_weight = 0.0  # >= 0, of 1 - SSIM beside the services
+  b.shuffle_answers = False  # a control: every training face gets the answer on another
+  return b
+
+
 def _privacy(arg):
   p = ml_collections.ConfigDict()
   # Names from qm_vae/privacy/attackers; () measures no privacy. parrot, cross and inversion train networks of their own
@@ -229,6 +308,31 @@ def _embedder():
   e.margin = 0.3  # radians, [0, 1], of ArcFace
   e.augment = _augmentation(shift=0.05, scale=0.05, flip=0.5, contrast=0.2, brightness=0.1)
   return e
+
+
+def _ugatit():
+  u = ml_collections.ConfigDict()
+  u.light = True  # 10.6 million parameters; False: AdaLIN is told by every feature, 279 million at 256 pixels
+  u.channels = 64  # of the first layers
+  u.blocks = 4  # residual blocks before and after the attention, each
+  u.global_layers = 7  # of the discriminators of whole pictures, which need 2^layers pixels
+  u.local_layers = 5  # of those of patches
+  u.weights = ml_collections.ConfigDict({"adversarial": 1.0, "cycle": 10.0, "identity": 10.0, "cam": 1000.0})
+  u.weight_decay = 1e-4  # added to the gradient, as PyTorch's Adam does
+  u.average = 0.999  # [0, 1), of the generators' moving average
+  return u
+
+
+def _amt_gan():
+  a = ml_collections.ConfigDict()
+  a.embedders = ()  # folders of face recognisers that are to be misled, at least one for the task amt_gan
+  a.target = ""  # name of the plain training face to be impersonated; '': the first
+  a.channels = 64  # of the first layers, even
+  a.blocks = 4  # residual-in-residual dense blocks of the regularizer
+  a.draws = 5  # of `diversity`, for every output and recogniser
+  a.diversity = _augmentation(shift=0.05, scale=0.05, noise=0.05)  # of the output before a recogniser
+  a.weights = ml_collections.ConfigDict({"gan": 10.0, "cycle": 10.0, "makeup": 2.0, "identity": 5.0, "attack": 5.0})
+  return a
 
 
 def network(architecture, seed):

@@ -1,7 +1,8 @@
 r"""How many views are fused: three, four and five (Qiu et al. 2022, Fig. 12).
 
-python -m launch.sweep --config=configs/inputs.py               # prints the three commands; --runner=local runs them
-The paper's fifth input is AMT-GAN; a Gaussian blur stands in for it here, so the last row cannot be compared with it.
+python -m launch.sweep --config=configs/inputs.py -- --config.deid.amt_gan.checkpoint=NETWORK
+It prints the three commands; --runner=local runs them. The paper's fifth input is AMT-GAN: configs/amt_gan.py trains
+it, python -m qm_vae.convert torch-amtgan takes a public one over. Without NETWORK the row of five inputs fails.
 """
 
 from configs import default
@@ -17,5 +18,5 @@ def get_config(arg=None):
 
 
 def sweep():
-  for views in (FOUR[:3], FOUR, (*FOUR, "blur")):
+  for views in (FOUR[:3], FOUR, (*FOUR, "amt_gan")):
     yield {"views": views}

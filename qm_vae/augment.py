@@ -126,6 +126,11 @@ def jpeg_rounding(image: jax.Array, strength: jax.Array) -> jax.Array:
   return (both(rounded, transform.T) + _MIDDLE).reshape(padded.shape)[:, :height, :width]
 
 
+def mirrored(key: jax.Array, settings: Augmentation, count: int) -> jax.Array:
+  """bool [count]: which faces `augment_face` mirrors with that key."""
+  return jax.random.bernoulli(jax.random.split(key)[0], settings.flip, (count,))
+
+
 def augment_face(face: Face, key: jax.Array, settings: Augmentation) -> Face:
   """The faces mirrored and changed in contrast and brightness; mask and eyes go along.
 
@@ -134,9 +139,9 @@ def augment_face(face: Face, key: jax.Array, settings: Augmentation) -> Face:
     key: the randomness.
     settings: flip, contrast and brightness of them are used, shift, scale, blur and noise are not.
   """
-  flip_key, light_key = jax.random.split(key)
+  _, light_key = jax.random.split(key)
   last_column = face.image.shape[-2] - 1
-  flip = jax.random.bernoulli(flip_key, settings.flip, (len(face.image),))
+  flip = mirrored(key, settings, len(face.image))
 
   def pick(mirrored, plain):
     return jnp.where(flip.reshape(-1, *(1,) * (plain.ndim - 1)), mirrored, plain)

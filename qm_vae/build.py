@@ -12,15 +12,16 @@ import ml_collections
 import numpy as np
 import optax
 
-from qm_vae import face_cache, faces, network_file, rules, schedule
+from qm_vae import embedders, face_cache, faces, network_file, rules, schedule
 from qm_vae.augment import Augmentation
 from qm_vae.data import DATASETS, split
-from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.data.unpaired import Unpaired
+from qm_vae.deid import DEIDENTIFIERS, baselines
 from qm_vae.registry import Registry
 from qm_vae.services import expression
 from qm_vae.state import Experiment, Split
 from qm_vae.tasks import classifier
-from qm_vae.types import Deidentifier, Source
+from qm_vae.types import Deidentifier, FaceSet, Source
 
 PUBLISHED_SPLITS = {
   "fer2013": ({"usage": "Training"}, {"usage": "PublicTest"}),
@@ -40,8 +41,12 @@ TASKS = Registry(
   "task",
   {
     "qm_vae": "qm_vae.build_qm_vae:qm_vae_run",
+    "black_box": "qm_vae.build_black_box:black_box_run",
     "classifier": "qm_vae.build:classifier_run",
+    "attributes": "qm_vae.build_black_box:attributes_run",
     "embedder": "qm_vae.build_privacy:embedder_run",
+    "ugatit": "qm_vae.build_rivals:ugatit_run",
+    "amt_gan": "qm_vae.build_rivals:amt_gan_run",
   },
 )
 """Each is config -> Experiment."""
@@ -161,9 +166,26 @@ def service_config(config: ml_collections.ConfigDict, network: ml_collections.Co
   return derived
 
 
-def deidentifier(config: ml_collections.ConfigDict, name: str) -> Deidentifier:
-  """The de-identifier called `name` with its options from `config.deid`."""
-  return DEIDENTIFIERS[name](**config.deid.get(name, {}))
+def deidentifier(config: ml_collections.ConfigDict, name: str, gallery: FaceSet | None = None) -> Deidentifier:
+  """The de-identifier called `name` with its options from `config.deid`; `gallery` is what k_same averages.
+
+  Raises:
+    ValueError: for options out of range, a network that cannot be used, or k_same without a gallery.
+  """
+  return DEIDENTIFIERS[name](**_deid_options(config, name, gallery))
+
+
+def baseline(config: ml_collections.ConfigDict, text: str, gallery: FaceSet) -> Deidentifier:
+  """The same of 'NAME:OPTION=VALUE' (deid/baselines.py), whose options come before those of `config.deid`."""
+  name, _ = baselines.parsed(text)
+  return baselines.make(text, _deid_options(config, name, gallery))
+
+
+def _deid_options(config, name, gallery):
+  options = dict(config.deid.get(name, {}))
+  if name == "k_same" and gallery is not None:
+    options |= {"gallery": gallery.image, "identity": gallery.identity}
+  return options
 
 
 def networks_of(config: ml_collections.ConfigDict) -> dict[str, ml_collections.ConfigDict]:
@@ -174,20 +196,31 @@ def networks_of(config: ml_collections.ConfigDict) -> dict[str, ml_collections.C
 
 def provenance(config: ml_collections.ConfigDict, experiment: Experiment) -> dict:
   """What a run's numbers hang on besides its config: digests of the faces on both sides and of the frozen networks."""
-  networks = {}
-  if config.task == "qm_vae":
-    networks = networks_of(config)
+  digests = dict(getattr(experiment.parts, "networks", {}))
+  networks = networks_of(config) if config.task == "qm_vae" else {}
+  if config.task in ("qm_vae", "black_box"):
+    # A baseline may change between training and judging; what QM-VAE was trained on or to may not.
+    networks |= {
+      f"deid.{name}": config.deid[name]
+      for name in (*config.views, config.target.image)
+      if config.deid.get(name, {}).get("checkpoint")
+    }
+  if config.task == "amt_gan":
+    found = (embedders.open_embedder(path).sha256 for path in config.amt_gan.embedders)
+    digests |= {f"embedder {i}": digest for i, digest in enumerate(found)}
   return {
     "train": _digest(experiment.data.train),
     "test": _digest(experiment.data.test),
-    "networks": {name: network_file.read_meta(one.checkpoint)["sha256"] for name, one in networks.items()},
+    "networks": {name: network_file.read_meta(one.checkpoint)["sha256"] for name, one in networks.items()} | digests,
   }
 
 
 def _digest(found):
-  total = hashlib.sha256("\0".join(found.name).encode())
-  for array in (found.image, found.eyes, found.identity, found.label):
-    total.update(np.ascontiguousarray(array).tobytes())
+  total = hashlib.sha256()
+  for one in (found.first, found.second) if isinstance(found, Unpaired) else (found,):
+    total.update("\0".join(one.name).encode())
+    for array in (one.image, one.eyes, one.identity, one.label):
+      total.update(np.ascontiguousarray(array).tobytes())
   return total.hexdigest()
 
 

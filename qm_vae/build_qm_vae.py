@@ -25,6 +25,7 @@ class QmVaeParts(NamedTuple):
   views: dict[str, Deidentifier]
   service: Service
   judges: dict[str, Service]
+  baselines: dict[str, Deidentifier]  # judged beside the views, and no part of the training
   k_same: int  # people who share what a face looks like when it is given away; 0: each face has its own codes
   guarantee: dict | None  # what is promised whoever attacks, ready for JSON; its form is in docs/report.md
 
@@ -68,9 +69,9 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   data = build.load_faces(config.data, size, build.cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)
   ensemble, judges = (_like(service, config[group]) for group in ("ensemble", "judges"))
-  views = {name: build.deidentifier(config, name) for name in config.views}
+  views = {name: build.deidentifier(config, name, data.train) for name in config.views}
   made, vq = generator_of(config, views, len(service.classes))
-  target = None if config.target.image == "original" else build.deidentifier(config, config.target.image)
+  target = None if config.target.image == "original" else build.deidentifier(config, config.target.image, data.train)
   terms = {name: _TERMS[name](config, ensemble, size) for name in TERMS.names() if config.terms[name].weight}
   steps = config.epochs * (len(data.train) // config.batch_size)
   task = qm_vae.make(
@@ -100,7 +101,9 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   )
   k_same = config.release.k if config.release.mechanism == "k_same" else 0
   tokens = config.model.tokens or (size // STRIDE) ** 2
-  parts = QmVaeParts(made, views, service, judges, k_same, _guarantee(config, vq, tokens, len(service.classes)))
+  beside = {text: build.baseline(config, text, data.train) for text in config.baselines if text not in views}
+  guarantee = _guarantee(config, vq, tokens, len(service.classes))
+  parts = QmVaeParts(made, views, service, judges, beside, k_same, guarantee)
   return build.experiment_of(config, task, frozen, weights, data, config, parts)
 
 

@@ -15,6 +15,7 @@ import platform
 
 import flax
 import jax
+import ml_collections
 import numpy as np
 
 from qm_vae import (
@@ -31,11 +32,17 @@ from qm_vae import (
   writer,
 )
 from qm_vae.deid import baselines
+from qm_vae.registry import Registry
 from qm_vae.report import page
 from qm_vae.state import Split
 
 SCHEMA = 1
 CONTROLS = ("identity", "blank")
+EVALUATIONS = Registry(
+  "evaluated task", {"qm_vae": "qm_vae.evaluate:of_qm_vae", "black_box": "qm_vae.evaluate_black_box:of_run"}
+)
+"""Each is (config, workdir, command) -> report."""
+
 _EXAMPLES_PER_ANSWER = 2
 
 
@@ -43,7 +50,7 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
   """Evaluates the run in `workdir` and writes its report.
 
   Args:
-    workdir: folder of a finished run of the task `qm_vae`.
+    workdir: folder of a finished run of a task in EVALUATIONS.
     command: what the report names as its origin.
 
   Returns:
@@ -58,12 +65,18 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
 
 def _evaluate(workdir, command):
   config = run.load_config(workdir)
-  if config.task != "qm_vae":
-    raise ValueError(f"{workdir} holds a run of task {config.task!r}; only qm_vae runs have this report")
+  if config.task not in EVALUATIONS:
+    raise ValueError(
+      f"{workdir} holds a run of task {config.task!r}; a report is made for {', '.join(EVALUATIONS)} alone"
+    )
+  return EVALUATIONS[config.task](config, workdir, command)
+
+
+def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command: str) -> dict:
+  """The evaluation of a run whose service is in the graph; see `evaluate`."""
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: build.deidentifier(config, name) for name in CONTROLS}
-  controls |= {name: baselines.make(name) for name in config.baselines}
+  controls = {name: build.deidentifier(config, name, experiment.data.train) for name in CONTROLS} | parts.baselines
   made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
@@ -74,7 +87,7 @@ def _evaluate(workdir, command):
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
       methods.append(
-        {"name": name, "kind": _kind(name, parts), "options": _options(config, name)}
+        {"name": name, "kind": kind_of(name, parts), "options": _options(config, name)}
         | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
         | utility.fidelity(test, image)
         | pipeline.measure(settings, experiment.data, image, truth, answer)
@@ -88,7 +101,7 @@ def _evaluate(workdir, command):
     "command": command,
     "config": config.to_dict(),
     "environment": environment(),
-    "data": _data(config, experiment.data),
+    "data": told_of_data(config, experiment.data),
     "service": _service("service", config.service, originals["service"], test, parts.service.classes)
     | {
       "constant_answer": constant,
@@ -110,12 +123,12 @@ def _evaluate(workdir, command):
       "perplexity": float(metrics.perplexity(made.code_counts)),
     },
     "curve": _curve(workdir, int(state.step)),
-    "training": _training(config, workdir, int(state.step)),
+    "training": told_of_training(config, workdir, int(state.step)),
     "provenance": build.provenance(config, experiment),
   }
   if parts.generator.condition != "none":
     report["asked"] = outputs.asked(experiment, state, test, answer)
-  report |= evaluate_privacy.section(config, workdir, experiment, state, controls, _kind)
+  report |= evaluate_privacy.section(config, workdir, experiment, state, controls, kind_of)
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
     "classes": list(parts.service.classes),
@@ -133,15 +146,16 @@ def _evaluate(workdir, command):
   return report
 
 
-def _kind(name, parts):
+def kind_of(name: str, parts) -> str:
+  """What a method is: model, view or control."""
   if name in CONTROLS:
     return "control"
   return "model" if name == "qm_vae" else "view" if name in parts.views else "baseline"
 
 
 def _options(config, name):
-  found = baselines.parsed(name) if name in config.baselines else None
-  return found[1] if found else dict(config.deid.get(name, {}))
+  told, options = (baselines.parsed(name) if name in config.baselines else None) or (name, {})
+  return dict(config.deid.get(told, {})) | options
 
 
 def _service(name, network, logits, test, classes):
@@ -174,7 +188,9 @@ def environment() -> dict:
   }
 
 
-def _data(config, data: Split):
+def told_of_data(config: ml_collections.ConfigDict, data: Split) -> dict:
+  """The report's section on the faces."""
+
   def people(found):
     return len(np.unique(found.identity[found.identity >= 0]))
 
@@ -210,7 +226,8 @@ def _curve(workdir, last):
   return curve
 
 
-def _training(config, workdir, last):
+def told_of_training(config: ml_collections.ConfigDict, workdir: pathlib.Path, last: int) -> dict:
+  """The report's section on the training, which took `last` steps."""
   rows = [row for row in writer.read_rows(workdir) if row["split"] == "train" and row["step"] <= last]
   return {
     "epochs": config.epochs,
@@ -256,10 +273,22 @@ def main(arguments: list[str] | None = None) -> None:
     prog="python -m qm_vae.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--workdir", required=True, help="folder of a finished run")
-  workdir = parser.parse_args(arguments).workdir
+  parser.add_argument(
+    "--ask-services",
+    action="store_true",
+    help="a run against black boxes: its config.json names functions that are called and addresses that faces are sent "
+    "to; say so where you trust that file",
+  )
+  told = parser.parse_args(arguments)
+  workdir = told.workdir
   try:
+    if not told.ask_services and run.load_config(workdir).task == "black_box":
+      raise ValueError(
+        f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
+        "--ask-services"
+      )
     evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}")
-  except ValueError as error:
+  except (ValueError, RuntimeError) as error:
     parser.exit(1, f"error: {error}\n")
   print(f"Report: {pathlib.Path(workdir) / 'report.html'}")
 

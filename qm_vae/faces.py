@@ -159,15 +159,19 @@ def find_eyes(image: np.ndarray, settings: Settings) -> np.ndarray:
   Returns:
     float32 [4], pixels of the crop: x, y of the eye at the image's left, x, y of the one at its right.
   """
-  margin = _margin(settings)
-  expected = (np.reshape(EYES, (2, 2)) + margin) / (1 + 2 * margin) * _EYE_SIDE
-  if settings.eyes == "average":
-    return (expected * len(image) / _EYE_SIDE).astype(np.float32).reshape(4)
+  found = None if settings.eyes == "average" else look_for_eyes(image, settings)
+  if found is not None:
+    return found
+  return (_average_eyes(settings) * len(image) / _EYE_SIDE).astype(np.float32).reshape(4)
+
+
+def look_for_eyes(image: np.ndarray, settings: Settings) -> np.ndarray | None:
+  """What `find_eyes` finds, None where that is nothing; `settings.eyes` plays no part."""
+  margin, expected = _margin(settings), _average_eyes(settings)
   grey = resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), _EYE_SIDE)[: round(0.6 * _EYE_SIDE)]
   smallest = _EYE_SIDE // 8
   found = _cascade("haarcascade_eye").detectMultiScale(grey, 1.1, 3, minSize=(smallest, smallest))
   found = np.reshape(found, (-1, 4))
-  eyes = expected
   if len(found):
     centres = found[:, :2] + found[:, 2:] / 2
     distance = np.linalg.norm(centres[None] - expected[:, None], axis=-1)
@@ -175,8 +179,19 @@ def find_eyes(image: np.ndarray, settings: Settings) -> np.ndarray:
     across, down = nearest[1] - nearest[0]
     radius = 0.12 * _EYE_SIDE / (1 + 2 * margin)
     if distance.min(1).max() < radius and abs(down) < np.tan(np.deg2rad(20)) * across:
-      eyes = nearest
-  return (eyes * len(image) / _EYE_SIDE).astype(np.float32).reshape(4)
+      return (nearest * len(image) / _EYE_SIDE).astype(np.float32).reshape(4)
+  return None
+
+
+def _average_eyes(settings):
+  """[2, 2]: where eyes stand on average in a crop of `_EYE_SIDE` pixels."""
+  margin = _margin(settings)
+  return (np.reshape(EYES, (2, 2)) + margin) / (1 + 2 * margin) * _EYE_SIDE
+
+
+def enlarged(image: np.ndarray, times: int) -> np.ndarray:
+  """uint8 [H, W, 3] at `times` its sides, by cubic interpolation."""
+  return cv2.resize(image, None, fx=times, fy=times, interpolation=cv2.INTER_CUBIC)
 
 
 def resize(image: np.ndarray, side: int) -> np.ndarray:

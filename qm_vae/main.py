@@ -27,7 +27,13 @@ _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run; runs/EXPERIMENT or runs/EXPERIMENT-DATA when not given."
 )
 
-_TAKES = {"classifier": "service.checkpoint=FOLDER", "embedder": "privacy.embedders=\"('FOLDER',)\""}
+_TAKES = {
+  "classifier": "service.checkpoint=FOLDER",
+  "attributes": "quality.smile.checkpoint=FOLDER",
+  "embedder": "privacy.embedders=\"('FOLDER',)\"",
+  "ugatit": "deid.ugatit.checkpoint=FOLDER",
+  "amt_gan": "deid.amt_gan.checkpoint=FOLDER",
+}
 """Which key takes the network that a task trains."""
 
 
@@ -44,7 +50,7 @@ def main(arguments: list[str]) -> None:
     _cache_compilations(build.cache_dir(config) / "xla")
     config = run.resolve(config)
     run.run(config, workdir)
-    if config.task == "qm_vae":
+    if config.task in evaluate.EVALUATIONS:
       evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
       print(f"Report: {workdir / 'report.html'}")
     else:

@@ -8,12 +8,16 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+import jax
 import numpy as np
 from flax import traverse_util
 
 META = "network.json"
 ARRAYS = "arrays.npz"
-REMEDY = "write the folder anew, with python -m qm_vae.convert or by training (configs/expression.py, embedder.py)"
+REMEDY = (
+  "write the folder anew, with python -m qm_vae.convert or by training (configs/expression.py, embedder.py, ugatit.py, "
+  "amt_gan.py)"
+)
 
 
 def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
@@ -76,6 +80,40 @@ def load(directory: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
   if _digest(flat) != meta["sha256"]:
     raise ValueError(f"{directory / ARRAYS} does not hold what {META} beside it describes (SHA-256 differs); {REMEDY}")
   return meta, traverse_util.unflatten_dict(flat, sep="/")
+
+
+def check_kind(directory: str | os.PathLike, meta: Mapping[str, Any], kind: str) -> None:
+  """Returns when `meta` describes a network of `kind`.
+
+  Raises:
+    ValueError: otherwise, naming the folder.
+  """
+  if meta.get("kind") != kind:
+    raise ValueError(f"{directory} holds a network of kind {meta.get('kind')!r}, not {kind!r}; give another folder")
+
+
+def check_shapes(directory: str | os.PathLike, expected: Any, variables: Any) -> None:
+  """Returns when every array has the name and the shape that its architecture gives it.
+
+  Args:
+    directory: where the variables come from, for the message.
+    expected: what `init` would return, as jax.eval_shape tells it.
+    variables: what `load` returned.
+
+  Raises:
+    ValueError: naming the first array that does not fit.
+  """
+  shapes = lambda tree: {
+    jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+  }
+  expected, found = shapes(expected), shapes(variables)
+  wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
+  if wrong:
+    name = wrong[0]
+    raise ValueError(
+      f"{directory}: {len(wrong)} arrays do not fit the architecture, first {name} with shape "
+      f"{found.get(name)}, expected {expected.get(name)}; {REMEDY}"
+    )
 
 
 def _digest(flat):

@@ -46,14 +46,14 @@ def make(
   generator, views, k = parts.generator, parts.views, parts.k_same
 
   @jax.jit
-  def methods(state, frozen, batch, key):
+  def methods(state, frozen, control_params, batch, key):
     face = to_face(batch)
     logits = parts.service.apply(frozen["service"], face.image)
     made = generator.apply(
       state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"],
       answer=told(generator.condition, logits),
     )  # fmt: skip
-    baselines = make_views(tuple(controls.values()), [c.params for c in controls.values()], face, key)
+    baselines = make_views(tuple(controls.values()), control_params, face, key)
     as_files = [as_file(x) for x in (made.image, made.views, baselines)]
     rows = [*as_files, made.quantized.ids]
     if k:  # the encodings of all faces come first, then their groups
@@ -61,9 +61,10 @@ def make(
     return rows, made.quantized.counts
 
   key = jax.random.key(experiment.seed)
+  control_params = jax.device_put([control.params for control in controls.values()])
   rows, counts = [], 0
   for number, batch in enumerate(batches(faces, np.arange(len(faces)), experiment.batch_size, pad=True)):
-    row, used = jax.device_get(methods(state, frozen, batch, jax.random.fold_in(key, number)))
+    row, used = jax.device_get(methods(state, frozen, control_params, batch, jax.random.fold_in(key, number)))
     rows.append(row)
     counts += used
   image, view, baseline, codes, *rest = (np.concatenate(column)[: len(faces)] for column in zip(*rows, strict=True))

@@ -12,8 +12,10 @@ from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.models.vqvae import PRESETS
 from qm_vae.privacy.attackers import ATTACKERS
 from qm_vae.privacy.guarantees import MECHANISMS
+from qm_vae.qualities import KINDS
 from qm_vae.quantize import QUANTIZERS
 from qm_vae.schedule import SCHEDULES
+from qm_vae.services.black_box import CLIENTS
 from qm_vae.terms import TERMS
 
 
@@ -53,6 +55,8 @@ _VIEWS = Rule(
   lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(_VIEW_NAMES),
   "one or more of " + ", ".join(_VIEW_NAMES) + ", each once",
 )
+_LAYERS = Rule(lambda v: _is_number(v, (int,)) and 3 <= v <= 8, "an integer from 3 to 8")
+_OPTIONAL_DATA = ("service_data", "privacy.data", "target_data")
 _LEVELS = Rule(lambda v: len(v) > 0 and all(_is_number(n, (int,)) and n >= 2 for n in v), "integers, each at least 2")
 
 _ATTACKERS = Rule(
@@ -104,6 +108,41 @@ _EMBEDDER = {
   "margin": _between(0, 1),
   **{f"augment.{key}": rule for key, rule in _AUGMENTATION.items()},
 }
+_NAMES = Rule(
+  lambda v: not isinstance(v, str) and all(isinstance(name, str) for name in v), "names, as ('one', 'other')"
+)
+_QUALITY = {
+  "client": _one_of(*CLIENTS.names()),
+  **{key: _TEXT for key in ("source", "checkpoint", "onnx.output", "onnx.input_range", "http.token_variable")},
+  "kind": _one_of(*KINDS),
+  "names": _NAMES,
+  "tolerance": Rule(
+    lambda v: not isinstance(v, str) and all(_is_number(one) and 0 < one < _INF for one in v), "numbers above 0"
+  ),
+  "weight": _NOT_NEGATIVE,
+  "batch_size": _integer(1),
+  "concurrency": _integer(1),
+  "retries": _integer(0),
+  "backoff": _NOT_NEGATIVE,
+  "budget": _integer(0),
+  "onnx.logits": _one_of("", "softmax", "sigmoid"),
+  "onnx.layout": _one_of("", "NCHW", "NHWC"),
+  "onnx.colour": _one_of("", "RGB", "BGR"),
+  "http.allow_sending_faces": _FLAG,
+  "http.timeout": _POSITIVE,
+}
+_BLACK_BOX = {
+  "architecture": _one_of(*EXPRESSION_NETWORKS.names()),
+  "input_size": _integer(16),
+  "learning_rate": _POSITIVE,
+  "weight_decay": _NOT_NEGATIVE,
+  **{key: _integer(1) for key in ("questions", "explored", "delay", "replay", "rehearsed")},
+  "doubt": _DECAY,
+  "warmup": _integer(0),
+  "decay": _DECAY,
+  "structure_weight": _NOT_NEGATIVE,
+  "shuffle_answers": _FLAG,
+}
 _DATASET = {
   "root": _TEXT,
   "limit": _integer(0),
@@ -126,6 +165,7 @@ _DATASET = {
   "options.folder.identity_column": _TEXT,
   "options.folder.label_column": _TEXT,
   "options.celeba_folder.partition": _one_of("all", "train", "valid", "test"),
+  "options.celeba_folder.having": _TEXT,
   "options.celeb_a.split": _TEXT,
   "options.celeb_a.download": _FLAG,
   "options.lfw.split": _TEXT,
@@ -133,7 +173,7 @@ _DATASET = {
   "options.fer2013.usage": _one_of("all", "Training", "PublicTest", "PrivateTest"),
 }
 RULES = {
-  "task": _one_of("qm_vae", "classifier", "embedder"),
+  "task": _one_of("qm_vae", "black_box", "classifier", "attributes", "embedder", "ugatit", "amt_gan"),
   "seed": _integer(0),
   "image_size": Rule(
     lambda v: _is_number(v, (int,)) and (v == 0 or (v >= 32 and v % 4 == 0)), "0, or a multiple of 4 from 32 upward"
@@ -168,6 +208,28 @@ RULES = {
   "release.k": _integer(1),
   "baselines": _BASELINES,
   "model.tokens": _integer(0),
+  "deid.ugatit.checkpoint": _TEXT,
+  "deid.amt_gan.checkpoint": _TEXT,
+  "deid.amt_gan.reference": _TEXT,
+  "deid.k_same.k": _integer(2),
+  "deid.dp_pixel.block": _integer(1),
+  "deid.dp_pixel.pixels": _integer(1),
+  "deid.dp_pixel.epsilon": _POSITIVE,
+  "ugatit.light": _FLAG,
+  "ugatit.channels": _integer(1),
+  "ugatit.blocks": _integer(1),
+  "ugatit.global_layers": _LAYERS,
+  "ugatit.local_layers": _LAYERS,
+  **{f"ugatit.weights.{name}": _NOT_NEGATIVE for name in ("adversarial", "cycle", "identity", "cam")},
+  "ugatit.weight_decay": _NOT_NEGATIVE,
+  "ugatit.average": _DECAY,
+  "amt_gan.embedders": _PATHS,
+  "amt_gan.target": _TEXT,
+  "amt_gan.channels": Rule(lambda v: _is_number(v, (int,)) and v > 0 and v % 2 == 0, "an even number above 0"),
+  "amt_gan.blocks": _integer(1),
+  "amt_gan.draws": _integer(1),
+  **{f"amt_gan.diversity.{key}": rule for key, rule in _AUGMENTATION.items()},
+  **{f"amt_gan.weights.{name}": _NOT_NEGATIVE for name in ("gan", "cycle", "makeup", "identity", "attack")},
   "model.preset": _one_of("auto", *PRESETS),
   "model.dtype": _one_of("float32", "bfloat16"),
   "quantizer.name": _one_of(*QUANTIZERS.names()),
@@ -184,10 +246,11 @@ RULES = {
   "evaluate_every": _integer(1),
   "checkpoint_every": _integer(1),
   "keep_checkpoints": _integer(1),
+  "samples": _FLAG,
   "tensorboard": _FLAG,
   "data.name": _one_of(*DATASETS.names()),
-  **{f"{key}.name": _one_of("", *DATASETS.names()) for key in ("service_data", "privacy.data")},
-  **{f"{key}.{part}": rule for key in ("data", "service_data", "privacy.data") for part, rule in _DATASET.items()},
+  **{f"{key}.name": _one_of("", *DATASETS.names()) for key in _OPTIONAL_DATA},
+  **{f"{key}.{part}": rule for key in ("data", *_OPTIONAL_DATA) for part, rule in _DATASET.items()},
   "privacy.attackers": _ATTACKERS,
   "privacy.embedders": _PATHS,
   "privacy.people": _integer(10),
@@ -200,11 +263,17 @@ RULES = {
     f"{key}.{part}": rule for key in ("augment_faces", "augment_before_service") for part, rule in _AUGMENTATION.items()
   },
   **{f"service.{part}": rule for part, rule in _NETWORK.items()},
+  "qualities": Rule(lambda v: _NAMES.holds(v) and 0 < len(v) == len(set(v)), "names from config.quality, each once"),
+  "attributes": Rule(lambda v: _NAMES.holds(v) and 0 < len(v) == len(set(v)), "names of attributes, each once"),
+  **{f"quality.expression.{part}": rule for part, rule in _QUALITY.items()},
+  **{f"black_box.{part}": rule for part, rule in _BLACK_BOX.items()},
 }
 
 
 def rule_for(key: str) -> Rule | None:
-  """The rule of a dotted key, e.g. 'data.faces.margin'; a judge or one of the ensemble is checked like the service."""
+  """The rule of a dotted key, e.g. 'data.faces.margin'; judges, ensemble and qualities may have any names."""
+  if key.startswith("quality."):
+    key = "quality.expression." + key.split(".", 2)[-1]
   if key.startswith(("judges.", "ensemble.")):
     key = "service." + key.split(".", 2)[-1]
   return RULES.get(key)

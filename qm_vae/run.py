@@ -10,16 +10,17 @@ import re
 import jax
 import ml_collections
 
-from qm_vae import build, build_privacy, embedders, network_file, rules, train, writer
+from qm_vae import build, build_black_box, build_privacy, embedders, network_file, rules, train, writer
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.state import Experiment, State
 
 _FREE_TO_CHANGE = re.compile(
-  r"(cache_dir|log_every|tensorboard|keep_checkpoints|baselines)$|(privacy|embedder|release)\."
+  r"(cache_dir|log_every|tensorboard|samples|keep_checkpoints|baselines)$|(privacy|embedder|release)\.|"
+  r"quality\.[^.]+\.(batch_size|concurrency|retries|backoff|budget|http\..*)$"
 )
-"""Keys that a resumed run may set anew, since what is trained does not depend on them."""
+"""Keys that a resumed run may set anew: what is trained does not depend on them, but for a budget that was spent."""
 
-_SHAPING = {"classifier": "service.", "embedder": "embedder."}
+_SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
 """Keys that shape the network which a run of that task trains, besides those of its data."""
 
 
@@ -47,7 +48,7 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Exper
     _check_provenance(config, experiment, workdir)
     checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
     try:
-      state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard)
+      state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples)
     finally:
       checkpoints.close()
     if isinstance(experiment.parts, build.NetworkParts):
@@ -106,9 +107,14 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   resolved = config.copy_and_resolve_references()
   resolved.image_size = build.image_size(config)
   resolved.model.preset = build.preset(config)
-  if config.task != "qm_vae":
+  absolute = lambda path: path and str(pathlib.Path(path).expanduser().absolute())
+  resolved.amt_gan.embedders = tuple(absolute(path) for path in resolved.amt_gan.embedders)
+  for name in ("ugatit", "amt_gan"):
+    resolved.deid[name].checkpoint = absolute(resolved.deid[name].checkpoint)
+  resolved.deid.amt_gan.reference = absolute(resolved.deid.amt_gan.reference)
+  if config.task not in ("qm_vae", "black_box"):
     return resolved
-  for name, network in build.networks_of(resolved).items():
+  for name, network in _networks(resolved).items():
     if network.checkpoint:
       network.checkpoint = str(pathlib.Path(network.checkpoint).expanduser().absolute())
       continue
@@ -120,11 +126,22 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       )
     network.checkpoint = str(_trained(build.service_config(resolved, network), name, network.architecture))
   resolved.recognisers = tuple(str(pathlib.Path(path).expanduser().absolute()) for path in resolved.recognisers)
+  for name in build_black_box.offered(resolved):
+    resolved.quality[name].checkpoint = resolved.service.checkpoint
   resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
   embedders.open_all(
     path for path in resolved.privacy.embedders if path
   )  # what is none is refused before hours of work
   return resolved
+
+
+def _networks(config):
+  """The expression recognisers that the run needs, by their key."""
+  if config.task == "qm_vae":
+    return build.networks_of(config)
+  judges = {f"judges.{name}": judge for name, judge in config.judges.items()}
+  service = {"service": config.service} if build_black_box.offered(config) else {}
+  return service | (judges if build_black_box.judged(config) else {})
 
 
 def _recogniser(config, path):

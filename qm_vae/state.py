@@ -1,12 +1,21 @@
 """The state that training carries, the contract of a task, and what the loop is given."""
 
+import pathlib
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import flax
 import jax
+import numpy as np
 
-from qm_vae.types import FaceSet, Source
+from qm_vae.types import Examples, FaceSet, Source
+
+TO_HOST = "to_host"
+"""The term under which a step, or an evaluation, hands arrays [...] to its task's host side, as they are."""
+
+
+class HostStopped(RuntimeError):
+  """The host's side of a task cannot go on; the message says why. What was trained is kept."""
 
 
 @flax.struct.dataclass
@@ -17,6 +26,30 @@ class State:
   params: Any  # trained by gradient
   opt_state: Any  # the optimiser's
   carried: Any  # carried from step to step without a gradient: EMA codebook, batch statistics
+
+
+class HostSide(Protocol):
+  """What a task does on the host while the loop runs: it asks services outside the graph. All may raise HostStopped."""
+
+  def begin(self, faces: FaceSet, state: State) -> Examples:
+    """The training examples, before the first step of this process; `state` is what it starts from."""
+    ...
+
+  def before(self, step: int) -> dict[str, np.ndarray]:
+    """Columns [B, ...] added to the batch of step number `step`, from 0; the same ones at every step."""
+    ...
+
+  def after(self, step: int, sent: dict[str, jax.Array]) -> None:
+    """Takes what the step gave under TO_HOST, perhaps not computed yet; returns at once."""
+    ...
+
+  def evaluate(self, faces: FaceSet, made: dict[str, np.ndarray]) -> dict[str, float]:
+    """Further results of an evaluation, from the faces and what evaluating them gave under TO_HOST, [N, ...]."""
+    ...
+
+  def close(self) -> None:
+    """Ends what was begun."""
+    ...
 
 
 class Task(NamedTuple):
@@ -31,6 +64,7 @@ class Task(NamedTuple):
   step: Callable  # (state, frozen, batch, weights, key) -> (State, terms), `loss` among them
   evaluate: Callable  # (state, frozen, batch, key) -> terms
   pictures: Callable | None = None  # (state, frozen, batch, key) -> one picture [H, W, 3] in [0, 1] for TensorBoard
+  host: Callable[[pathlib.Path], HostSide] | None = None  # from the run's folder
 
 
 class Split(NamedTuple):

@@ -13,7 +13,7 @@ from qm_vae import metrics, progress
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.losses import masked_mean
-from qm_vae.state import Experiment, State, Task
+from qm_vae.state import TO_HOST, Experiment, HostSide, HostStopped, State, Task
 from qm_vae.types import FaceSet
 from qm_vae.writer import Writer, read_rows, rewind
 
@@ -35,30 +35,38 @@ class Programs(NamedTuple):
 
   init: Any  # (key, frozen, batch) -> State
   step: Any  # (state, frozen, batch, weights, key) -> (State, {term: float32 scalar}); the state given is used up
-  evaluate: Any  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}
+  evaluate: Any  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}; TO_HOST passes as it is
   whole: jax.sharding.Sharding  # where state, frozen networks and weights live: everywhere
   shared: jax.sharding.Sharding  # where a batch lives: one part on every device
 
 
 def fit(
-  experiment: Experiment, workdir: str | pathlib.Path, checkpoints: Checkpoints, *, tensorboard: bool = False
+  experiment: Experiment,
+  workdir: str | pathlib.Path,
+  checkpoints: Checkpoints,
+  *,
+  tensorboard: bool = False,
+  samples: bool = False,
 ) -> State:
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
   Every random number follows from the seed and the step, and the order of faces from the seed and the epoch; a run that
-  was killed and goes on therefore ends in the same state, bit for bit on a CPU, as one that was not.
+  was killed and goes on therefore ends in the same state, bit for bit on a CPU, as one that was not. When a task's host
+  side stops, the state is kept as it is, in the middle of an epoch too.
 
   Args:
     experiment: see build.py.
     workdir: metrics.jsonl is written here.
     checkpoints: where the state is kept.
     tensorboard: also write scalars and image grids to WORKDIR/tensorboard.
+    samples: also write the image grids to WORKDIR/samples/STEP.png.
 
   Returns:
     The state after the last step, on the device.
 
   Raises:
     NotFinite: when a loss term is NaN or infinite; no checkpoint is written from then on.
+    HostStopped: when the task's host side cannot go on.
     ValueError: when the training faces do not fill one batch.
   """
   programs = compile_task(experiment.task, experiment.batch_size)
@@ -74,15 +82,22 @@ def fit(
     return round(time.perf_counter() - began, 2)
 
   per_epoch = len(experiment.data.train) // experiment.batch_size
-  first_epoch = step // per_epoch + 1
-  writer = Writer(workdir, tensorboard=tensorboard)
+  first_epoch, done = step // per_epoch + 1, step % per_epoch
+  host = experiment.task.host and experiment.task.host(pathlib.Path(workdir))
+  writer = Writer(workdir, tensorboard=tensorboard, samples=samples)
   bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step)
   try:
+    examples = host.begin(experiment.data.train, state) if host else experiment.data.train
     for epoch in range(first_epoch, experiment.epochs + 1):
       window = _Window(writer, bar, epoch, experiment.batch_size, clock)
-      order = epoch_order(len(experiment.data.train), experiment.seed, epoch)
-      for batch in _ahead(batches(experiment.data.train, order, experiment.batch_size, pad=False), programs.shared):
+      order = epoch_order(len(examples), experiment.seed, epoch)
+      remaining, done = order[done * experiment.batch_size :], 0
+      for batch in _ahead(batches(examples, remaining, experiment.batch_size, pad=False), programs.shared):
+        if host:
+          batch |= jax.device_put(host.before(step), programs.shared)
         state, terms = programs.step(state, frozen, batch, weights, key)
+        if host:
+          host.after(step, terms.pop(TO_HOST))
         step += 1
         window.add(terms)
         if len(window) == experiment.log_every and step % per_epoch:
@@ -90,7 +105,7 @@ def fit(
       window.flush(step, end_of_epoch=True)
       last = epoch == experiment.epochs
       if last or epoch % experiment.evaluate_every == 0:
-        result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key)
+        result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key, host)
         _check_terms(result, step)
         writer.scalars(step, "test", result, epoch=epoch)
         if writer.wants_images and experiment.task.pictures:
@@ -101,7 +116,15 @@ def fit(
         _check_finite(state, step)
         checkpoints.save(step, state)
     checkpoints.wait()
+  except HostStopped as stopped:
+    if step and step not in checkpoints.steps():
+      checkpoints.save(step, state)
+      checkpoints.wait()
+    kept = f"The state after step {step} is kept; the same command goes on from there"
+    raise HostStopped(f"{stopped}\n{kept}") from stopped
   finally:
+    if host:
+      host.close()
     bar.close()
     writer.close()
   return state
@@ -145,21 +168,27 @@ def _start(experiment, programs, checkpoints):
   return programs.init(*arguments) if restored is None else jax.device_put(restored, programs.whole)
 
 
-def evaluate(programs: Programs, state: State, frozen, faces: FaceSet, batch_size: int, key) -> dict[str, float]:
+def evaluate(
+  programs: Programs, state: State, frozen, faces: FaceSet, batch_size: int, key, host: HostSide | None = None
+) -> dict[str, float]:
   """Means of the task's evaluation terms over all faces, `n`, and perplexity and share of the codes used.
 
   The views' noise is drawn from `key` and the batch's number, not from the step: the same at every evaluation.
   """
-  parts, sizes = [], []
+  parts, sizes, made = [], [], []
   for number, batch in enumerate(batches(faces, np.arange(len(faces)), batch_size, pad=True)):
     sizes.append(batch["_mask"].sum())
     batch = jax.device_put(batch, programs.shared)
     parts.append(programs.evaluate(state, frozen, batch, jax.random.fold_in(key, number)))
+    made.append(parts[-1].pop(TO_HOST, {}))
   parts = jax.device_get(parts)
   result = {"n": len(faces)}
   for name in parts[0]:
     values = np.stack([part[name] for part in parts]).astype(np.float64)
     result |= _code_use(values.sum(axis=0)) if _is_counts(name) else {name: float(np.average(values, weights=sizes))}
+  if host:
+    made = {name: np.concatenate([np.asarray(part[name]) for part in made])[: len(faces)] for name in made[0]}
+    result |= host.evaluate(faces, made)
   return result
 
 
@@ -184,7 +213,8 @@ def _code_use(counts):
 
 
 def _reduce(terms, mask):
-  return {name: v if _is_counts(name) else masked_mean(v, mask)[0] for name, v in terms.items()}
+  whole = lambda name: _is_counts(name) or name == TO_HOST
+  return {name: v if whole(name) else masked_mean(v, mask)[0] for name, v in terms.items()}
 
 
 class _Window:

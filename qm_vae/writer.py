@@ -1,4 +1,4 @@
-"""Where a run's numbers go: metrics.jsonl always, TensorBoard on request."""
+"""Where a run's numbers go: metrics.jsonl always, TensorBoard and pictures on request."""
 
 import json
 import os
@@ -6,11 +6,17 @@ import pathlib
 
 import numpy as np
 
+from qm_vae.data import images
+
 
 class Writer:
-  """Appends rows to WORKDIR/metrics.jsonl and, with `tensorboard`, scalars and pictures to WORKDIR/tensorboard."""
+  """Appends rows to WORKDIR/metrics.jsonl and, with `tensorboard`, scalars and pictures to WORKDIR/tensorboard.
 
-  def __init__(self, workdir: str | pathlib.Path, *, tensorboard: bool = False):
+  With `samples` pictures go to WORKDIR/samples/STEP.png.
+  """
+
+  def __init__(self, workdir: str | pathlib.Path, *, tensorboard: bool = False, samples: bool = False):
+    self._samples = pathlib.Path(workdir) / "samples" if samples else None
     self._path = pathlib.Path(workdir) / "metrics.jsonl"
     self._file = self._path.open("a", encoding="utf-8")
     self._board = None
@@ -28,14 +34,17 @@ class Writer:
         self._board.add_scalar(f"{split}/{name}", value, step)
 
   def image(self, step: int, name: str, image: np.ndarray) -> None:
-    """A picture [H, W, 3] float32 in [0, 1] for TensorBoard; nothing without it."""
+    """A picture [H, W, 3] float32 in [0, 1]; nothing where nobody wants one."""
+    if self._samples:
+      self._samples.mkdir(exist_ok=True)
+      images.write_png(self._samples / f"{step:08d}.png", np.rint(image * 255).astype(np.uint8))
     if self._board:
       self._board.add_image(name, image, step, dataformats="HWC")
 
   @property
   def wants_images(self) -> bool:
     """Whether pictures go anywhere, so that nobody makes them in vain."""
-    return self._board is not None
+    return self._board is not None or self._samples is not None
 
   def close(self) -> None:
     """Flushes and closes."""

@@ -10,15 +10,17 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = {
   0: ("types", "registry", "schedule", "progress"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
-  + ("alignment", "torch_file", "paired_faces", "pasting", "detect", "tracking", "video"),
+  + ("alignment", "torch_file", "paired_faces", "pasting", "detect", "tracking", "video", "onnx_file", "qualities")
+  + ("adversarial", "makeup"),
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy", "build_qm_vae", "pipeline", "protect"),
+  + ("build_privacy", "build_qm_vae", "build_black_box", "build_rivals", "pipeline", "protect"),
   5: (
     "train",
     "run",
     "evaluate",
+    "evaluate_black_box",
     "convert",
     "bench",
     "report",
@@ -36,7 +38,7 @@ HEAVY = {
   "av": {"video/reader.py", "video/writer.py"},
   "cv2": {"faces.py", "detect/centerface.py", "data/synthetic.py", "data/face_surroundings.py"},
   "h5py": {"convert/keras.py"},
-  "onnxruntime": {"embedders/onnx.py", "detect/centerface.py"},
+  "onnxruntime": {"onnx_file.py", "detect/centerface.py"},
   "matplotlib": None,  # the report's files
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"data/images.py"},

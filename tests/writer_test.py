@@ -3,6 +3,7 @@
 import numpy as np
 
 from qm_vae import writer
+from qm_vae.data import images
 
 
 def test_rows_come_back_and_a_cut_last_line_is_left_out(tmp_path):
@@ -33,6 +34,16 @@ def test_tensorboard_is_written_only_on_request(tmp_path):
   assert not (tmp_path / "plain" / "tensorboard").exists()
   (events,) = (tmp_path / "board" / "tensorboard").iterdir()
   assert b"train/loss" in events.read_bytes() and b"grid" in events.read_bytes()
+
+
+def test_samples_are_pictures(tmp_path):
+  one = writer.Writer(tmp_path, samples=True)
+  assert one.wants_images
+  one.image(7, "grid", np.full((2, 3, 3), 0.5, np.float32))
+  one.close()
+  (path,) = (tmp_path / "samples").iterdir()
+  assert path.name == "00000007.png"
+  np.testing.assert_array_equal(images.read_image(path), np.full((2, 3, 3), 128))
 
 
 def test_a_file_is_replaced_whole(tmp_path):

@@ -4,6 +4,8 @@ python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 ne
 python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception
 
 python -m qm_vae.convert torch-mobilefacenet 068.ckpt networks/mobilefacenet
+python -m qm_vae.convert torch-ugatit selfie2anime_params_0100000.pt networks/ugatit
+python -m qm_vae.convert torch-amtgan G.pth networks/amt_gan
 """
 
 import argparse
@@ -15,6 +17,7 @@ from typing import Any, NamedTuple
 from qm_vae import network_file
 from qm_vae.convert.keras import keras_expression
 from qm_vae.convert.torch import torch_mobilefacenet
+from qm_vae.convert.torch_generators import torch_amtgan, torch_ugatit
 
 
 class Format(NamedTuple):
@@ -38,7 +41,23 @@ FORMATS = {
     "The public file is model/best/068.ckpt of the GitHub repository Xiaoccer/MobileFaceNet_Pytorch, in which no "
     "licence was found. It is read without PyTorch. Open the folder by qm_vae.embedders.open_embedder(OUT).",
   ),
+  "torch-ugatit": Format(
+    torch_ugatit,
+    "U-GAT-IT, a generator of anime pictures saved by PyTorch",
+    "A file NAME_params_STEP.pt of the GitHub repository znxlwm/UGATIT-pytorch (MIT), light or full; its generator "
+    "from A to B is taken. It is read without PyTorch. Give the folder to a run by "
+    "--config.deid.ugatit.checkpoint=OUT.",
+  ),
+  "torch-amtgan": Format(
+    torch_amtgan,
+    "AMT-GAN, a generator of adversarial make-up saved by PyTorch",
+    "The file G.pth of the GitHub repository CGCL-codes/AMT-GAN (MIT). It is read without PyTorch. Give the folder to "
+    "a run by --config.deid.amt_gan.checkpoint=OUT and a made-up face by --config.deid.amt_gan.reference=FILE.",
+  ),
 }
+
+
+_GIVES = {"embedder": "embeddings of faces", "ugatit": "anime pictures of faces", "amt_gan": "made-up faces"}
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -60,5 +79,5 @@ def main(argv: list[str] | None = None) -> None:
     meta, _ = network_file.load(arguments.output)
   except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
-  answers = ", ".join(meta["classes"]) if "classes" in meta else "embeddings of faces"
+  answers = ", ".join(meta["classes"]) if "classes" in meta else _GIVES[meta["kind"]]
   print(f"{arguments.output}: {meta['architecture']}, {meta['num_params']} parameters, {answers}")

@@ -25,7 +25,7 @@ class CelebaSource(file_source.FileSource):
   attribute_values: np.ndarray | None = None
 
 
-def make(*, root: str, partition: str = "all") -> CelebaSource:
+def make(*, root: str, partition: str = "all", having: str = "") -> CelebaSource:
   """CelebA's images in the order of their numbers.
 
   Args:
@@ -33,12 +33,15 @@ def make(*, root: str, partition: str = "all") -> CelebaSource:
       it, or below `Anno/` and `Eval/`, each optional: `identity_CelebA.txt` or `labels.csv` (columns image, identity);
       `list_attr_celeba.txt` or `attributes.csv` (image, then the attributes); `list_eval_partition.txt`.
     partition: 'train', 'valid' or 'test' of list_eval_partition.txt, or 'all'.
+    having: an attribute, for the images that have it; with '-' before it, for those that are listed without it; '' for
+      all.
 
   Returns:
     A source without labels; identities are those of the list, unknown for images that it lacks.
 
   Raises:
-    ValueError: where the images, or the list that a partition needs, are missing, or a list cannot be read.
+    ValueError: where the images, or the list that a partition or an attribute needs, are missing, a list cannot be
+      read, or no image is left.
   """
   if partition not in ("all", *PARTITIONS):
     raise ValueError(f"partition is {partition!r}; choose one of all, {', '.join(PARTITIONS)}")
@@ -53,12 +56,29 @@ def make(*, root: str, partition: str = "all") -> CelebaSource:
     if not names:
       raise ValueError(f"no image of {images} is in partition {partition!r} of list_eval_partition.txt")
   person = _identity(directory)
+  attributes, values = _attributes(directory)
+  if having:
+    names = _having(directory, names, having, attributes, values)
   source = CelebaSource(images, names, [person.get(name, "") for name in names])
-  source.attributes, values = _attributes(directory)
+  source.attributes = attributes
   if source.attributes:
     absent = np.zeros(len(source.attributes), np.int8)
     source.attribute_values = np.array([values.get(name, absent) for name in names], np.int8)
   return source
+
+
+def _having(directory, names, having, attributes, values):
+  attribute, wanted = having.removeprefix("-"), -1 if having.startswith("-") else 1
+  if attribute not in attributes:
+    raise ValueError(
+      f"having is {having!r}; {directory} lists {', '.join(attributes) or 'no attributes'}, each with '-' before it "
+      "for the images without it"
+    )
+  column = attributes.index(attribute)
+  kept = [name for name in names if name in values and values[name][column] == wanted]
+  if not kept:
+    raise ValueError(f"no image of {directory} is left with having={having!r}")
+  return kept
 
 
 def _images(directory):

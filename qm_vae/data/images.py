@@ -2,6 +2,7 @@
 
 import io
 import os
+import pathlib
 from typing import BinaryIO
 
 import numpy as np
@@ -133,8 +134,23 @@ def write_image(
   Image.fromarray(image).save(path, Image.registered_extensions()[suffix], **options)
 
 
+def write_png(path: str | os.PathLike, image: np.ndarray) -> None:
+  """Writes a uint8 [H, W, 3] RGB image as PNG, aside and then renamed."""
+  path = pathlib.Path(path)
+  aside = path.with_name(f".{path.name}.{os.getpid()}")
+  write_image(aside, image, form=".png")
+  aside.replace(path)
+
+
 def through_jpeg(image: np.ndarray, quality: int) -> np.ndarray:
   """A uint8 [H, W, 3] RGB image after JPEG compression at `quality` (1..95, without chroma subsampling)."""
   with io.BytesIO() as file:
     Image.fromarray(image).save(file, "JPEG", quality=quality, subsampling=0)
     return np.asarray(Image.open(file).convert("RGB"))
+
+
+def to_png(image: np.ndarray) -> bytes:
+  """A uint8 [H, W, 3] RGB image as a PNG file."""
+  with io.BytesIO() as file:
+    Image.fromarray(image).save(file, "PNG")
+    return file.getvalue()

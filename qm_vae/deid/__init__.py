@@ -17,5 +17,9 @@ DEIDENTIFIERS = Registry(
     "laplace": "qm_vae.deid.laplace:make",
     "cartoon": "qm_vae.deid.cartoon:make",
     "blur": "qm_vae.deid.blur:make",
+    "ugatit": "qm_vae.deid.ugatit:make",
+    "amt_gan": "qm_vae.deid.amt_gan:make",
+    "k_same": "qm_vae.deid.k_same:make",
+    "dp_pixel": "qm_vae.deid.dp_pixel:make",
   },
 )

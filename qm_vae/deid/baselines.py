@@ -1,6 +1,8 @@
 """De-identifiers named in one line of text, with their options."""
 
 import ast
+import types
+from collections.abc import Mapping
 
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.types import Deidentifier
@@ -26,8 +28,12 @@ def parsed(text: str) -> tuple[str, dict] | None:
     return None
 
 
-def make(text: str) -> Deidentifier:
+def make(text: str, defaults: Mapping = types.MappingProxyType({})) -> Deidentifier:
   """The de-identifier that `text` names.
+
+  Args:
+    text: see `parsed`.
+    defaults: options that `text` may override.
 
   Raises:
     ValueError: where there is none of that name, or it does not take these options.
@@ -37,6 +43,6 @@ def make(text: str) -> Deidentifier:
     raise ValueError(f"{text!r} names no de-identifier; write NAME:OPTION=VALUE, as mosaic:block=4")
   name, options = found
   try:
-    return DEIDENTIFIERS[name](**options)
+    return DEIDENTIFIERS[name](**dict(defaults) | options)
   except TypeError as error:
     raise ValueError(f"{text!r}: {error}") from None

@@ -1,5 +1,6 @@
 """Where a de-identifier may write."""
 
+import jax
 import jax.numpy as jnp
 
 
@@ -38,3 +39,26 @@ def ellipse(face):
   along = jnp.sum(offset * unit[..., None, None, :], -1) / (1.05 * distance[..., None])
   below = jnp.sum(offset * down[..., None, None, :], -1) / (1.5 * distance[..., None])
   return (jnp.square(along) + jnp.square(below) <= 1)[..., None].astype(jnp.float32)
+
+
+def repaint(face, size, paint):
+  """The region as a network paints it that wants square pictures of one size.
+
+  What lies outside the region is shown to it in the region's mean colour, so nothing from there enters.
+
+  Args:
+    face: Face with image [H, W, 3], mask [H, W, 1] and eyes [4].
+    size: side that the network wants, pixels.
+    paint: (image [size, size, 3] float32 in [0, 1], eyes [4] in its pixels) -> [size, size, 3], of any range.
+
+  Returns:
+    [H, W, 3] float32 in [0, 1]; outside the mask the image, bit for bit.
+  """
+  height, width = face.image.shape[:2]
+  inside = face.mask > 0
+  mean = jnp.sum(jnp.where(inside, face.image, 0.0), (0, 1)) / jnp.maximum(jnp.sum(inside), 1)
+  # jax.image.resize leaves out the axes that keep their size.
+  shown = jax.image.resize(jnp.where(inside, face.image, mean), (size, size, 3), "linear")
+  eyes = face.eyes * jnp.array([size / width, size / height] * 2)
+  painted = jax.image.resize(paint(jnp.clip(shown, 0.0, 1.0), eyes), (height, width, 3), "linear")
+  return write_inside(face, painted)

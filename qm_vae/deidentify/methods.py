@@ -16,10 +16,12 @@ from qm_vae.services import SERVICES
 SAFE = ("solid", "mosaic")
 """Methods that need no warning."""
 
-NAMES = tuple(name for name in DEIDENTIFIERS.names() if name != "identity")
+NAMES = tuple(name for name in DEIDENTIFIERS.names() if name not in ("identity", "k_same"))
+"""Those that hide something and need no faces of other people beforehand."""
+
 _SIZE = 96  # pixels, side of a crop for methods that bring no size of their own
 _OPTIONS = {"mosaic": {"block": 16}}  # six blocks across the face and its margin
-_WANT_EYES = ("blindfold",)
+_WANT_EYES = ("blindfold", "amt_gan")
 _SMALLEST = (
   0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose any in codes
 )
@@ -74,6 +76,11 @@ def _run(folder):
       f"{folder} releases faces by k-same, which groups all people beforehand; faces that come one by one have no "
       "group: give another run"
     )
+  if "k_same" in config.views:
+    raise ValueError(
+      f"{folder} sees the view k_same, which averages the run's training faces, and a run is opened without its data: "
+      "give another run"
+    )
   rows = writer.read_rows(folder)
   epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)
   if epoch != config.epochs:
@@ -84,6 +91,9 @@ def _run(folder):
   finally:
     checkpoints.close()
   service = _service(folder, config)
+  for name in config.views:
+    if config.deid.get(name, {}).get("checkpoint"):
+      _check_trained_with(folder, f"deid.{name}", config.deid[name].checkpoint)
   views = {name: build.deidentifier(config, name) for name in config.views}
   generator, _ = build_qm_vae.generator_of(config, views, len(service.classes) if service else 0)
   params = tuple(view.params for view in views.values())
@@ -110,7 +120,7 @@ def _run(folder):
     "release": config.release.mechanism,
     "smallest": smallest,
   }
-  return protect.Method(given, apply, size, margin, "blindfold" in config.views, smallest, told)
+  return protect.Method(given, apply, size, margin, any(name in _WANT_EYES for name in config.views), smallest, told)
 
 
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
@@ -127,12 +137,16 @@ def _service(folder, config):
   """The service that tells a conditioned decoder its answer, the one of the training; None where nothing is told."""
   if config.condition.answer == "none":
     return None
-  known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]["service"]
-  if network_file.read_meta(config.service.checkpoint)["sha256"] != known:
-    raise ValueError(
-      f"the service in {config.service.checkpoint} is not the one that {folder} was trained with; bring it back"
-    )
+  _check_trained_with(folder, "service", config.service.checkpoint)
   return SERVICES["expression"](config.service.checkpoint)
+
+
+def _check_trained_with(folder, name, path):
+  known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]
+  if network_file.read_meta(path)["sha256"] != known[name]:
+    raise ValueError(
+      f"the network of config.{name} in {path} is not the one that {folder} was trained with; bring it back"
+    )
 
 
 def digest_of(arrays: Mapping[str, np.ndarray]) -> str:

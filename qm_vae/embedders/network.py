@@ -92,10 +92,10 @@ def load(directory: str | os.PathLike) -> Embedder:
     ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
   """
   meta, variables = network_file.load(directory)
-  if meta.get("kind") != "embedder":
-    raise ValueError(f"{directory} holds a network of kind {meta.get('kind')!r}, not 'embedder'; give another folder")
+  network_file.check_kind(directory, meta, "embedder")
   module = network(meta)
-  _check_shapes(module, meta["input_size"], variables, directory)
+  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *meta["input_size"], 3)))
+  network_file.check_shapes(directory, expected, variables)
 
   def apply(params, image, eyes):
     lead = image.shape[:-3]
@@ -104,18 +104,3 @@ def load(directory: str | os.PathLike) -> Embedder:
     return embedding.reshape(*lead, embedding.shape[-1])
 
   return Embedder(variables, apply, pathlib.Path(directory).resolve().name)
-
-
-def _check_shapes(module, size, variables, directory):
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *size, 3)))
-  shapes = lambda tree: {
-    jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-  }
-  expected, found = shapes(expected), shapes(variables)
-  wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-  if wrong:
-    name = wrong[0]
-    raise ValueError(
-      f"{directory}: {len(wrong)} arrays do not fit the architecture, first {name} with shape "
-      f"{found.get(name)}, expected {expected.get(name)}; {network_file.REMEDY}"
-    )

@@ -112,6 +112,8 @@ def methods(report):
       note = "a control, not in the paper" if one.get("kind") == "control" else "not in the paper's Table 2"
     else:
       note = published.METHOD_NOTES.get(one["name"], "only what differs for the whole run, see the headline")
+    if one["name"] == "ugatit" and not (one.get("options") or {}).get("checkpoint"):
+      note = published.STAND_IN
     rows.append({**one, "paper": paper, "note": note, "asked": [judged(one, name) for name in names]})
   return rows
 

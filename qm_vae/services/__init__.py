@@ -2,5 +2,7 @@
 
 from qm_vae.registry import Registry
 
-SERVICES = Registry("service", {"expression": "qm_vae.services.expression:load"})
+SERVICES = Registry(
+  "service", {"expression": "qm_vae.services.expression:load", "attributes": "qm_vae.services.attributes:load"}
+)
 """Each is `load(directory) -> Service`; `directory` is what network_file.save wrote."""

@@ -86,10 +86,10 @@ def load(directory: str | os.PathLike) -> Service:
     ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
   """
   meta, variables = network_file.load(directory)
-  if meta.get("kind") != "expression":
-    raise ValueError(f"{directory} holds a network of kind {meta.get('kind')!r}, not 'expression'; give another folder")
+  network_file.check_kind(directory, meta, "expression")
   module, size = network(meta), meta["input_size"]
-  _check_shapes(module, size, variables, directory)
+  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 1)))
+  network_file.check_shapes(directory, expected, variables)
 
   def apply(params, image):
     x = preprocess(image, size)
@@ -133,18 +133,3 @@ def reorder(service: Service, classes: Sequence[str]) -> Service:
     return service
   order = np.array([service.classes.index(name) for name in classes])
   return Service(service.params, lambda params, image: service.apply(params, image)[..., order], classes)
-
-
-def _check_shapes(module, size, variables, directory):
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 1)))
-  shapes = lambda tree: {
-    jax.tree_util.keystr(path): leaf.shape for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
-  }
-  expected, found = shapes(expected), shapes(variables)
-  wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
-  if wrong:
-    name = wrong[0]
-    raise ValueError(
-      f"{directory}: {len(wrong)} arrays do not fit the architecture, first {name} with shape "
-      f"{found.get(name)}, expected {expected.get(name)}; {network_file.REMEDY}"
-    )

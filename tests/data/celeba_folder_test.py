@@ -57,6 +57,15 @@ def test_partitions(tmp_path):
   }
 
 
+def test_an_attribute_divides_the_images(tmp_path):
+  _images(tmp_path / "img")
+  (tmp_path / "attributes.csv").write_text("image,Bald,Young\n000001.jpg,1,-1\n000002.jpg,-1,1\n000004.jpg,-1,-1\n")
+  names = {having: celeba_folder.make(root=str(tmp_path), having=having).names for having in ("Bald", "-Bald", "Young")}
+  assert names == {"Bald": ("000001.jpg",), "-Bald": ("000002.jpg", "000004.jpg"), "Young": ("000002.jpg",)}
+  with pytest.raises(ValueError, match=r"having is '-Old'.*Bald, Young"):
+    celeba_folder.make(root=str(tmp_path), having="-Old")
+
+
 def test_errors(tmp_path):
   with pytest.raises(ValueError, match="has no images in any of img_align_celeba"):
     celeba_folder.make(root=str(tmp_path))

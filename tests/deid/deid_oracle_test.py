@@ -8,7 +8,7 @@ import scipy.ndimage
 import scipy.stats
 
 from qm_vae import types
-from qm_vae.deid import DEIDENTIFIERS, region
+from qm_vae.deid import DEIDENTIFIERS, k_same, region
 
 KEY = jax.random.key(0)
 
@@ -97,6 +97,54 @@ def test_blur(sigma):
   expected = np.where(face.mask > 0, expected, face.image)
   # Float32 sums of 34 terms, twice, and a quotient.
   np.testing.assert_allclose(apply("blur", face, sigma=sigma), expected, rtol=0, atol=3e-6)
+
+
+def test_k_same_groups_are_disjoint_and_nearest():
+  random = np.random.default_rng(0)
+  gallery = random.integers(0, 256, (7, 2, 2, 3), np.uint8)
+  left, expected = list(range(7)), []
+  for size in (3, 4):  # 7 = 3 + 4: fewer than 2 k are left
+    distance = {i: np.square(gallery[i].astype(float) - gallery[left[0]]).sum() for i in left}
+    chosen = sorted(left, key=distance.get)[:size]
+    expected.append(gallery[chosen].mean(0) / 255)
+    left = [i for i in left if i not in chosen]
+  found = k_same.group(gallery, 3)
+  np.testing.assert_allclose(found, expected, atol=1e-6)  # means of float32
+
+
+def test_k_same_takes_each_person_once_and_gives_the_nearest_mean():
+  gallery = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (0, 255, 10, 200, 50, 60)])
+  k_same_of = DEIDENTIFIERS["k_same"](k=2, gallery=gallery, identity=np.array([3, 3, 5, 7, -1, -1]))
+  # Of person 3 the black one alone: 0 with 10, 200 with 60 and 50, which is one group, since fewer than 4 are left.
+  np.testing.assert_allclose(k_same_of.params[:, 0, 0, 0] * 255, [5, 310 / 3], rtol=1e-6)
+  face = face_of()
+  face = face._replace(image=np.where(face.mask > 0, np.float32(0.3), 1.0))
+  image = np.asarray(k_same_of.apply(k_same_of.params, jax.tree.map(jnp.asarray, face), KEY))
+  inside = np.broadcast_to(face.mask > 0, image.shape)
+  np.testing.assert_allclose(image[inside] * 255, 310 / 3, rtol=1e-5)
+  with pytest.raises(ValueError, match="k is 9, but the gallery shows 6 people"):
+    DEIDENTIFIERS["k_same"](k=9, gallery=gallery)
+
+
+def test_dp_pixel_is_a_mosaic_with_noise_of_its_scale():
+  face = face_of()
+  np.testing.assert_allclose(apply("dp_pixel", face, block=5, epsilon=1e9), apply("mosaic", face, block=5), atol=1e-6)
+  # 3 channels * 2 pixels / (16 * 1000) of the range, far from where it is clipped.
+  face = types.Face(
+    np.full((256, 256, 3), 0.5, np.float32), np.ones((256, 256, 1), np.float32), np.zeros(4, np.float32)
+  )
+  noise = apply("dp_pixel", face, block=4, pixels=2, epsilon=1000.0)[::4, ::4].astype(np.float64) - 0.5
+  n, scale = noise.size, 6 / 16000
+  assert abs(np.abs(noise).mean() - scale) < 5 * scale / np.sqrt(n)  # |noise| is exponential
+  statistic = scipy.stats.kstest(noise.ravel(), scipy.stats.laplace(0, scale).cdf).statistic
+  assert statistic < 2.5 / np.sqrt(n)  # as for laplace
+
+
+def test_dp_pixel_gives_a_smaller_block_more_noise():
+  face = types.Face(np.full((6, 4, 3), 0.5, np.float32), np.ones((6, 4, 1), np.float32), np.zeros(4, np.float32))
+  noise = np.abs(apply("dp_pixel", face, block=4, pixels=1, epsilon=1e4) - 0.5)
+  plain = np.abs(jax.random.laplace(KEY, (2, 1, 3)))
+  np.testing.assert_allclose(noise[[0, 4], 0], plain[:, 0] * 3 / 1e4 / np.array([[16], [8]]), rtol=0.01)
 
 
 @pytest.mark.parametrize("name", ["mosaic", "cartoon", "blur"])

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import smoke
-from qm_vae import build, build_qm_vae, protect, state
+from qm_vae import build, build_qm_vae, network_file, protect, state
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.deidentify import hiding, methods
 from qm_vae.types import Face
@@ -61,6 +61,20 @@ def test_a_run_that_is_not_finished_or_damaged_is_refused(folder, tmp_path):
   largest.write_bytes(data)
   with pytest.raises(ValueError, match=r"damaged|cannot be read"):
     methods.open_method(str(folder))
+
+
+def test_a_run_is_refused_that_needs_its_faces_or_another_network(tmp_path):
+  config = smoke.get_config()
+  config.views = ("mosaic", "k_same")
+  (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+  with pytest.raises(ValueError, match="the view k_same, which averages the run's training faces"):
+    methods.open_method(str(tmp_path))
+  with pytest.raises(ValueError, match="no method is called 'k_same:k=3'"):
+    methods.open_method("k_same:k=3")
+  network_file.save(tmp_path / "network", {"kind": "ugatit"}, {"params": {"a": np.zeros(2)}})
+  (tmp_path / "provenance.json").write_text(json.dumps({"networks": {"deid.ugatit": "another"}}))
+  with pytest.raises(ValueError, match=r"config\.deid\.ugatit in .* is not the one"):
+    methods._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
 
 
 def test_every_array_of_a_checkpoint_is_read_by_its_path(tmp_path):

@@ -1,0 +1,17 @@
+r"""QM-VAE against services that cannot be looked into; `alpha04` with `task` black_box.
+
+python -m qm_vae.main --config=configs/black_box.py               # embedded synthetic faces, its own network as service
+python -m qm_vae.main --config=configs/black_box.py:celeba_folder --config.data.root=CELEBA \
+    --config.quality.expression.client=onnx --config.quality.expression.source=fer2013_mini_xception.onnx \
+    --config.judges.second.checkpoint=OTHER_NETWORK
+... --config.qualities="('smile',)" --config.quality.smile.checkpoint=networks/smile   # from configs/attributes.py
+... --config.qualities="('face',)"                                                     # is a face still found, where
+"""
+
+from configs import alpha04
+
+
+def get_config(arg=None):
+  config = alpha04.get_config(arg)
+  config.task = "black_box"
+  return config

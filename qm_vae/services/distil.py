@@ -1,0 +1,172 @@
+"""An online student of black boxes: what it is, what it remembers, what it asks, and how far it may be trusted."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from qm_vae import qualities
+from qm_vae.models.expression import EXPRESSION_NETWORKS
+from qm_vae.qualities import Quality
+
+
+class Settings(NamedTuple):
+  """How a student learns; Python numbers, fixed when the step is compiled."""
+
+  questions: int  # Q, pictures of a step's outputs asked about, at most
+  explored: int  # of them, drawn blindly; they alone measure the fidelity
+  doubt: float  # [0, 1), a further picture is asked about where the student doubts more than this
+  delay: int  # D >= 1, steps until the answers are awaited
+  warmup: int  # steps in which the student learns and the generator does not yet hear of the services
+  replay: int  # pictures remembered, at least Q
+  rehearsed: int  # of them, pictures of a step's lesson
+  decay: float  # [0, 1), of the sums behind the fidelity, for every blindly drawn answer that arrives
+
+
+class Student(NamedTuple):
+  """One network for all services, as two pure functions; what it gives is raw (see qualities)."""
+
+  init: Any  # key -> variables
+  apply: Any  # (params, statistics, image [B, H, W, 3] in [0, 1], train, key) -> (raw [B, width], statistics)
+
+
+def student(told: Mapping[str, Quality], architecture: str, input_size: int) -> Student:
+  """The student of the services in `told`, whose columns stand side by side in that order.
+
+  Args:
+    told: name -> quality.
+    architecture: a name in EXPRESSION_NETWORKS; it sees colours here.
+    input_size: pixels a side that it sees.
+  """
+  module = EXPRESSION_NETWORKS[architecture](num_classes=sum(one.width for one in told.values()))
+
+  def see(image):
+    small = jax.image.resize(image, (*image.shape[:-3], input_size, input_size, 3), "linear")
+    return small * 2 - 1
+
+  def init(key):
+    return module.init(key, jnp.zeros((1, input_size, input_size, 3)))
+
+  def apply(params, statistics, image, train, key):
+    variables = {"params": params, "batch_stats": statistics}
+    if not train:
+      return module.apply(variables, see(image)), statistics
+    raw, changed = module.apply(variables, see(image), train=True, mutable=["batch_stats"], rngs={"dropout": key})
+    return raw, changed["batch_stats"]
+
+  return Student(init, apply)
+
+
+def by_service(told: Mapping[str, Quality], columns: jax.Array) -> dict[str, jax.Array]:
+  """{name: its columns} of [..., sum of widths]."""
+  parts, start = {}, 0
+  for name, quality in told.items():
+    parts[name] = columns[..., start : start + quality.width]
+    start += quality.width
+  return parts
+
+
+def choose(doubt: jax.Array, key: jax.Array, settings: Settings) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """Which of a batch's pictures are asked about.
+
+  Args:
+    doubt: [B] in [0, 1].
+    key: the randomness of the blind draw.
+    settings: see Settings; Q <= B.
+
+  Returns:
+    (rows int32 [Q], asked bool [Q], explored bool [Q]): first those drawn blindly, then the most doubtful others, of
+    which only those beyond `settings.doubt` are asked.
+  """
+  order = jax.random.permutation(key, len(doubt))
+  blind, others = order[: settings.explored], order[settings.explored :]
+  lead, chosen = jax.lax.top_k(doubt[others], settings.questions - settings.explored)
+  rows = jnp.concatenate([blind, others[chosen]]).astype(jnp.int32)
+  explored = jnp.arange(settings.questions) < settings.explored
+  return rows, jnp.concatenate([jnp.ones(settings.explored, bool), lead > settings.doubt]), explored
+
+
+def empty_memory(image_shape: tuple[int, ...], width: int, settings: Settings) -> dict[str, jax.Array]:
+  """What a student carries besides its network: replay, questions under way, and what was seen of its fidelity."""
+  s = settings
+  return {
+    "image": jnp.zeros((s.replay, *image_shape), jnp.uint8),
+    "target": jnp.zeros((s.replay, width)),
+    "count": jnp.zeros((), jnp.int32),  # pictures ever remembered
+    "asked_image": jnp.zeros((s.delay, s.questions, *image_shape), jnp.uint8),
+    "asked_raw": jnp.zeros((s.delay, s.questions, width)),  # what the student said when it asked
+    "asked": jnp.zeros((s.delay, s.questions), bool),
+    "explored": jnp.zeros((s.delay, s.questions), bool),
+  }
+
+
+def remember(memory: dict[str, jax.Array], slot, target: jax.Array, answered: jax.Array) -> dict[str, jax.Array]:
+  """The memory after the answers to the questions in `slot` arrived; the oldest pictures give way.
+
+  Args:
+    memory: of `empty_memory`.
+    slot: int scalar in [0, D).
+    target: [Q, width].
+    answered: bool [Q]; the others are forgotten.
+  """
+  size = len(memory["image"])
+  number = jnp.cumsum(answered) - 1
+  # A row beyond the end is dropped by the scatter.
+  row = jnp.where(answered, (memory["count"] + number) % size, size)
+  return memory | {
+    "image": memory["image"].at[row].set(memory["asked_image"][slot], mode="drop"),
+    "target": memory["target"].at[row].set(target, mode="drop"),
+    "count": memory["count"] + jnp.sum(answered, dtype=jnp.int32),
+  }
+
+
+def recall(memory: dict[str, jax.Array], key: jax.Array, settings: Settings) -> tuple[jax.Array, jax.Array, jax.Array]:
+  """A lesson from the memory: (image uint8 [n, H, W, 3], target [n, width], known float32 [n]).
+
+  The newest Q pictures come along always; the rest is drawn evenly from all. `known` is 0 where nothing is remembered.
+  """
+  size, count = len(memory["image"]), memory["count"]
+  there = jnp.minimum(count, size)
+  newest = (count - 1 - jnp.arange(settings.questions)) % size
+  drawn = jax.random.randint(key, (settings.rehearsed - settings.questions,), 0, jnp.maximum(there, 1))
+  rows = jnp.concatenate([newest, drawn])
+  return memory["image"][rows], memory["target"][rows], (rows < there).astype(jnp.float32)
+
+
+def unmeasured(told: Mapping[str, Quality]) -> dict[str, dict[str, jax.Array]]:
+  """The fidelity to each service, of which nothing is known yet; every leaf an array of its own, to be given away."""
+  return {name: {"agreed": jnp.zeros(()), "n": jnp.zeros(())} for name in told}
+
+
+def measured(told, fidelity, raw, target, weight, decay):
+  """The fidelity after further answers.
+
+  Args:
+    told: name -> quality.
+    fidelity: of `unmeasured` or of the last call.
+    raw: [Q, width], what the student said before it knew.
+    target: [Q, width], what the services said.
+    weight: float32 [Q], 1 for answers to blindly drawn questions, else 0.
+    decay: [0, 1), of the sums, for each answer.
+  """
+  wanted, said = by_service(told, target), by_service(told, raw)
+  n = jnp.sum(weight)
+  kept = jnp.power(decay, n)
+  result = {}
+  for name, quality in told.items():
+    agreed = 1 - qualities.lost(quality, wanted[name], qualities.decide(quality, said[name]))
+    result[name] = {
+      "agreed": kept * fidelity[name]["agreed"] + jnp.sum(jnp.where(weight > 0, agreed, 0.0)),
+      "n": kept * fidelity[name]["n"] + n,
+    }
+  return result
+
+
+def trust(one: dict[str, jax.Array]) -> jax.Array:
+  """How far a student may be followed, float32 in [0, 1]: its agreement with the service on pictures new to it.
+
+  0 while nothing is known. It is not corrected for chance: young outputs often get one answer all alike, a student that
+  has learnt so agrees by chance alone, and is right to say that they must change.
+  """
+  return one["agreed"] / jnp.maximum(one["n"], 1.0)

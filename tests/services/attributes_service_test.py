@@ -1,0 +1,145 @@
+"""Networks of attributes: the service, its training, and both kinds offered as black boxes."""
+
+import csv
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from PIL import Image
+
+from configs import attributes as attributes_config
+from configs import black_box as black_box_config
+from qm_vae import build, build_black_box, network_file
+from qm_vae.augment import Augmentation
+from qm_vae.services import SERVICES, attributes, expression, offered
+from qm_vae.tasks import attributes as attributes_task
+
+NAMES = ("Smiling", "Eyeglasses")
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+  """{kind: folder of a network}."""
+  found, random = {}, np.random.default_rng(0)
+  for kind, describe, channels in (("expression", expression.describe, 1), ("attributes", attributes.describe, 3)):
+    meta = describe("resnet", 16, NAMES) | {"options": {"widths": (4, 4)}}
+    shapes = jax.eval_shape(expression.network(meta).init, jax.random.key(0), jnp.zeros((1, 16, 16, channels)))
+    variables = jax.tree.map(lambda leaf: random.random(leaf.shape, np.float32) + 0.1, shapes)
+    found[kind] = tmp_path_factory.mktemp(kind)
+    network_file.save(found[kind], meta, variables)
+  return found
+
+
+@pytest.mark.slow  # seconds of compilation
+@pytest.mark.parametrize("kind", ["expression", "attributes"])
+def test_a_network_offered_as_a_black_box_answers_as_in_the_graph(folders, kind):
+  service = SERVICES[kind](folders[kind])
+  logits = np.asarray(service.apply(service.params, IMAGES.astype(np.float32) / 255), np.float64)
+  expected = 1 / (1 + np.exp(-logits))
+  if kind == "expression":
+    expected = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+  found = offered.probabilities(IMAGES, checkpoint=str(folders[kind]))
+  assert found.shape == (5, 2)
+  np.testing.assert_allclose(found, expected, atol=1e-6)  # float32
+
+
+def test_kinds_are_not_mixed_up(folders):
+  with pytest.raises(ValueError, match="kind 'expression', not 'attributes'"):
+    attributes.load(folders["expression"])
+  with pytest.raises(ValueError, match="kind 'attributes', not 'expression'"):
+    expression.load(folders["attributes"])
+
+
+@pytest.mark.slow  # seconds of compilation
+def test_the_task_learns_attributes():
+  meta = attributes.describe("resnet", 16, NAMES) | {"options": {"widths": (4,), "dropout": 0.0}}
+  task = attributes_task.make(meta, optax.adam(3e-2), augmentation=Augmentation(), label_smoothing=0.1)
+  images = np.zeros((4, 16, 16, 3), np.uint8)
+  images[2:, ..., 0], images[1::2, ..., 2] = 255, 255
+  present = np.float32([[0, 0], [0, 1], [1, 0], [1, 1]])  # red, blue
+  batch = {"image": images, "attributes": present, "_mask": np.ones(4, np.float32)}
+  state, step = task.init(jax.random.key(0), (), batch), jax.jit(task.step)
+  for i in range(60):
+    state, terms = step(state, (), batch, (), jax.random.key(i))
+  assert float(terms["correct"].mean()) == 1 and terms["loss"].shape == (4,)
+
+
+@pytest.fixture
+def celeba(tmp_path):
+  """Ten pictures, of which the list names eight."""
+  (tmp_path / "img").mkdir()
+  for i in range(10):
+    Image.fromarray(np.full((40, 40, 3), 20 * i, np.uint8)).save(tmp_path / "img" / f"{i:06}.png")
+  with (tmp_path / "attributes.csv").open("w") as file:
+    csv.writer(file).writerows(
+      [["image", "Young", *NAMES]] + [[f"{i:06}.png", 1, 1 - 2 * (i % 2), -1] for i in (0, 1, 2, 5, 6, 7, 8, 9)]
+    )
+  config = attributes_config.get_config()
+  config.data.root, config.cache_dir = str(tmp_path), str(tmp_path / "cache")
+  config.data.faces.update(detector="none", eyes="average")
+  config.image_size = config.service.input_size = 32
+  return config
+
+
+def test_the_column_follows_the_faces_and_unlisted_ones_are_left_out(celeba):
+  celeba.attributes = ("Smiling", "Young")
+  data = build.experiment(celeba).data
+  for found in (data.train, data.test):
+    batch = found.batch(np.arange(len(found)))
+    np.testing.assert_array_equal(batch["attributes"], [[1 - int(name[5]) % 2, 1] for name in found.name])
+  assert (len(data.train), len(data.test)) == (6, 2)
+
+
+def test_attributes_that_nobody_lists(celeba):
+  celeba.attributes = ("Smiling", "Happy")
+  with pytest.raises(ValueError, match="lists no attribute Happy; it has Young, Smiling, Eyeglasses"):
+    build.experiment(celeba)
+
+
+def _config(**changes):
+  config = black_box_config.get_config()
+  for key, value in changes.items():
+    *path, last = key.split("__")
+    target = config
+    for part in path:
+      target = target[part]
+    target[last] = value
+  return config
+
+
+@pytest.mark.parametrize(
+  ("changes", "told"),
+  [
+    ({"qualities": ("age",)}, "config.qualities has 'age'; config.quality has expression"),
+    ({"quality__expression__source": ""}, r"config\.quality\.expression\.source is empty"),
+    (
+      {"quality__expression__client": "http", "quality__expression__source": "http://127.0.0.1:1/"},
+      r"config\.quality\.expression: faces would be sent.*allow_sending_faces=True",
+    ),
+    ({"quality__face__tolerance": (0.1,), "qualities": ("face",)}, r"config\.quality\.face: tolerance"),
+    ({"quality__expression__source": "offering:brightness", "black_box__questions": 99}, "must hold"),
+  ],
+)
+def test_a_run_that_cannot_ask_is_refused_before_it_loads_anything(changes, told):
+  with pytest.raises(ValueError, match=told):
+    build.experiment(_config(**changes))
+
+
+def test_a_network_and_the_names_it_is_asked_for(folders):
+  config = _config(quality__expression__checkpoint=str(folders["expression"]))
+  with pytest.raises(ValueError, match=r"config\.quality\.expression\.names are .*'angry'.*answers in \('Smiling'"):
+    build_black_box.quality(config, "expression")
+  config.quality.expression.names = NAMES
+  assert build_black_box.quality(config, "expression").names == NAMES
+  assert build_black_box.digests(config) == {"expression": network_file.read_meta(folders["expression"])["sha256"]}
+
+
+def test_who_is_trained_or_judged():
+  assert build_black_box.offered(_config()) == ["expression"] and build_black_box.judged(_config()) == "expression"
+  face = _config(qualities=("face",))
+  assert build_black_box.offered(face) == [] and build_black_box.judged(face) is None
+  with pytest.raises(ValueError, match=r"quality\.smile\.checkpoint is empty; train a network"):
+    build_black_box.offered(_config(qualities=("smile",)))

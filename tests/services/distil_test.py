@@ -1,0 +1,85 @@
+"""The student's memory, its questions and its measured fidelity; against plain NumPy."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from qm_vae.qualities import Quality
+from qm_vae.services import distil
+
+SETTINGS = distil.Settings(questions=4, explored=2, doubt=0.5, delay=2, warmup=0, replay=6, rehearsed=8, decay=0.5)
+TOLD = {"a": Quality("classes", ("x", "y")), "b": Quality("values", ("v",), (0.1,))}
+
+
+def test_the_blind_ones_come_first_then_the_most_doubtful():
+  doubt = jnp.array([0.1, 0.9, 0.2, 0.6, 0.4, 0.8, 0.3])
+  seen = set()
+  for seed in range(12):
+    rows, asked, explored = map(np.asarray, distil.choose(doubt, jax.random.key(seed), SETTINGS))
+    assert len(set(rows)) == 4 and explored.tolist() == [True, True, False, False]
+    rest = sorted(set(range(7)) - set(rows[:2]), key=lambda row: -doubt[row])
+    assert rows[2:].tolist() == rest[:2]
+    assert asked.tolist() == [True, True, *(bool(doubt[row] > 0.5) for row in rows[2:])]
+    seen |= set(rows[:2].tolist())
+  assert seen == set(range(7))  # every picture may be drawn, however sure the student is
+
+
+def test_the_oldest_pictures_give_way_and_only_answers_are_kept():
+  memory = distil.empty_memory((1, 1, 3), 3, SETTINGS)
+  expected = []
+  for step, answered in enumerate([[1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 1]]):
+    pictures = np.uint8(10 * step + np.arange(4)).reshape(4, 1, 1, 1).repeat(3, 3)
+    memory["asked_image"] = memory["asked_image"].at[step % 2].set(pictures)
+    target = jnp.asarray(pictures[:, 0, 0], jnp.float32) / 2
+    memory = distil.remember(memory, step % 2, target, jnp.array(answered, bool))
+    expected += [int(p[0, 0, 0]) for p, a in zip(pictures, answered, strict=True) if a]
+  assert int(memory["count"]) == len(expected) == 9
+  assert sorted(np.asarray(memory["image"])[:, 0, 0, 0].tolist()) == sorted(expected[-6:])
+  np.testing.assert_array_equal(memory["target"][:, 0] * 2, memory["image"][:, 0, 0, 0])
+  image, target, known = distil.recall(memory, jax.random.key(0), SETTINGS)
+  assert np.asarray(image)[:4, 0, 0, 0].tolist() == expected[:-5:-1]  # the newest, whatever is drawn besides
+  np.testing.assert_array_equal(target[:, 0] * 2, image[:, 0, 0, 0])
+  assert known.tolist() == [1] * 8
+
+
+def test_nothing_is_rehearsed_before_anything_is_remembered():
+  memory = distil.empty_memory((1, 1, 3), 3, SETTINGS)
+  assert distil.recall(memory, jax.random.key(0), SETTINGS)[2].tolist() == [0] * 8
+  memory = distil.remember(memory, 0, jnp.ones((4, 3)), jnp.array([True, False, False, False]))
+  known = distil.recall(memory, jax.random.key(0), SETTINGS)[2]
+  assert known.tolist() == [1, 0, 0, 0, 1, 1, 1, 1]
+
+
+def _classes(answers):
+  target = np.zeros((4, 4), np.float32)
+  target[np.arange(4), answers] = 1
+  target[:, 2:] = [0.5, 1]
+  return jnp.asarray(target)
+
+
+@pytest.mark.parametrize(("right", "expected"), [(2, 0.5), pytest.param(4, 1.0, marks=pytest.mark.slow)])
+def test_trust_is_the_agreement_with_the_service(right, expected):
+  target, said = _classes([0, 0, 1, 1]), np.where(np.arange(4) < right, [0, 0, 1, 1], [1, 1, 0, 0])
+  raw = jnp.concatenate([jnp.eye(2)[said] * 9.0, jnp.array([[0.55, 9.0]] * 4)], -1)
+  fidelity = distil.unmeasured(TOLD)
+  assert float(distil.trust(fidelity["a"])) == 0
+  fidelity = distil.measured(TOLD, fidelity, -raw, target, jnp.ones(4), 0.5)
+  for _ in range(6):
+    fidelity = distil.measured(TOLD, fidelity, raw, target, jnp.ones(4), 0.5)
+  np.testing.assert_allclose(distil.trust(fidelity["a"]), expected, atol=1e-3)  # 0.5 ** 24 is left of the first
+  np.testing.assert_allclose(fidelity["a"]["n"], 4 / (1 - 0.5**4), rtol=1e-3)
+  np.testing.assert_allclose(distil.trust(fidelity["b"]), 1.0, atol=1e-3)  # 0.55 is within 0.1 of 0.5
+
+
+def test_pictures_that_were_not_drawn_blindly_do_not_count():
+  raw, target = jnp.zeros((4, 4)), _classes([0, 1, 0, 1])
+  before = distil.unmeasured(TOLD)
+  after = distil.measured(TOLD, before, raw.at[:, 0].set(jnp.nan), target, jnp.zeros(4), 0.9)
+  jax.tree.map(np.testing.assert_array_equal, before, after)
+
+
+def test_the_students_columns_by_service():
+  parts = distil.by_service(TOLD, jnp.arange(8.0).reshape(2, 4))
+  np.testing.assert_array_equal(parts["a"], [[0, 1], [4, 5]])
+  np.testing.assert_array_equal(parts["b"], [[2, 3], [6, 7]])
