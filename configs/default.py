@@ -291,6 +291,9 @@ def _privacy(arg):
   p.probes = 1  # protected pictures of each, at most
   p.crowds = (100, 500)  # people in the gallery of each column of the table
   p.effort = 1.0  # > 0, multiplies the epochs of attackers that learn
+  # Where attackers take the eyes in a protected picture to be: original (they are told, the worst case) | average (the
+  # same for all: they have the picture alone)
+  p.eyes = "original"
   p.seed = 0  # of who is attacked
   p.data = _dataset("")  # whose faces; '': the run's own, of which those that trained teach the attackers
   return p

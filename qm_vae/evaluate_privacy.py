@@ -46,8 +46,16 @@ def section(
   made, methods = outputs.make(experiment, state, controls, found, is_attacked), []
   # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
   for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
-    codes = made.codes if name == "qm_vae" else None
-    pairs = Pairs(found.image, image, found.eyes, found.identity, found.name, image, codes)
+    pairs = Pairs(
+      original=found.image,
+      protected=image,
+      eyes=found.eyes,
+      protected_eyes=_eyes(told.eyes, kind(name, experiment.parts), found.eyes),
+      identity=found.identity,
+      name=found.name,
+      pixels=image,
+      codes=made.codes if name == "qm_vae" else None,
+    )
     methods.append(measure.Method(name, kind(name, experiment.parts), pairs))
   with progress.bar(len(methods) * len(told.attackers), "privacy", "attack") as bar:
     measured = measure.measure(
@@ -63,7 +71,14 @@ def section(
       tell=progress.teller(bar),
     )
   promised = _promised(experiment.parts.guarantee, measured.report["crowds"])
-  return {"privacy": measured.report | {"guarantee": promised}}
+  return {"privacy": measured.report | {"guarantee": promised, "eyes": told.eyes}}
+
+
+def _eyes(told, kind, found):
+  """What attackers are told of the eyes in protected pictures; of the controls, which show them at work, all."""
+  if told == "original" or kind == "control":
+    return found
+  return np.broadcast_to(found.mean(axis=0), found.shape).copy()
 
 
 def _promised(guarantee, crowds):

@@ -142,6 +142,7 @@ def load(
       original=found.image if len(rows) == len(found) else found.image[rows],
       protected=protected[: len(rows)],
       eyes=found.eyes[rows],
+      protected_eyes=found.eyes[rows],
       identity=np.asarray(identity, np.int32)[kept],
       name=tuple(pairs[i].name for i in kept),
       pixels=pixels[1],

@@ -257,6 +257,7 @@ RULES = {
   "privacy.probes": _integer(1),
   "privacy.crowds": _CROWDS,
   "privacy.effort": _POSITIVE,
+  "privacy.eyes": _one_of("original", "average"),
   "privacy.seed": _integer(0),
   **{f"embedder.{part}": rule for part, rule in _EMBEDDER.items()},
   **{

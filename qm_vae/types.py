@@ -203,6 +203,7 @@ class Pairs:
   original: np.ndarray  # uint8 [N, S, S, 3]
   protected: np.ndarray  # uint8 [N, S, S, 3], the same place of the protected picture
   eyes: np.ndarray  # float32 [N, 4], see Face.eyes, as found in the original
+  protected_eyes: np.ndarray  # float32 [N, 4], where attackers take them to be in the protected picture
   identity: np.ndarray  # int32 [N]
   name: tuple[str, ...]
   pixels: np.ndarray  # uint8 [N, h, w, 3], the protected pictures as stored, not resized, at one size
@@ -214,7 +215,8 @@ class Pairs:
   def take(self, positions) -> "Pairs":
     """The faces at `positions` (integers [M]), in that order."""
     positions = np.asarray(positions, np.int64)
-    rows = {key: getattr(self, key)[positions] for key in ("original", "protected", "eyes", "identity", "pixels")}
+    keys = ("original", "protected", "eyes", "protected_eyes", "identity", "pixels")
+    rows = {key: getattr(self, key)[positions] for key in keys}
     codes = None if self.codes is None else self.codes[positions]
     return dataclasses.replace(self, name=tuple(self.name[i] for i in positions), codes=codes, **rows)
 

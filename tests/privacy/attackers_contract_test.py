@@ -1,10 +1,12 @@
 """Every listed attacker, in a world small enough to learn within seconds."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from made_up_people import ATTACKED, CHANCE, EACH, PEOPLE, SIDE, embedder, world
 
-from qm_vae import embedders, lessons, types
+from qm_vae import embedders, evaluate_privacy, lessons, types
 from qm_vae.privacy import identification, protocol
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 
@@ -106,3 +108,27 @@ def test_protocol_keeps_people_and_pictures_apart():
   assert set(np.flatnonzero(identity == 20)) <= set(chosen.attack)
   with pytest.raises(ValueError, match=r"6 people have two faces or more and .* at least 10"):
     protocol.choose(identity[:21], people=15, probes=1, seed=0)
+
+
+@pytest.mark.parametrize("name", ["naive", "linkage"])
+def test_protected_pictures_are_aligned_by_the_eyes_that_attackers_are_told(name):
+  asked = []
+
+  def embed(image, eyes):
+    asked.append((image, eyes))
+    return np.ones((len(image), 2), np.float32)
+
+  pairs = dataclasses.replace(world(lambda image, random: 255 - image), protected_eyes=np.zeros((PEOPLE * EACH, 4)))
+  attacker = ATTACKERS[name](Tools(embed, None, None, 1.0))
+  attacker.fit(pairs).scores(pairs.take([0, 1]), pairs.take([2]))
+  assert len(asked) == 2
+  for image, eyes in asked:
+    is_original = any((image == pairs.original[rows]).all() for rows in ([0, 1], [2]) if len(rows) == len(image))
+    assert (eyes == (pairs.eyes[: len(image)] if is_original else 0)).all()
+
+
+def test_attackers_who_have_the_picture_alone_are_told_one_place_of_the_eyes_but_for_controls():
+  found = np.float32([[1, 2, 3, 2], [3, 4, 5, 4]])
+  assert (evaluate_privacy._eyes("original", "model", found) == found).all()
+  assert (evaluate_privacy._eyes("average", "control", found) == found).all()
+  assert (evaluate_privacy._eyes("average", "model", found) == np.float32([[2, 3, 4, 3]] * 2)).all()

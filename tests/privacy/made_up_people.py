@@ -22,6 +22,7 @@ def world(protect=lambda image, random: image):
     original=image,
     protected=protected,
     eyes=np.tile(np.float32([5, 6, 11, 6]), (len(image), 1)),
+    protected_eyes=np.tile(np.float32([5, 6, 11, 6]), (len(image), 1)),
     identity=identity,
     name=tuple(map(str, range(len(image)))),
     pixels=protected,

@@ -16,7 +16,7 @@ def make(tools) -> types.Attacker:
     embed, losses = learning.adapt("cross", tools, train, epochs=EPOCHS, learning_rate=_LEARNING_RATE, towards=towards)
 
     def scores(gallery, probe):
-      return embed(probe.protected, probe.eyes) @ tools.embed(gallery.original, gallery.eyes).T
+      return embed(probe.protected, probe.protected_eyes) @ tools.embed(gallery.original, gallery.eyes).T
 
     return types.Attack(scores, losses)
 

@@ -43,7 +43,7 @@ def make(tools) -> types.Attacker:
       return np.rint(np.concatenate(made) * 255).astype(np.uint8)
 
     def scores(gallery, probe):
-      return tools.embed(undo(probe.protected), probe.eyes) @ tools.embed(gallery.original, gallery.eyes).T
+      return tools.embed(undo(probe.protected), probe.protected_eyes) @ tools.embed(gallery.original, gallery.eyes).T
 
     def measures(probe):
       wanted = probe.original.astype(np.float32) / 255

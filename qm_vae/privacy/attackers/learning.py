@@ -51,12 +51,12 @@ def adapt(
   Returns:
     (HostEmbedder, losses epoch by epoch).
   """
-  columns = {"image": train.protected, "eyes": train.eyes, "identity": train.identity}
+  columns = {"image": train.protected, "eyes": train.protected_eyes, "identity": train.identity}
   if towards is not None:
     columns["target"] = towards
   network = embedder_task.adapt(tools.embedder, AUGMENTATION)
   # Each person's direction starts where the recogniser, as it is, sees that person's pictures.
-  seen = embedders.on_host(tools.embedder)(train.protected, train.eyes) if towards is None else towards
+  seen = embedders.on_host(tools.embedder)(train.protected, train.protected_eyes) if towards is None else towards
   params, losses = run(name, tools, network, columns, tools.embedder.params, seen, epochs, learning_rate)
   adapted = types.Embedder(params, tools.embedder.apply, tools.embedder.name)
   return embedders.on_host(adapted), losses

@@ -7,6 +7,6 @@ def make(tools) -> types.Attacker:
   """Compares protected faces with protected ones by the cosine of their embeddings."""
 
   def scores(gallery, probe):
-    return tools.embed(probe.protected, probe.eyes) @ tools.embed(gallery.protected, gallery.eyes).T
+    return tools.embed(probe.protected, probe.protected_eyes) @ tools.embed(gallery.protected, gallery.protected_eyes).T
 
   return types.Attacker(lambda train: types.Attack(scores, ()), gallery="protected", lacks=lambda train: "")

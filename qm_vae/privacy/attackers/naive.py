@@ -7,6 +7,6 @@ def make(tools) -> types.Attacker:
   """Compares protected faces with clear ones by the cosine of their embeddings."""
 
   def scores(gallery, probe):
-    return tools.embed(probe.protected, probe.eyes) @ tools.embed(gallery.original, gallery.eyes).T
+    return tools.embed(probe.protected, probe.protected_eyes) @ tools.embed(gallery.original, gallery.eyes).T
 
   return types.Attacker(lambda train: types.Attack(scores, ()), gallery="clear", lacks=lambda train: "")

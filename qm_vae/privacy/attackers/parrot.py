@@ -16,7 +16,7 @@ def make(tools) -> types.Attacker:
     embed, losses = learning.adapt("parrot", tools, several, epochs=EPOCHS, learning_rate=_LEARNING_RATE, towards=None)
 
     def scores(gallery, probe):
-      return embed(probe.protected, probe.eyes) @ embed(gallery.protected, gallery.eyes).T
+      return embed(probe.protected, probe.protected_eyes) @ embed(gallery.protected, gallery.protected_eyes).T
 
     return types.Attack(scores, losses)
 
