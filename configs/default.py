@@ -287,6 +287,7 @@ def _privacy(arg):
   # Face recognisers that attackers use: folders written by qm_vae.convert or configs/embedder.py, or ONNX files; '':
   # train `embedder` on `service_data`, or on the run's own faces, and cache it; (): measures no privacy.
   p.embedders = ("",) if arg == "synthetic" else ()
+  p.views = True  # whether the views and their union are attacked too; for any network of theirs it comes to the same
   p.people = 500  # who are attacked, at most
   p.probes = 1  # protected pictures of each, at most
   p.crowds = (100, 500)  # people in the gallery of each column of the table

@@ -20,7 +20,7 @@ def section(
   controls: dict[str, Deidentifier],
   kind: Callable,
 ) -> dict:
-  """The privacy table of the controls, the views, their union and QM-VAE; without one, why.
+  """The privacy table of the controls, the views, their union, baselines and QM-VAE; without one, why.
 
   Args:
     config: of the run.
@@ -44,8 +44,11 @@ def section(
     return _not_measured(str(error))
   is_attacked = np.isin(found.identity, found.identity[chosen.gallery])  # with all their pictures: a closed set
   made, methods = outputs.make(experiment, state, controls, found, is_attacked), []
+  views = tuple(experiment.parts.views)
   # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
   for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
+    if name in views and not told.views:
+      continue
     pairs = Pairs(
       original=found.image,
       protected=image,
@@ -64,7 +67,7 @@ def section(
       embedders.open_all(told.embedders),
       attackers=told.attackers,
       learn=lessons.learner(workdir / "attackers", told.seed),
-      union=measure.Union("union", tuple(experiment.parts.views)),
+      union=measure.Union("union", views) if told.views else None,
       crowds=told.crowds,
       effort=told.effort,
       seed=told.seed,

@@ -253,6 +253,7 @@ RULES = {
   **{f"{key}.{part}": rule for key in ("data", *_OPTIONAL_DATA) for part, rule in _DATASET.items()},
   "privacy.attackers": _ATTACKERS,
   "privacy.embedders": _PATHS,
+  "privacy.views": _FLAG,
   "privacy.people": _integer(10),
   "privacy.probes": _integer(1),
   "privacy.crowds": _CROWDS,
