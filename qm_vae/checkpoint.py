@@ -25,11 +25,17 @@ class Checkpoints:
 
   def __init__(self, directory: str | pathlib.Path, keep: int = 3):
     self._directory = pathlib.Path(directory).absolute()
+    self._directory.mkdir(parents=True, exist_ok=True)
     self._keep = keep
     self._manager = self._open()
 
   def _open(self):
-    options = ocp.CheckpointManagerOptions(max_to_keep=self._keep, enable_async_checkpointing=True)
+    # Every process keeps its own: the one that leads writes for all, and Orbax would wait for the others.
+    me = jax.process_index()
+    processes = ocp.options.MultiprocessingOptions(primary_host=me, active_processes={me})
+    options = ocp.CheckpointManagerOptions(
+      max_to_keep=self._keep, enable_async_checkpointing=True, create=False, multiprocessing_options=processes
+    )
     return ocp.CheckpointManager(self._directory, options=options)
 
   def steps(self) -> list[int]:

@@ -15,16 +15,22 @@ import pathlib
 import sys
 
 import jax
+import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import build, evaluate, rules, run
+from qm_vae import build, devices, evaluate, rules, run
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run; runs/EXPERIMENT or runs/EXPERIMENT-DATA when not given."
+)
+_DISTRIBUTED = flags.DEFINE_string(
+  "distributed",
+  None,
+  "auto, or HOST:PORT,COUNT,INDEX: this process is one of several that train together (docs/devices.md).",
 )
 
 _TAKES = {
@@ -47,18 +53,26 @@ def main(arguments: list[str]) -> None:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
     config = _CONFIG.value
     rules.check(config)
+    if _DISTRIBUTED.value:
+      devices.join(_DISTRIBUTED.value)
     _cache_compilations(build.cache_dir(config) / "xla")
-    config = run.resolve(config)
-    run.run(config, workdir)
-    if config.task in evaluate.EVALUATIONS:
-      evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
-      print(f"Report: {workdir / 'report.html'}")
-    else:
-      print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
+    group = devices.together()
+    # Services that are missing are trained by the first process alone, and so is the report made.
+    config = ml_collections.ConfigDict(group.agreed(lambda: run.resolve(config).to_dict()))
+    run.run(config, workdir, group)
+    group.agreed(lambda: _finish(config, workdir))
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
     if flags.FLAGS["verbosity"].present:
       raise
     sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
+
+
+def _finish(config, workdir):
+  if config.task in evaluate.EVALUATIONS:
+    evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
+    print(f"Report: {workdir / 'report.html'}")
+  else:
+    print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
 
 
 def _check_config_file(arguments: list[str]) -> None:

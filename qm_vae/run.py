@@ -10,7 +10,7 @@ import re
 import jax
 import ml_collections
 
-from qm_vae import build, build_black_box, build_privacy, embedders, network_file, rules, train, writer
+from qm_vae import build, build_black_box, build_privacy, devices, embedders, network_file, rules, train, writer
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.state import Experiment, State
 
@@ -24,7 +24,9 @@ _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "emb
 """Keys that shape the network which a run of that task trains, besides those of its data."""
 
 
-def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Experiment:
+def run(
+  config: ml_collections.ConfigDict, workdir: str | pathlib.Path, group: devices.Group | None = None
+) -> Experiment:
   """Trains what `config` describes in `workdir`, or goes on where a killed run of the same config stopped.
 
   Writes config.json, provenance.json, metrics.jsonl and checkpoints/; a classifier also network/, which is what
@@ -33,27 +35,43 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Exper
   Args:
     config: see configs/default.py; services without a checkpoint are refused here, `resolve` trains them.
     workdir: folder of the run.
+    group: the processes that train, every one of which calls this; None: this one. The first alone writes.
 
   Raises:
-    ValueError: for a config that `rules.check` refuses, a workdir that holds another run, or data or networks that
-      changed since the run began.
+    ValueError: for a config that `rules.check` refuses, a workdir that holds another run, data or networks that
+      changed since the run began, or that are not the same for all processes.
     train.NotFinite: when a loss term is NaN or infinite.
   """
   workdir = pathlib.Path(workdir)
   rules.check(config)
-  workdir.mkdir(parents=True, exist_ok=True)
-  with locked(workdir):
-    _claim(config, workdir)
-    experiment = build.experiment(config)
-    _check_provenance(config, experiment, workdir)
-    checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
-    try:
-      state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples)
-    finally:
-      checkpoints.close()
-    if isinstance(experiment.parts, build.NetworkParts):
+  group = group or devices.alone()
+  with contextlib.ExitStack() as stack:
+    if group.leads:
+      stack.enter_context(locked(workdir))
+    group.agreed(lambda: _claim(config, workdir))
+    experiment = group.in_turn(lambda: build.experiment(config))
+    _check_alike(group, config, experiment, workdir)
+    checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.leads else None
+    state = train.fit(
+      experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples, group=group
+    )
+    if isinstance(experiment.parts, build.NetworkParts) and group.leads:
       _export(state, experiment, workdir)
   return experiment
+
+
+def _checkpoints(config, workdir):
+  return contextlib.closing(Checkpoints(workdir / "checkpoints", config.keep_checkpoints))
+
+
+def _check_alike(group, config, experiment, workdir):
+  """Refuses data and networks that changed, or that another process sees otherwise."""
+  told = group.agreed(lambda: _check_provenance(config, experiment, workdir))
+  if not group.leads and told != build.provenance(config, experiment):
+    raise ValueError(
+      f"process {group.index} finds other faces or networks than process 0; keep data, networks and config.cache_dir "
+      "where all hosts see the same files"
+    )
 
 
 def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> tuple[Experiment, State]:
@@ -66,11 +84,8 @@ def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> t
   again = "run python -m qm_vae.main with its config and --workdir to go on"
   experiment = build.experiment(config)
   _check_provenance(config, experiment, workdir)
-  checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
-  try:
+  with _checkpoints(config, workdir) as checkpoints:
     state = checkpoints.restore(jax.eval_shape(experiment.task.init, *train.init_arguments(experiment)))
-  finally:
-    checkpoints.close()
   if state is None:
     raise ValueError(f"no whole checkpoint under {workdir / 'checkpoints'}; {again}")
   last = experiment.epochs * (len(experiment.data.train) // experiment.batch_size)
@@ -226,7 +241,7 @@ def _check_provenance(config, experiment, workdir):
   now = build.provenance(config, experiment)
   if not path.exists():
     writer.write_text(path, json.dumps(now, indent=1) + "\n")
-    return
+    return now
   then = json.loads(path.read_text(encoding="utf-8"))
   changed = [key for key in ("train", "test") if then[key] != now[key]]
   changed += [name for name, digest in now["networks"].items() if then["networks"].get(name) != digest]
@@ -235,6 +250,7 @@ def _check_provenance(config, experiment, workdir):
       f"{', '.join(changed)} changed since the run in {workdir} began (provenance.json); bring the data and networks "
       "back, or start in another --workdir"
     )
+  return now
 
 
 def _export(state, experiment, workdir):

@@ -1,7 +1,5 @@
 """The one training loop."""
 
-import functools
-import math
 import pathlib
 import time
 from typing import Any, NamedTuple
@@ -9,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from qm_vae import metrics, progress
+from qm_vae import devices, metrics, progress
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.losses import masked_mean
@@ -38,15 +36,21 @@ class Programs(NamedTuple):
   evaluate: Any  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}; TO_HOST passes as it is
   whole: jax.sharding.Sharding  # where state, frozen networks and weights live: everywhere
   shared: jax.sharding.Sharding  # where a batch lives: one part on every device
+  part: slice  # the rows of a batch that this process loads
+
+  def put(self, rows):
+    """A batch on the devices, of which this process has the rows `part`."""
+    return jax.make_array_from_process_local_data(self.shared, rows)
 
 
 def fit(
   experiment: Experiment,
   workdir: str | pathlib.Path,
-  checkpoints: Checkpoints,
+  checkpoints: Checkpoints | None,
   *,
   tensorboard: bool = False,
   samples: bool = False,
+  group: devices.Group | None = None,
 ) -> State:
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
@@ -57,9 +61,11 @@ def fit(
   Args:
     experiment: see build.py.
     workdir: metrics.jsonl is written here.
-    checkpoints: where the state is kept.
+    checkpoints: where the state is kept; None in a process that does not lead.
     tensorboard: also write scalars and image grids to WORKDIR/tensorboard.
     samples: also write the image grids to WORKDIR/samples/STEP.png.
+    group: the processes that train, every one of which calls this; None: this one, on all its devices. Only the one
+      that leads reads and writes `workdir` and `checkpoints`.
 
   Returns:
     The state after the last step, on the device.
@@ -67,14 +73,21 @@ def fit(
   Raises:
     NotFinite: when a loss term is NaN or infinite; no checkpoint is written from then on.
     HostStopped: when the task's host side cannot go on.
-    ValueError: when the training faces do not fill one batch.
+    ValueError: when the training faces do not fill one batch, or the task or the batch cannot be shared by processes.
   """
-  programs = compile_task(experiment.task, experiment.batch_size)
+  group = group or devices.alone()
+  if experiment.task.host and group.size > 1:
+    raise ValueError(
+      f"the task asks services from its host, and {group.size} processes would each ask; let one process train it, on "
+      "any number of devices"
+    )
+  programs = compile_task(experiment.task, experiment.batch_size, group)
   frozen, weights = jax.device_put((experiment.frozen, experiment.weights), programs.whole)
   key = jax.random.key(experiment.seed)
-  state = _start(experiment, programs, checkpoints)
+  state = _start(experiment, programs, checkpoints, group)
   step = int(state.step)
-  rewind(workdir, step)
+  if group.leads:
+    rewind(workdir, step)
   earlier = [row["seconds"] for row in read_rows(workdir) if "seconds" in row]
   began = time.perf_counter() - (earlier[-1] if earlier else 0.0)
 
@@ -84,17 +97,18 @@ def fit(
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch, done = step // per_epoch + 1, step % per_epoch
   host = experiment.task.host and experiment.task.host(pathlib.Path(workdir))
-  writer = Writer(workdir, tensorboard=tensorboard, samples=samples)
-  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step)
+  writer = Writer(workdir, tensorboard=tensorboard, samples=samples, silent=not group.leads)
+  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=group.leads)
   try:
     examples = host.begin(experiment.data.train, state) if host else experiment.data.train
     for epoch in range(first_epoch, experiment.epochs + 1):
       window = _Window(writer, bar, epoch, experiment.batch_size, clock)
       order = epoch_order(len(examples), experiment.seed, epoch)
       remaining, done = order[done * experiment.batch_size :], 0
-      for batch in _ahead(batches(examples, remaining, experiment.batch_size, pad=False), programs.shared):
+      parts = batches(examples, remaining, experiment.batch_size, pad=False, part=programs.part)
+      for batch in _ahead(parts, programs.put):
         if host:
-          batch |= jax.device_put(host.before(step), programs.shared)
+          batch |= programs.put(host.before(step))
         state, terms = programs.step(state, frozen, batch, weights, key)
         if host:
           host.after(step, terms.pop(TO_HOST))
@@ -110,12 +124,14 @@ def fit(
         writer.scalars(step, "test", result, epoch=epoch)
         if writer.wants_images and experiment.task.pictures:
           batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
-          pictures = jax.jit(experiment.task.pictures)(state, frozen, batch, key)
+          pictures = jax.jit(experiment.task.pictures, out_shardings=programs.whole)(state, frozen, batch, key)
           writer.image(step, "original, views, output", np.asarray(pictures))
       if last or epoch % experiment.checkpoint_every == 0:
         _check_finite(state, step)
-        checkpoints.save(step, state)
-    checkpoints.wait()
+        if group.leads:
+          checkpoints.save(step, state)
+    if group.leads:
+      checkpoints.wait()
   except HostStopped as stopped:
     if step and step not in checkpoints.steps():
       checkpoints.save(step, state)
@@ -130,10 +146,10 @@ def fit(
   return state
 
 
-def compile_task(task: Task, batch_size: int) -> Programs:
-  """The task's functions under jit with shardings: the batch split over as many devices as divide it."""
-  count = math.gcd(batch_size, jax.device_count())
-  mesh = jax.make_mesh((count,), ("data",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:count])
+def compile_task(task: Task, batch_size: int, group: devices.Group | None = None) -> Programs:
+  """The task's functions under jit with shardings: the batch split over as many devices of the group as divide it."""
+  group = group or devices.alone()
+  mesh = group.mesh(batch_size)
   whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
   shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
 
@@ -151,6 +167,7 @@ def compile_task(task: Task, batch_size: int) -> Programs:
     jax.jit(evaluate, out_shardings=whole),
     whole,
     shared,
+    group.part(batch_size),
   )
 
 
@@ -161,11 +178,14 @@ def init_arguments(experiment: Experiment) -> tuple:
   return jax.random.fold_in(jax.random.key(experiment.seed), 2**31 - 1), experiment.frozen, first
 
 
-def _start(experiment, programs, checkpoints):
+def _start(experiment, programs, checkpoints, group):
   """The newest whole checkpoint's state, or a fresh one; on the devices."""
   arguments = init_arguments(experiment)
-  restored = checkpoints.restore(jax.eval_shape(experiment.task.init, *arguments))
-  return programs.init(*arguments) if restored is None else jax.device_put(restored, programs.whole)
+  template = jax.eval_shape(experiment.task.init, *arguments)
+  found = []
+  if not group.agreed(lambda: found.append(checkpoints.restore(template)) or found[0] is not None):
+    return programs.init(*arguments)
+  return jax.device_put(group.sent(found[0] if found else None, template), programs.whole)
 
 
 def evaluate(
@@ -176,9 +196,9 @@ def evaluate(
   The views' noise is drawn from `key` and the batch's number, not from the step: the same at every evaluation.
   """
   parts, sizes, made = [], [], []
-  for number, batch in enumerate(batches(faces, np.arange(len(faces)), batch_size, pad=True)):
-    sizes.append(batch["_mask"].sum())
-    batch = jax.device_put(batch, programs.shared)
+  rows = batches(faces, np.arange(len(faces)), batch_size, pad=True, part=programs.part)
+  for number, batch in enumerate(map(programs.put, rows)):
+    sizes.append(min(batch_size, len(faces) - number * batch_size))
     parts.append(programs.evaluate(state, frozen, batch, jax.random.fold_in(key, number)))
     made.append(parts[-1].pop(TO_HOST, {}))
   parts = jax.device_get(parts)
@@ -259,9 +279,8 @@ class _Window:
     self._terms, self._since = [], time.perf_counter()
 
 
-def _ahead(host_batches, sharding):
+def _ahead(host_batches, put):
   """The batches on the device, `_AHEAD` of them sent before they are needed."""
-  put = functools.partial(jax.device_put, device=sharding)
   waiting = []
   for batch in host_batches:
     waiting.append(put(batch))

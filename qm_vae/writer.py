@@ -12,10 +12,16 @@ from qm_vae.data import images
 class Writer:
   """Appends rows to WORKDIR/metrics.jsonl and, with `tensorboard`, scalars and pictures to WORKDIR/tensorboard.
 
-  With `samples` pictures go to WORKDIR/samples/STEP.png.
+  With `samples` pictures go to WORKDIR/samples/STEP.png. A silent one wants the same pictures and writes nothing.
   """
 
-  def __init__(self, workdir: str | pathlib.Path, *, tensorboard: bool = False, samples: bool = False):
+  def __init__(
+    self, workdir: str | pathlib.Path, *, tensorboard: bool = False, samples: bool = False, silent: bool = False
+  ):
+    self.wants_images = tensorboard or samples  # whether pictures go anywhere, so that nobody makes them in vain
+    self._silent = silent
+    if silent:
+      return
     self._samples = pathlib.Path(workdir) / "samples" if samples else None
     self._path = pathlib.Path(workdir) / "metrics.jsonl"
     self._file = self._path.open("a", encoding="utf-8")
@@ -27,6 +33,8 @@ class Writer:
 
   def scalars(self, step: int, split: str, values: dict[str, float], **where) -> None:
     """One row: the step, the split ('train' or 'test'), further coordinates such as the epoch, and the values."""
+    if self._silent:
+      return
     self._file.write(json.dumps({"step": step, "split": split, **where, **values}) + "\n")
     self._file.flush()
     if self._board:
@@ -35,19 +43,18 @@ class Writer:
 
   def image(self, step: int, name: str, image: np.ndarray) -> None:
     """A picture [H, W, 3] float32 in [0, 1]; nothing where nobody wants one."""
+    if self._silent:
+      return
     if self._samples:
       self._samples.mkdir(exist_ok=True)
       images.write_png(self._samples / f"{step:08d}.png", np.rint(image * 255).astype(np.uint8))
     if self._board:
       self._board.add_image(name, image, step, dataformats="HWC")
 
-  @property
-  def wants_images(self) -> bool:
-    """Whether pictures go anywhere, so that nobody makes them in vain."""
-    return self._board is not None or self._samples is not None
-
   def close(self) -> None:
     """Flushes and closes."""
+    if self._silent:
+      return
     self._file.close()
     if self._board:
       self._board.close()

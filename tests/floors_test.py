@@ -15,7 +15,7 @@ FLOORS = {
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
   4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
-  + ("build_privacy", "build_qm_vae", "build_black_box", "build_rivals", "pipeline", "protect"),
+  + ("build_privacy", "build_qm_vae", "build_black_box", "build_rivals", "pipeline", "protect", "devices"),
   5: (
     "train",
     "run",

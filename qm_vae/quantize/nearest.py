@@ -34,5 +34,7 @@ def nearest(z, codes, chunk=1024):
   if length <= chunk:
     return search(z)
   chunks = -(-length // chunk)
-  padded = jnp.pad(z, ((0, chunks * chunk - length), (0, 0))).reshape(chunks, chunk, width)
-  return jax.lax.map(search, padded).reshape(-1)[:length]
+  size = -(-length // chunks)
+  padded = jnp.pad(z, ((0, chunks * size - length), (0, 0))).reshape(size, chunks, width)
+  # A chunk takes every chunks-th row, so that rows which are spread over devices stay where they are.
+  return jax.lax.map(search, padded.swapaxes(0, 1)).T.reshape(-1)[:length]
