@@ -1,15 +1,11 @@
 """The command line: python -m qm_vae.deidentify."""
 
-import json
 import pathlib
 import shlex
 import signal
 import sys
 
-from qm_vae import detect, writer
 from qm_vae.deidentify import folder, job, methods, moving, one, options
-from qm_vae.deidentify.contact_sheet import ContactSheet
-from qm_vae.deidentify.hiding import Hider
 
 OK, FAILED, USAGE = range(3)
 _LISTED = 50
@@ -21,7 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
   given = options.parse(arguments)
   signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a service cleans up like Ctrl-C
   try:
-    work = _job(given, "python -m qm_vae.deidentify " + shlex.join(arguments))
+    work = job.open_job(given, "python -m qm_vae.deidentify " + shlex.join(arguments))
+    if warning := methods.warning(work.method["name"]):
+      _say(warning)
     source, target = _places(given)
   except ValueError as error:
     _say(f"error: {error}")
@@ -39,16 +37,6 @@ def main(arguments: list[str] | None = None) -> int:
   if work.sheet:
     work.sheet.write(pathlib.Path(f"{given.target.rstrip('/')}.preview.png"))
   return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK)
-
-
-def _job(given, command):
-  detector = detect.open_detector(given.detector, threshold=given.thresh, max_side=given.scale, min_size=given.min_size)
-  method = methods.open_method(given.method)
-  name = method.told["name"]
-  if name not in (*methods.SAFE, "qm_vae"):
-    _say(f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not")
-  hider = Hider(method, margin=given.margin, feather=given.feather, shape=given.shape, seed=given.seed)
-  return job.Job(given, command, detector, hider, method.told, ContactSheet() if given.preview else None)
 
 
 def _places(given):
@@ -82,9 +70,8 @@ def _outcomes(work, source, target):
   else:
     sidecar = job.sidecar_path(work.options, target)
     outcome = one.protect(work, source, target, sidecar)
-    if one.kind(source) == one.PICTURE and sidecar is not None:
-      record = {"version": 1} | job.head(work, {"name": str(source), "sha256": job.sha256(source)}, None)
-      writer.write_text(sidecar, json.dumps(record | outcome.record, indent=1, allow_nan=False) + "\n")
+    if sidecar is not None:
+      one.write_sidecar(work, source, sidecar, outcome)
     yield outcome
 
 

@@ -6,6 +6,8 @@ import pathlib
 from typing import Any, NamedTuple
 
 import qm_vae
+from qm_vae import detect
+from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.types import Detector
@@ -32,6 +34,20 @@ class Outcome(NamedTuple):
   notes: tuple[str, ...]  # what should be known
   failures: tuple[str, ...]  # what was asked for and not done
   record: dict  # for the sidecar
+
+
+def open_job(options, command: str) -> Job:
+  """The tools that `options` (options.py) name; `command` goes into the records.
+
+  Raises:
+    ValueError: for a method or a detector that there is not, naming those that there are.
+  """
+  detector = detect.open_detector(
+    options.detector, threshold=options.thresh, max_side=options.scale, min_size=options.min_size
+  )
+  method = methods.open_method(options.method)
+  hider = Hider(method, margin=options.margin, feather=options.feather, shape=options.shape, seed=options.seed)
+  return Job(options, command, detector, hider, method.told, ContactSheet() if options.preview else None)
 
 
 def head(job: Job, source: dict, finding: dict | None) -> dict:

@@ -51,6 +51,13 @@ def open_method(text: str) -> protect.Method:
   )
 
 
+def warning(name: str) -> str:
+  """What who uses the method of that name should know; '' for nothing."""
+  if name in (*SAFE, "qm_vae"):
+    return ""
+  return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
+
+
 def _deidentifier(name, given):
   options = _OPTIONS.get(name, {}) | given
   size = options.pop("size", _SIZE)

@@ -1,7 +1,9 @@
 """One file: a picture or a video."""
 
+import json
 import pathlib
 
+from qm_vae import writer
 from qm_vae.data import images
 from qm_vae.deidentify import job, moving, pictures, selection
 from qm_vae.video import codecs
@@ -26,6 +28,13 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path, sidecar: 
   if kind(source) == PICTURE:
     return _picture(work, source, target)
   return moving.protect(work, str(source), target, sidecar)
+
+
+def write_sidecar(work: job.Job, source: pathlib.Path, sidecar: pathlib.Path, outcome: job.Outcome) -> None:
+  """Writes a picture's own record; a video's was written with it."""
+  if kind(source) == PICTURE:
+    record = {"version": 1} | job.head(work, {"name": str(source), "sha256": job.sha256(source)}, None)
+    writer.write_text(sidecar, json.dumps(record | outcome.record, indent=1, allow_nan=False) + "\n")
 
 
 def _picture(work, source, target):

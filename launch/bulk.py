@@ -1,0 +1,281 @@
+r"""De-identifies millions of pictures and videos on many cores and hosts, through Ray Data.
+
+  pip install -r requirements-bulk.txt
+  python -m launch.bulk photos/ safe/                                          # a folder, whatever is below it
+  python -m launch.bulk list.txt safe/ --workers=8 -- --method=mosaic          # a path a line
+  python -m launch.bulk people.csv safe/ --column=file --address=auto -- --detector=centerface
+
+What follows `--` are the options of python -m qm_vae.deidentify, and the same code does the work. IN is a folder, or a
+manifest of paths: .txt (one a line), .csv or .jsonl (one a row, in --column); they are relative to --root. A file lands
+in OUT/ab/cd/NAME-DIGEST.SUFFIX, its record in the same name with .json after it; ab, cd and DIGEST follow from its name
+in IN alone, so that no folder grows large and no two files meet.
+
+The same command goes on where a killed one stopped: every file is written aside, renamed when it is whole, and noted in
+OUT/.bulk; what is noted with the same settings, and has not changed since, is not done again. What failed is told at
+the end and in OUT/failures.jsonl, and is tried again the next time.
+
+Exit status: 0 every face that was found is hidden; 1 some files failed; 2 the command is wrong. One machine's two cores
+gain nothing from Ray: there take python -m qm_vae.deidentify, which goes on as well.
+"""
+
+import argparse
+import contextlib
+import csv
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import pathlib
+import shlex
+import socket
+import sys
+import warnings
+from collections.abc import Iterator
+
+from qm_vae import progress, run, writer
+from qm_vae.deidentify import folder, job, methods, options
+
+OK, FAILED, USAGE = range(3)
+_OWN = ".bulk"  # in OUT: what is finished, who works there and on what
+_LOST = "its worker died at it, for want of memory or for what is in the file"
+_BLOCK = 16  # files that a worker is handed at once
+_LISTED = 50
+_NOT_HERE = ("preview", "sidecar")
+
+
+def manifest(path: pathlib.Path, column: str = "path") -> list[str]:
+  """The names of the files that IN names, each once, in its order.
+
+  Args:
+    path: a folder, or a .txt, .csv or .jsonl file in UTF-8.
+    column: of the .csv or .jsonl, where the paths stand.
+
+  Raises:
+    ValueError: for any other file, one without the column, or one that names nothing.
+  """
+  if path.is_dir():
+    names = [str(name) for name in folder.walk(path).wanted]
+  elif not path.is_file():
+    raise ValueError(f"IN is {str(path)!r}, which does not exist")
+  elif path.suffix.lower() not in _READERS:
+    raise ValueError(f"IN is {path}; it must be a folder or a manifest with the suffix {', '.join(_READERS)}")
+  else:
+    try:
+      # What is no UTF-8 in a file's name passes through, as it does in a folder.
+      with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+        names = [name.strip() for name in _READERS[path.suffix.lower()](file, column)]
+    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, csv.Error) as error:
+      raise ValueError(
+        f"{path} does not hold a path in column {column!r} of every row ({error}); see --column"
+      ) from None
+  names = list(dict.fromkeys(filter(None, names)))
+  if not names:
+    raise ValueError(f"{path} names no picture and no video")
+  return names
+
+
+_READERS = {
+  ".txt": lambda file, column: file,
+  ".csv": lambda file, column: (row[column] for row in csv.DictReader(file)),
+  ".jsonl": lambda file, column: (json.loads(line)[column] for line in file if line.strip()),
+}
+
+
+def place(name: str) -> pathlib.Path:
+  """Where, below OUT, the protected file called `name` in the manifest lies."""
+  digest = hashlib.sha256(os.fsencode(name)).hexdigest()
+  path = pathlib.PurePath(name)
+  stem = os.fsdecode(os.fsencode(path.stem)[:100])  # a file's name holds 255 bytes
+  return pathlib.Path(digest[:2], digest[2:4], f"{stem}-{digest[4:20]}{path.suffix}")
+
+
+class Worker:
+  """Protects files by one job's tools, one after the other; what Ray starts on every core."""
+
+  def __init__(self, arguments: list[str], command: str, root: str, out: str):
+    """Opens the method; `arguments` are those of python -m qm_vae.deidentify."""
+    self._root, self._out = pathlib.Path(root), pathlib.Path(out)
+    self._work = job.open_job(options.parse(arguments), command)
+    own = self._out / _OWN
+    self._alive = (own / "workers").open("a")
+    fcntl.flock(self._alive, fcntl.LOCK_SH)  # until the process ends, however it does
+    journal = own / f"{socket.gethostname()}-{os.getpid()}.jsonl"
+    self._journal = folder.Journal(journal, folder.settings_of(self._work)).__enter__()
+
+  def __call__(self, batch: dict) -> dict:
+    """{"path": names as bytes} -> the same with "hidden" faces and "failures", a text, '' for none."""
+    done = [self._one(os.fsdecode(name)) for name in batch["path"]]
+    failures = ["; ".join(outcome.failures).encode("utf-8", "replace").decode() for outcome in done]
+    return {"path": batch["path"], "hidden": [outcome.hidden for outcome in done], "failures": failures}
+
+  def _one(self, name):
+    target = self._out / place(name)
+    begun = self._out / _OWN / "begun" / target.name
+    try:
+      begun.open("x").close()
+    except FileExistsError:  # Ray hands out again what a dead worker had
+      return job.Outcome(name, 0, (), (_LOST,), {})
+    outcome = folder.protect_one(self._work, self._root / name, target, name, self._journal, sidecars=True)
+    begun.unlink()
+    return outcome
+
+
+def remaining(names: list[str], root: pathlib.Path, out: pathlib.Path, settings: str) -> list[str]:
+  """Those of the files that no earlier job finished as it is now; `settings` as of folder.settings_of."""
+  states = {}
+  for path in (out / _OWN).glob("*.jsonl"):
+    states |= {row["file"]: row["state"] for row in folder.finished(path, settings)}
+
+  def is_done(name):
+    try:
+      return name in states and states[name] == folder.state_of(root / name) and (out / place(name)).exists()
+    except OSError:
+      return False  # the worker tells why
+
+  return [name for name in names if not is_done(name)]
+
+
+def run_all(names: list[str], arguments: tuple, given: argparse.Namespace) -> Iterator[dict]:
+  """What becomes of the files, as Worker tells it, in any order.
+
+  Args:
+    names: of the files.
+    arguments: of Worker.
+    given: the command line's, see parser.
+  """
+  os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # else Ray reports its use over the network
+  os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # workers share a GPU
+  import pyarrow
+  import ray
+  import ray.data
+
+  class Bound(Worker):
+    def __init__(self):
+      super().__init__(*arguments)
+
+  # Ray starts programs, and the forks behind that never go on in this one.
+  warnings.filterwarnings("ignore", "os.fork", RuntimeWarning)
+  start = {"address": given.address} if given.address else {"num_cpus": given.workers, "include_dashboard": False}
+  ray.init(**start, log_to_driver=False, logging_level="ERROR")
+  context = ray.data.DataContext.get_current()
+  context.enable_progress_bars = False
+  for name in ("ray", "ray.data"):
+    logging.getLogger(name).setLevel(logging.ERROR)
+  context.max_errored_blocks = -1  # the others go on
+  blocks = [names[i : i + _BLOCK] for i in range(0, len(names), _BLOCK)]
+  tables = [pyarrow.table({"path": pyarrow.array([os.fsencode(name) for name in block])}) for block in blocks]
+  made = ray.data.from_arrow(tables).map_batches(
+    Bound,
+    batch_size=None,  # a block as it is
+    compute=ray.data.ActorPoolStrategy(size=min(given.workers, len(blocks))),
+    num_cpus=1,
+    num_gpus=given.gpus,
+  )
+  try:
+    yield from made.iter_rows()
+  finally:
+    ray.shutdown()
+
+
+def parser() -> argparse.ArgumentParser:
+  """The command line before `--`."""
+  made = argparse.ArgumentParser(
+    prog="python -m launch.bulk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  made.add_argument("source", metavar="IN", type=options.path_of, help="folder, or manifest: .txt, .csv, .jsonl")
+  made.add_argument("target", metavar="OUT", type=options.path_of, help="folder, the same for all hosts")
+  made.add_argument("--root", type=options.path_of, help="what paths are relative to (default: the manifest's folder)")
+  made.add_argument("--column", default="path", help="of a .csv or .jsonl (default %(default)s)")
+  made.add_argument("--workers", type=int, default=os.cpu_count(), help="processes in all (default: this host's cores)")
+  made.add_argument("--gpus", type=float, default=0, help="GPUs a worker, such as 0.25 (default: none)")
+  made.add_argument("--address", help="of a running Ray cluster, or auto (default: Ray is started on this host)")
+  return made
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """The command line; returns the exit status."""
+  arguments = sys.argv[1:] if arguments is None else arguments
+  cut = arguments.index("--") if "--" in arguments else len(arguments)
+  made = parser()
+  given = made.parse_args(arguments[:cut])
+  forwarded = [str(given.source), str(given.target), *arguments[cut + 1 :]]
+  chosen = options.parse(forwarded)
+  command = "python -m launch.bulk " + shlex.join(arguments)
+  root = given.root or (given.source if given.source.is_dir() else given.source.parent)
+  try:
+    wrong = [name for name in _NOT_HERE if getattr(chosen, name) not in (None, False)]
+    if wrong:
+      raise ValueError(f"--{wrong[0]} is not for many files; leave it out")
+    if given.workers < 1 or given.gpus < 0:
+      raise ValueError(f"--workers={given.workers} --gpus={given.gpus:g}: at least 1 worker, at least 0 GPUs")
+    names = manifest(given.source, given.column)
+    if given.source.is_dir():
+      folder.check_apart(given.source, given.target)
+    work = job.open_job(chosen, command)
+    import ray  # noqa: F401 (told before hours of work)
+  except (ValueError, ImportError) as error:
+    hint = "; pip install -r requirements-bulk.txt" if isinstance(error, ImportError) else ""
+    _say(f"error: {error}{hint}")
+    return USAGE
+  if warning := methods.warning(work.method["name"]):
+    _say(warning)
+  try:
+    with run.locked(given.target / _OWN):
+      make_ready(given.target / _OWN)
+      wanted = names if chosen.overwrite else remaining(names, root, given.target, folder.settings_of(work))
+      worker = (forwarded, command, str(root.absolute()), str(given.target.absolute()))
+      return _summary(given.target, names, wanted, _told(wanted, worker, given))
+  except KeyboardInterrupt:
+    _say("interrupted: the same command goes on where it stopped")
+  except (ValueError, OSError, RuntimeError) as error:
+    _say(f"error: {error}")
+  return FAILED
+
+
+def make_ready(own: pathlib.Path) -> None:
+  """Makes OUT's own folder; returns when workers of a killed job are gone, and forgets what they were at."""
+  own.mkdir(parents=True, exist_ok=True)
+  with (own / "workers").open("a") as file:
+    fcntl.flock(file, fcntl.LOCK_EX)
+  (own / "begun").mkdir(exist_ok=True)
+  for left in (own / "begun").iterdir():
+    left.unlink()
+
+
+def _told(wanted, worker, given):
+  """{name: (hidden faces, failures)} of the files that were answered for."""
+  told = {}
+  with progress.bar(len(wanted), "files", "file") as bar, contextlib.ExitStack() as stack:
+    rows = run_all(wanted, worker, given) if wanted else iter(())
+    stack.callback(getattr(rows, "close", lambda: None))
+    for row in rows:
+      told[os.fsdecode(row["path"])] = row["hidden"], row["failures"]
+      bar.update()
+  return told
+
+
+def _summary(out, names, wanted, told):
+  failures = {name: told[name][1] if name in told else _LOST for name in wanted}
+  failures = {name: failure for name, failure in failures.items() if failure}
+  rows = [json.dumps({"path": name, "failure": failure}) + "\n" for name, failure in failures.items()]
+  writer.write_text(out / "failures.jsonl", "".join(rows))
+  for name, failure in list(failures.items())[:_LISTED]:
+    _say(f"failed: {name}: {failure}")
+  if len(failures) > _LISTED:
+    _say(f"... and {len(failures) - _LISTED} more: {out / 'failures.jsonl'}")
+  hidden = sum(int(count) for count, _ in told.values())
+  before = len(names) - len(wanted)
+  _say(
+    f"{hidden} faces hidden in {len(wanted) - len(failures)} of {len(names)} files, {before} of them done before; "
+    f"{len(failures)} failures. Look at the result yourself."
+  )
+  return FAILED if failures else OK
+
+
+def _say(text):
+  print(text.encode("utf-8", "backslashreplace").decode(), file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+  sys.exit(main())

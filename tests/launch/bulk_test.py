@@ -1,0 +1,158 @@
+"""Bulk de-identification: what is to be done, where it lands, and that a killed job goes on."""
+
+import collections
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from launch import bulk
+from qm_vae.data import synthetic
+from qm_vae.deidentify import options
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def test_manifests_name_every_file_once(tmp_path):
+  (tmp_path / "list.txt").write_text("b/two.png\n\n a.jpg \nb/two.png\n")
+  (tmp_path / "list.csv").write_text('file,who\n"b/two, three.png",1\na.jpg,2\n')
+  (tmp_path / "list.jsonl").write_text('{"path": "a.jpg"}\n\n{"path": "/b.mp4"}\n')
+  assert bulk.manifest(tmp_path / "list.txt") == ["b/two.png", "a.jpg"]
+  assert bulk.manifest(tmp_path / "list.csv", "file") == ["b/two, three.png", "a.jpg"]
+  assert bulk.manifest(tmp_path / "list.jsonl") == ["a.jpg", "/b.mp4"]
+  (tmp_path / "below").mkdir()
+  for name in ("one.png", "below/two.mp4", "notes.doc"):
+    (tmp_path / name).touch()
+  (tmp_path / os.fsdecode(b"\xff.jpg")).touch()
+  assert bulk.manifest(tmp_path) == ["one.png", os.fsdecode(b"\xff.jpg"), "below/two.mp4"]
+
+
+@pytest.mark.parametrize(
+  ("name", "text", "told"),
+  [
+    ("list.csv", "file\na.jpg\n", "column 'path'"),
+    ("list.jsonl", '{"path": "a.jpg"}\n{"pa', "column 'path'"),
+    ("list.jsonl", '{"path": 3}\n', "column 'path'"),
+    ("list.txt", "\n", "names no picture"),
+    ("list.xml", "<a/>", r"\.txt, \.csv, \.jsonl"),
+  ],
+)
+def test_manifests_that_cannot_be_read_are_named(tmp_path, name, text, told):
+  (tmp_path / name).write_text(text)
+  with pytest.raises(ValueError, match=told) as raised:
+    bulk.manifest(tmp_path / name)
+  assert name in str(raised.value)
+
+
+def test_places_are_spread_and_never_meet():
+  names = [f"{i // 1000}/{i % 1000}.jpg" for i in range(5000)]
+  places = [bulk.place(name) for name in names]
+  assert len(set(places)) == 5000 and places == [bulk.place(name) for name in names]
+  assert all(
+    p.parts[2].startswith(pathlib.Path(n).stem + "-") and p.suffix == ".jpg" for p, n in zip(places, names, strict=True)
+  )
+  folders = collections.Counter(place.parts[0] for place in places)
+  assert len(folders) == 256 and max(folders.values()) < 50  # 5000 / 256 is 20
+  long = bulk.place("ü" * 120 + ".jpg")
+  assert len(os.fsencode(long.name)) < 200
+  assert bulk.place(os.fsdecode(b"\xff.jpg")).suffix == ".jpg"
+
+
+def pictures(folder, num):
+  source = synthetic.make(num_people=num, images_per_person=1, frame_size=96, seed=0)
+  folder.mkdir()
+  for i in range(num):
+    Image.fromarray(source[i].image).save(folder / f"{i}.png")
+
+
+def finished(out):
+  lines = [line for path in (out / ".bulk").glob("*.jsonl") for line in path.read_text().splitlines()]
+  return collections.Counter(json.loads(line)["file"] for line in lines)
+
+
+def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
+  pictures(tmp_path / "in", 2)
+  (tmp_path / "in" / "torn.png").write_bytes(b"no picture")
+  out = tmp_path / "out"
+  bulk.make_ready(out / ".bulk")
+  arguments = ["in", "out"]
+  worker = bulk.Worker(arguments, "a command", str(tmp_path / "in"), str(out))
+  names = ["0.png", "1.png", "torn.png", "absent.png"]
+  told = worker({"path": [os.fsencode(name) for name in names]})
+  assert [bool(failure) for failure in told["failures"]] == [False, False, True, True]
+  assert "No such file" in told["failures"][3] and sum(told["hidden"]) >= 1
+  for name in names[:2]:
+    record = json.loads((out / f"{bulk.place(name)}.json").read_text())
+    assert record["command"] == "a command" and record["method"]["name"] == "solid"
+    before, after = (np.asarray(Image.open(path)) for path in (tmp_path / "in" / name, out / bulk.place(name)))
+    assert before.shape == after.shape and ((before != after).any() == bool(record["faces"]))
+  settings = bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""))
+  root = tmp_path / "in"
+  assert bulk.remaining(names, root, out, settings) == names[2:]
+  assert bulk.remaining(names, root, out, "others") == names
+  os.utime(root / "0.png", (0, 0))
+  (out / bulk.place("1.png")).unlink()
+  assert bulk.remaining(names, root, out, settings) == names
+  assert finished(out) == {"0.png": 1, "1.png": 1} and not list((out / ".bulk" / "begun").iterdir())
+
+
+def test_a_file_at_which_a_worker_died_is_not_tried_for_ever(tmp_path):
+  pictures(tmp_path / "in", 1)
+  bulk.make_ready(tmp_path / "out" / ".bulk")
+  (tmp_path / "out" / ".bulk" / "begun" / bulk.place("0.png").name).touch()
+  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"))
+  assert "its worker died" in worker({"path": [b"0.png"]})["failures"][0]
+  assert not (tmp_path / "out" / bulk.place("0.png")).exists()
+
+
+@pytest.mark.parametrize(
+  ("arguments", "told"),
+  [
+    (["absent", "out"], "does not exist"),
+    (["in", "in/out"], "lie in each other"),
+    (["in", "out", "--workers=0"], "at least 1 worker"),
+    (["in", "out", "--", "--preview"], "--preview is not for many files"),
+    (["in", "out", "--", "--method=blurr"], "blurr"),
+  ],
+)
+def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_path, monkeypatch, capsys):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "in").mkdir()
+  (tmp_path / "in" / "0.png").touch()
+  assert bulk.main(arguments) == bulk.USAGE and told in capsys.readouterr().err
+  assert sorted(p.name for p in tmp_path.rglob("*")) == ["0.png", "in"]
+
+
+@pytest.mark.slow
+def test_a_killed_job_goes_on_and_does_each_file_once(tmp_path):
+  pytest.importorskip("ray", reason="needs requirements-bulk.txt")
+  pictures(tmp_path / "in", 48)
+  (tmp_path / "in" / "torn.jpg").write_bytes(b"no picture")
+  out = tmp_path / "out"
+  line = [sys.executable, "-m", "launch.bulk", str(tmp_path / "in"), str(out), "--workers=2"]
+  # The thread of a killed driver's workers that is in the middle of a file is what this is about: they go on a while.
+  options = {"env": os.environ | {"JAX_PLATFORMS": "cpu"}, "cwd": ROOT, "stderr": subprocess.PIPE, "text": True}
+  process = subprocess.Popen(line, **options)
+  deadline = time.monotonic() + 200
+  while not sum(finished(out).values()) and process.poll() is None and time.monotonic() < deadline:
+    time.sleep(0.01)
+  process.send_signal(signal.SIGKILL)
+  process.communicate()
+  assert process.returncode == -signal.SIGKILL
+  done = subprocess.run(line, check=False, timeout=300, **options)
+  assert done.returncode == bulk.FAILED, done.stderr[-3000:]
+  before = int(done.stderr.split(" of them done before")[0].split()[-1])
+  assert 0 < before < 48, done.stderr
+  assert "failed: torn.jpg" in done.stderr and "1 failures" in done.stderr
+  assert json.loads((out / "failures.jsonl").read_text())["path"] == "torn.jpg"
+  assert finished(out) == {f"{i}.png": 1 for i in range(48)}
+  written = {path.relative_to(out) for path in out.glob("*/*/*") if not path.parent.parent.name.startswith(".")}
+  places = {bulk.place(f"{i}.png") for i in range(48)}
+  assert written == places | {place.with_name(place.name + ".json") for place in places}
