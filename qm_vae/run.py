@@ -37,15 +37,15 @@ def run(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> Exper
   Raises:
     ValueError: for a config that `rules.check` refuses, a workdir that holds another run, or data or networks that
       changed since the run began.
-    train.NotFinite: when a loss term is NaN or infinite.
+    logbook.NotFinite: when a loss term is NaN or infinite.
   """
   workdir = pathlib.Path(workdir)
   rules.check(config)
   workdir.mkdir(parents=True, exist_ok=True)
   with locked(workdir):
-    _claim(config, workdir)
+    claim(config, workdir)
     experiment = build.experiment(config)
-    _check_provenance(config, experiment, workdir)
+    check_provenance(config, experiment, workdir)
     checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
     try:
       state = train.fit(experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples)
@@ -65,7 +65,7 @@ def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> t
   workdir = pathlib.Path(workdir)
   again = "run python -m qm_vae.main with its config and --workdir to go on"
   experiment = build.experiment(config)
-  _check_provenance(config, experiment, workdir)
+  check_provenance(config, experiment, workdir)
   checkpoints = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
   try:
     state = checkpoints.restore(jax.eval_shape(experiment.task.init, *train.init_arguments(experiment)))
@@ -194,7 +194,12 @@ def locked(folder: pathlib.Path, *, wait: bool = False):
     yield
 
 
-def _claim(config, workdir):
+def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+  """Writes WORKDIR/config.json.
+
+  Raises:
+    ValueError: where the folder holds a run of another config.
+  """
   path = workdir / "config.json"
   text = json.dumps(config.to_dict(), indent=2)
   if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):  # a run that never got so far may be replaced
@@ -221,7 +226,12 @@ def _free_to_change(key, config):
   )
 
 
-def _check_provenance(config, experiment, workdir):
+def check_provenance(config: ml_collections.ConfigDict, experiment: Experiment, workdir: pathlib.Path) -> None:
+  """Writes WORKDIR/provenance.json, or compares with what is there.
+
+  Raises:
+    ValueError: where the data or networks changed since the run began.
+  """
   path = workdir / "provenance.json"
   now = build.provenance(config, experiment)
   if not path.exists():
