@@ -18,7 +18,6 @@ from qm_vae.tasks import qm_vae
 from qm_vae.terms import TERMS
 from qm_vae.types import Deidentifier, Service
 
-
 _TRACED = ("seed", "alpha", "beta", "service_weight")
 
 

@@ -1,8 +1,8 @@
 """Many runs that differ in their seed and in the weights of the loss alone, trained side by side as one program.
 
-Every array of the state gets a leading axis of members; frozen networks are shared and, where all members have one seed,
-so are the batches, their augmentation, the views and the service's answers on the originals. Members of several seeds
-each get the order of faces and the noise that their own seed gives: every member trains as it would by itself.
+Every array of the state gets a leading axis of members. Frozen networks are shared and, where all members have one
+seed, so are the batches, their augmentation, the views and the service's answers on the originals. Members of several
+seeds each get the order of faces and the noise that their own seed gives: every member trains as it would by itself.
 """
 
 import contextlib
@@ -43,6 +43,7 @@ def fit(
   """
   check_alike(configs)
   failed, ready, first = {}, {}, None
+  first_config = next(iter(configs.values()))
   with contextlib.ExitStack() as stack:
     for workdir, config in configs.items():
       try:
@@ -60,21 +61,32 @@ def fit(
       workdir: first._replace(seed=configs[workdir].seed, weights=build_qm_vae.weights_of(configs[workdir]))
       for workdir in ready
     }
-    template = jax.eval_shape(first.task.init, *train.init_arguments(first))
-    by_step = {}
-    for workdir, checkpoints in ready.items():
-      state = checkpoints.restore(template)
-      by_step.setdefault(0 if state is None else int(state.step), []).append((workdir, state))
-    for step, members in sorted(by_step.items()):
-      if step == first.epochs * (len(first.data.train) // first.batch_size):
-        continue
-      tell(f"{len(members)} {'runs train as one program' if len(members) > 1 else 'run trains'} from step {step} on.")
-      books = []
-      for workdir, _ in members:
-        told = {key: configs[workdir][key] for key in ("tensorboard", "samples")}
-        books.append(Logbook(workdir, ready[workdir], **told))
-      book = Logbooks(books, [state for _, state in members])
-      fit_members([experiments[workdir] for workdir, _ in members], book)
+    options = {key: first_config[key] for key in ("tensorboard", "samples")}
+    return failed | fit_folders(experiments, ready, tell, **options)
+
+
+def fit_folders(
+  experiments: Mapping[pathlib.Path, Experiment],
+  checkpoints: Mapping[pathlib.Path, Checkpoints],
+  tell: Callable[[str], None] = print,
+  **options: bool,
+) -> dict[pathlib.Path, str]:
+  """`fit` with its parts given: experiments that differ in `seed` and in the values of `weights` alone, by folder.
+
+  `options` are those of `train.fit`.
+  """
+  first, failed, by_step = next(iter(experiments.values())), {}, {}
+  last = first.epochs * (len(first.data.train) // first.batch_size)
+  template = jax.eval_shape(first.task.init, *train.init_arguments(first))
+  for workdir in experiments:
+    state = checkpoints[workdir].restore(template)
+    by_step.setdefault(0 if state is None else int(state.step), {})[workdir] = state
+  for step, states in sorted(by_step.items()):
+    if step < last:
+      tell(f"{len(states)} {'runs train as one program' if len(states) > 1 else 'run trains'} from step {step} on.")
+      book = Logbooks([Logbook(workdir, checkpoints[workdir], **options) for workdir in states], list(states.values()))
+      with contextlib.suppress(NotFinite):  # raised when no member is left; the book knows why
+        fit_members([experiments[workdir] for workdir in states], book)
       failed |= book.failed
   return failed
 
@@ -239,8 +251,9 @@ def check_alike(configs: Mapping[pathlib.Path, ml_collections.ConfigDict]) -> No
     changed = [key for key in sorted(first.keys() | shaping.keys()) if first.get(key) != shaping.get(key)]
     if changed:
       raise ValueError(
-        f"config.{changed[0]} differs, {first.get(changed[0])!r} and {shaping.get(changed[0])!r}, and shapes the program; "
-        "in one grid only seed, alpha, beta, service_weight and weights of terms above 0 may differ"
+        f"config.{changed[0]} shapes the program and differs, {first.get(changed[0])!r} and "
+        f"{shaping.get(changed[0])!r}; within a grid only seed, alpha, beta, service_weight and the weights of terms "
+        "above 0 may differ"
       )
 
 

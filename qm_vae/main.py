@@ -11,20 +11,28 @@ lives in --workdir: config.json, metrics.jsonl, checkpoints/, report.json, repor
 on where a killed run stopped.
 """
 
+import json
 import pathlib
+import shlex
 import sys
 
 import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import build, evaluate, rules, run
+from qm_vae import build, evaluate, grid, rules, run
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
 )
 _WORKDIR = flags.DEFINE_string(
   "workdir", None, "Folder of the run; runs/EXPERIMENT or runs/EXPERIMENT-DATA when not given."
+)
+_MEMBERS = flags.DEFINE_string(
+  "members",
+  None,
+  "Trains several runs as one program, each in a folder below --workdir: JSON, "
+  """'{"FOLDER": {"alpha": 0.0, "seed": 0}, ...}'; python -m launch.sweep --runner=grid writes it (docs/sweeps.md).""",
 )
 
 _TAKES = {
@@ -49,9 +57,12 @@ def main(arguments: list[str]) -> None:
     rules.check(config)
     _cache_compilations(build.cache_dir(config) / "xla")
     config = run.resolve(config)
+    if _MEMBERS.value:
+      _train_members(config, workdir, _MEMBERS.value)
+      return
     run.run(config, workdir)
     if config.task in evaluate.EVALUATIONS:
-      evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
+      evaluate.evaluate(workdir, command=_command())
       print(f"Report: {workdir / 'report.html'}")
     else:
       print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
@@ -59,6 +70,37 @@ def main(arguments: list[str]) -> None:
     if flags.FLAGS["verbosity"].present:
       raise
     sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
+
+
+def _train_members(config, workdir, text):
+  """Trains the runs of a grid and judges each; those that failed are listed at the end."""
+  try:
+    members = {workdir / name: dict(point) for name, point in json.loads(text).items()}
+  except (ValueError, AttributeError, TypeError) as error:
+    raise ValueError(f"--members={text!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})") from None
+  configs = {}
+  for folder, point in members.items():
+    configs[folder] = config.copy_and_resolve_references()
+    try:
+      configs[folder].update_from_flattened_dict(point)
+    except (KeyError, AttributeError, TypeError) as error:
+      raise ValueError(f"--members: {folder.name}: {point} is not of configs/default.py's keys ({error})") from None
+  failed = grid.fit(configs)
+  for folder in configs:
+    if folder in failed:
+      continue
+    try:
+      evaluate.evaluate(folder, command=_command())
+      print(f"Report: {folder / 'report.html'}", flush=True)
+    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+      failed[folder] = str(error)
+  if failed:
+    told = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
+    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{told}")
+
+
+def _command():
+  return "python -m qm_vae.main " + shlex.join(sys.argv[1:])
 
 
 def _check_config_file(arguments: list[str]) -> None:
