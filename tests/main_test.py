@@ -207,3 +207,43 @@ def test_the_checkpoint_holds_no_frozen_weights(finished):
   assert isinstance(state, State)
   assert set(state.params) == {"encoder", "quantizer", "decoder"}
   assert experiment.frozen["service"]
+
+
+@pytest.mark.slow
+def test_members_of_a_grid_are_runs_like_any_other(home, finished):
+  workdir = home / "grid"
+  done = call(home, workdir, '--members={"as ever": {}, "other": {"alpha": 1.0}, "late": {"seed": 1}}')
+  assert done.returncode == 0, done.stderr[-3000:]
+  assert "3 runs train as one program from step 0 on." in done.stdout
+  told = report(workdir / "as ever")
+  here, there = (Checkpoints(folder / "checkpoints") for folder in (workdir / "as ever", finished))
+  one, other = here.read(), there.read()
+  here.close()
+  there.close()
+  assert one.keys() == other.keys()
+  for name in one:  # after four steps; Adam makes a step of the rate out of any rounding of a gradient near 0
+    np.testing.assert_allclose(one[name], other[name], rtol=1e-3, atol=2e-3, err_msg=name)
+  assert (workdir / "as ever" / "config.json").read_text() == (finished / "config.json").read_text()
+  assert told["provenance"] == report(finished)["provenance"]
+  here, there = writer.read_rows(workdir / "as ever"), writer.read_rows(finished)
+  assert [list(row) for row in here] == [list(row) for row in there]
+  for name in ("other", "late"):
+    assert not report(workdir / name)["controls"]["void"]
+  config, seed = report(workdir / "other")["config"], report(workdir / "late")["config"]["seed"]
+  assert config["alpha"] == 1.0 and seed == 1
+  again = call(home, workdir / "other", "--config.alpha=1.0")  # alone now: nothing is left to train
+  assert again.returncode == 0, again.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ("members", "told"),
+  [
+    ("alpha", "is no JSON of the form"),
+    ('{"a": {"alhpa": 1.0}}', "a: {'alhpa': 1.0} is not of configs/default.py's keys"),
+    ('{"a": {}, "b": {"epochs": 3}}', "config.epochs shapes the program and differs, 2 and 3"),
+  ],
+)
+def test_members_that_are_no_grid_are_refused(home, finished, members, told):
+  done = call(home, home / "no-grid", f"--members={members}")
+  assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
