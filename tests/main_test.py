@@ -221,12 +221,16 @@ def test_members_of_a_grid_are_runs_like_any_other(home, finished):
   here.close()
   there.close()
   assert one.keys() == other.keys()
-  for name in one:  # after four steps; Adam makes a step of the rate out of any rounding of a gradient near 0
-    np.testing.assert_allclose(one[name], other[name], rtol=1e-3, atol=2e-3, err_msg=name)
+  # Adam makes a step of the whole rate out of any rounding of a gradient near 0: a run that starts one unit in the last
+  # place away is 2e-4 away after these two steps.
+  params = [name for name in one if name.startswith(".params")]
+  apart = sum(np.sum(np.square(one[name] - other[name], dtype=float)) for name in params)
+  assert apart < 1e-6 * sum(np.sum(np.square(other[name], dtype=float)) for name in params)
   assert (workdir / "as ever" / "config.json").read_text() == (finished / "config.json").read_text()
   assert told["provenance"] == report(finished)["provenance"]
   here, there = writer.read_rows(workdir / "as ever"), writer.read_rows(finished)
   assert [list(row) for row in here] == [list(row) for row in there]
+  np.testing.assert_allclose([row.get("loss", 0) for row in here], [row.get("loss", 0) for row in there], rtol=1e-4)
   for name in ("other", "late"):
     assert not report(workdir / name)["controls"]["void"]
   config, seed = report(workdir / "other")["config"], report(workdir / "late")["config"]["seed"]
