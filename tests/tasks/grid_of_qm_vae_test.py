@@ -28,15 +28,29 @@ def test_members_of_the_papers_task_equal_separate_runs(points, past):
   weights = [tiny.weights(alpha, **extra) for alpha, _ in points]
   stacked = jax.tree.map(lambda *each: jnp.stack(each), *weights)
   state = programs.init(keys, frozen, batches)
-  single = [one.init(stream.key, frozen, batch) for stream in streams]
+  for i, stream in enumerate(streams):
+    start = one.init(stream.key, frozen, batch)
+    assert distance(grid.member(state, i), start) < 1e-6
   for _ in range(4):
+    before = jax.device_get(state)
     state, terms = programs.step(state, frozen, batches, stacked, keys)
     for i, stream in enumerate(streams):
-      single[i], own = one.step(single[i], frozen, batch, weights[i], stream.key)
-      # A few sums of float32 are made in another order; Adam passes their differences on, at most 1e-3 of its step.
-      for name in own:
+      single, own = one.step(grid.member(before, i), frozen, batch, weights[i], stream.key)
+      for name in own:  # sums of float32 in another order
         np.testing.assert_allclose(terms[name][i], own[name], rtol=1e-4, atol=1e-6, err_msg=name)
-  for i in range(len(points)):
-    compare = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-4)
-    jax.tree.map(compare, jax.device_get(grid.member(state, i)), jax.device_get(single[i]))
+      after = grid.member(jax.device_get(state), i)
+      # Gradients are within rounding, of which an encoding between two codes makes more.
+      assert distance(after.opt_state, single.opt_state) < 1e-2
+      assert distance(after.carried, single.carried) < 1e-2
+      # Adam makes a step of the whole rate out of a gradient that is nothing but rounding.
+      assert distance(after.params, single.params) < 1e-2
+  assert int(state.step) == 4
   assert programs.step._cache_size() == 1
+
+
+def distance(tree, other):
+  """Between all arrays of two trees, relative to the length of the second."""
+  pairs = list(zip(jax.tree.leaves(tree), jax.tree.leaves(other), strict=True))
+  squares = lambda x: float(np.sum(np.square(np.asarray(x, float))))
+  apart = sum(squares(np.asarray(a, float) - np.asarray(b, float)) for a, b in pairs)
+  return (apart / sum(squares(b) for _, b in pairs)) ** 0.5
