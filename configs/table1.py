@@ -1,6 +1,6 @@
 r"""The paper's grid: alpha 0 to 1 by 0.1, at 10, 20, 30 and 40 epochs (Qiu et al. 2022, Table 1 and Fig. 6).
 
-python -m launch.sweep --config=configs/table1.py               # prints the eleven commands; --runner=local runs them
+python -m launch.sweep --config=configs/table1.py               # prints the eleven commands; --runner=grid trains them
 One run of 40 epochs gives its row: the loss rates after 10, 20 and 30 epochs are in its metrics.jsonl and report.
 """
 

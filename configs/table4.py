@@ -1,6 +1,6 @@
 r"""What the reconstruction term is for: coefficient 1 - alpha of the MSE at 0, 0.2, 0.5, 0.8 and 1 (Table 4, Fig. 11).
 
-python -m launch.sweep --config=configs/table4.py               # prints the five commands; --runner=local runs them
+python -m launch.sweep --config=configs/table4.py               # prints the five commands; --runner=grid trains them
 Expect: at coefficient 0 (alpha = 1) nothing holds the picture together and it collapses (Fig. 11).
 """
 

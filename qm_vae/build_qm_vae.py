@@ -1,6 +1,7 @@
 """From a config to a QM-VAE run: the generator, its views, its loss and who judges it."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import ml_collections
@@ -16,6 +17,8 @@ from qm_vae.state import Experiment
 from qm_vae.tasks import qm_vae
 from qm_vae.terms import TERMS
 from qm_vae.types import Deidentifier, Service
+
+_TRACED = ("seed", "alpha", "beta", "service_weight")
 
 
 class QmVaeParts(NamedTuple):
@@ -72,7 +75,7 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   views = {name: build.deidentifier(config, name, data.train) for name in config.views}
   made, vq = generator_of(config, views, len(service.classes))
   target = None if config.target.image == "original" else build.deidentifier(config, config.target.image, data.train)
-  terms = {name: _TERMS[name](config, ensemble, size) for name in TERMS.names() if config.terms[name].weight}
+  terms = {name: _TERMS[name](config, ensemble, size) for name in _weighed(config)}
   steps = config.epochs * (len(data.train) // config.batch_size)
   task = qm_vae.make(
     made,
@@ -93,18 +96,35 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
     "terms": {name: term.frozen for name, term in terms.items()},
     "target": target.params if target else (),
   }
-  weights = losses.Weights(
-    alpha=jnp.float32(config.alpha),
-    beta=jnp.float32(config.beta),
-    service=jnp.float32(config.service_weight),
-    terms={name: jnp.float32(config.terms[name].weight) for name in terms},
-  )
   k_same = config.release.k if config.release.mechanism == "k_same" else 0
   tokens = config.model.tokens or (size // STRIDE) ** 2
   beside = {text: build.baseline(config, text, data.train) for text in config.baselines if text not in views}
   guarantee = _guarantee(config, vq, tokens, len(service.classes))
   parts = QmVaeParts(made, views, service, judges, beside, k_same, guarantee)
-  return build.experiment_of(config, task, frozen, weights, data, config, parts)
+  return build.experiment_of(config, task, frozen, weights_of(config), data, config, parts)
+
+
+def weights_of(config: ml_collections.ConfigDict) -> losses.Weights:
+  """The traced weights of the loss; a term whose weight is 0 is left out."""
+  return losses.Weights(
+    alpha=jnp.float32(config.alpha),
+    beta=jnp.float32(config.beta),
+    service=jnp.float32(config.service_weight),
+    terms={name: jnp.float32(config.terms[name].weight) for name in _weighed(config)},
+  )
+
+
+def shaping(flat: Mapping[str, Any]) -> dict[str, Any]:
+  """Of flat keys and their values those that shape the train step's program, for runs to be told alike.
+
+  The seed and the weights of the loss are arguments of the program; of a term it is only asked whether it is there.
+  """
+  weighs = lambda key: key.startswith("terms.") and key.endswith(".weight")
+  return {key: bool(value) if weighs(key) else value for key, value in flat.items() if key not in _TRACED}
+
+
+def _weighed(config):
+  return [name for name in TERMS.names() if config.terms[name].weight]
 
 
 def _like(service, networks):

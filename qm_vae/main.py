@@ -11,7 +11,9 @@ lives in --workdir: config.json, metrics.jsonl, checkpoints/, report.json, repor
 on where a killed run stopped.
 """
 
+import json
 import pathlib
+import shlex
 import sys
 
 import jax
@@ -19,7 +21,7 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import build, devices, evaluate, rules, run
+from qm_vae import build, devices, evaluate, grid, rules, run
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -31,6 +33,12 @@ _DISTRIBUTED = flags.DEFINE_string(
   "distributed",
   None,
   "auto, or HOST:PORT,COUNT,INDEX: this process is one of several that train together (docs/devices.md).",
+)
+_MEMBERS = flags.DEFINE_string(
+  "members",
+  None,
+  "Trains several runs as one program, each in a folder below --workdir: JSON, "
+  """'{"FOLDER": {"alpha": 0.0, "seed": 0}, ...}'; python -m launch.sweep --runner=grid writes it (docs/sweeps.md).""",
 )
 
 _TAKES = {
@@ -59,6 +67,11 @@ def main(arguments: list[str]) -> None:
     group = devices.together()
     # Services that are missing are trained by the first process alone, and so is the report made.
     config = ml_collections.ConfigDict(group.agreed(lambda: run.resolve(config).to_dict()))
+    if _MEMBERS.value:
+      if group.size > 1:
+        raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
+      _train_members(config, workdir, _MEMBERS.value)
+      return
     run.run(config, workdir, group)
     group.agreed(lambda: _finish(config, workdir))
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
@@ -69,10 +82,41 @@ def main(arguments: list[str]) -> None:
 
 def _finish(config, workdir):
   if config.task in evaluate.EVALUATIONS:
-    evaluate.evaluate(workdir, command="python -m qm_vae.main " + " ".join(sys.argv[1:]))
+    evaluate.evaluate(workdir, command=_command())
     print(f"Report: {workdir / 'report.html'}")
   else:
     print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
+
+
+def _train_members(config, workdir, text):
+  """Trains the runs of a grid and judges each; those that failed are listed at the end."""
+  try:
+    members = {workdir / name: dict(point) for name, point in json.loads(text).items()}
+  except (ValueError, AttributeError, TypeError) as error:
+    raise ValueError(f"--members={text!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})") from None
+  configs = {}
+  for folder, point in members.items():
+    configs[folder] = config.copy_and_resolve_references()
+    try:
+      configs[folder].update_from_flattened_dict(point)
+    except (KeyError, AttributeError, TypeError) as error:
+      raise ValueError(f"--members: {folder.name}: {point} is not of configs/default.py's keys ({error})") from None
+  failed = grid.fit(configs)
+  for folder in configs:
+    if folder in failed:
+      continue
+    try:
+      evaluate.evaluate(folder, command=_command())
+      print(f"Report: {folder / 'report.html'}", flush=True)
+    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+      failed[folder] = str(error)
+  if failed:
+    told = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
+    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{told}")
+
+
+def _command():
+  return "python -m qm_vae.main " + shlex.join(sys.argv[1:])
 
 
 def _check_config_file(arguments: list[str]) -> None:

@@ -40,7 +40,7 @@ def run(
   Raises:
     ValueError: for a config that `rules.check` refuses, a workdir that holds another run, data or networks that
       changed since the run began, or that are not the same for all processes.
-    train.NotFinite: when a loss term is NaN or infinite.
+    logbook.NotFinite: when a loss term is NaN or infinite.
   """
   workdir = pathlib.Path(workdir)
   rules.check(config)
@@ -48,7 +48,7 @@ def run(
   with contextlib.ExitStack() as stack:
     if group.leads:
       stack.enter_context(locked(workdir))
-    group.agreed(lambda: _claim(config, workdir))
+    group.agreed(lambda: claim(config, workdir))
     experiment = group.in_turn(lambda: build.experiment(config))
     _check_alike(group, config, experiment, workdir)
     checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.leads else None
@@ -66,7 +66,7 @@ def _checkpoints(config, workdir):
 
 def _check_alike(group, config, experiment, workdir):
   """Refuses data and networks that changed, or that another process sees otherwise."""
-  told = group.agreed(lambda: _check_provenance(config, experiment, workdir))
+  told = group.agreed(lambda: check_provenance(config, experiment, workdir))
   if not group.leads and told != build.provenance(config, experiment):
     raise ValueError(
       f"process {group.index} finds other faces or networks than process 0; keep data, networks and config.cache_dir "
@@ -83,7 +83,7 @@ def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> t
   workdir = pathlib.Path(workdir)
   again = "run python -m qm_vae.main with its config and --workdir to go on"
   experiment = build.experiment(config)
-  _check_provenance(config, experiment, workdir)
+  check_provenance(config, experiment, workdir)
   with _checkpoints(config, workdir) as checkpoints:
     state = checkpoints.restore(jax.eval_shape(experiment.task.init, *train.init_arguments(experiment)))
   if state is None:
@@ -209,7 +209,12 @@ def locked(folder: pathlib.Path, *, wait: bool = False):
     yield
 
 
-def _claim(config, workdir):
+def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
+  """Writes WORKDIR/config.json.
+
+  Raises:
+    ValueError: where the folder holds a run of another config.
+  """
   path = workdir / "config.json"
   text = json.dumps(config.to_dict(), indent=2)
   if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):  # a run that never got so far may be replaced
@@ -236,7 +241,12 @@ def _free_to_change(key, config):
   )
 
 
-def _check_provenance(config, experiment, workdir):
+def check_provenance(config: ml_collections.ConfigDict, experiment: Experiment, workdir: pathlib.Path) -> dict:
+  """Writes WORKDIR/provenance.json, or compares with what is there; returns its content.
+
+  Raises:
+    ValueError: where the data or networks changed since the run began.
+  """
   path = workdir / "provenance.json"
   now = build.provenance(config, experiment)
   if not path.exists():

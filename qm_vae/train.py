@@ -2,45 +2,48 @@
 
 import pathlib
 import time
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from qm_vae import devices, metrics, progress
+from qm_vae import devices, progress
 from qm_vae.checkpoint import Checkpoints
 from qm_vae.data.batches import batches, epoch_order
+from qm_vae.logbook import Logbook, code_use, plain
 from qm_vae.losses import masked_mean
 from qm_vae.state import TO_HOST, Experiment, HostSide, HostStopped, State, Task
-from qm_vae.types import FaceSet
-from qm_vae.writer import Writer, read_rows, rewind
+from qm_vae.types import Examples, FaceSet
 
 _AHEAD = 2  # batches on their way to the device while a step runs
 
 
-_REMEDY = (
-  "Training stopped; the newest checkpoint holds earlier, finite values. Lower config.learning_rate, or look at the "
-  "data of that step"
-)
+class Functions(NamedTuple):
+  """A task's functions as the loop calls them; its terms are means over the batch, its counts sums."""
 
-
-class NotFinite(FloatingPointError):
-  """A loss term that is NaN or infinite; the message names the step and the term."""
+  init: Callable  # (key, frozen, batch) -> State
+  step: Callable  # (state, frozen, batch, weights, key) -> (State, {term: float32 scalar})
+  evaluate: Callable  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}; TO_HOST passes as it is
+  pictures: Callable | None  # (state, frozen, batch, key) -> [H, W, 3]
 
 
 class Programs(NamedTuple):
-  """A task's functions, compiled for the devices at hand."""
+  """`Functions`, compiled for the devices at hand, and where what they take lives; `step` uses up the state given.
 
-  init: Any  # (key, frozen, batch) -> State
-  step: Any  # (state, frozen, batch, weights, key) -> (State, {term: float32 scalar}); the state given is used up
-  evaluate: Any  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}; TO_HOST passes as it is
-  whole: jax.sharding.Sharding  # where state, frozen networks and weights live: everywhere
-  shared: jax.sharding.Sharding  # where a batch lives: one part on every device
+  Where is a sharding, or a pytree of them that begins as the arrays' does.
+  """
+
+  init: Any
+  step: Any
+  evaluate: Any
+  pictures: Any
+  whole: Any  # of frozen networks and all results: everywhere
+  shared: Any  # of a batch of an evaluation: one part on every device
+  state: Any
+  weights: Any
+  batch: Any  # of training
   part: slice  # the rows of a batch that this process loads
-
-  def put(self, rows):
-    """A batch on the devices, of which this process has the rows `part`."""
-    return jax.make_array_from_process_local_data(self.shared, rows)
 
 
 def fit(
@@ -82,33 +85,41 @@ def fit(
       "any number of devices"
     )
   programs = compile_task(experiment.task, experiment.batch_size, group)
-  frozen, weights = jax.device_put((experiment.frozen, experiment.weights), programs.whole)
-  key = jax.random.key(experiment.seed)
-  state = _start(experiment, programs, checkpoints, group)
+  book = Logbook(workdir, checkpoints, tensorboard=tensorboard, samples=samples, group=group)
+  return loop(experiment, programs, Stream(experiment.seed, programs.part), book)
+
+
+def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Logbook) -> State:
+  """`fit` with its parts given: one run's, or those of many that train side by side (grid.py).
+
+  Args:
+    experiment: its `seed` is not looked at, nor are `task.init`, `step`, `evaluate` and `pictures`.
+    programs: what is called in their place; all results may have leading axes, which `book` knows.
+    stream: keys and the order of faces.
+    book: where results go.
+  """
+  key = stream.key
+  frozen = jax.device_put(experiment.frozen, programs.whole)
+  weights = jax.device_put(experiment.weights, programs.weights)
+  state = _start(experiment, programs, stream, book)
   step = int(state.step)
-  if group.leads:
-    rewind(workdir, step)
-  earlier = [row["seconds"] for row in read_rows(workdir) if "seconds" in row]
-  began = time.perf_counter() - (earlier[-1] if earlier else 0.0)
+  began = time.perf_counter() - book.begin(step)
 
   def clock():
     return round(time.perf_counter() - began, 2)
 
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch, done = step // per_epoch + 1, step % per_epoch
-  host = experiment.task.host and experiment.task.host(pathlib.Path(workdir))
-  writer = Writer(workdir, tensorboard=tensorboard, samples=samples, silent=not group.leads)
-  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=group.leads)
+  host = experiment.task.host and experiment.task.host(book.workdir)
+  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=book.leads)
   try:
     examples = host.begin(experiment.data.train, state) if host else experiment.data.train
     for epoch in range(first_epoch, experiment.epochs + 1):
-      window = _Window(writer, bar, epoch, experiment.batch_size, clock)
-      order = epoch_order(len(examples), experiment.seed, epoch)
-      remaining, done = order[done * experiment.batch_size :], 0
-      parts = batches(examples, remaining, experiment.batch_size, pad=False, part=programs.part)
-      for batch in _ahead(parts, programs.put):
+      window = _Window(book, bar, epoch, experiment.batch_size, clock)
+      remaining, done = stream.epoch(examples, experiment.batch_size, epoch, done), 0
+      for batch in _ahead(remaining, programs.batch):
         if host:
-          batch |= programs.put(host.before(step))
+          batch |= _put(host.before(step), programs.batch)
         state, terms = programs.step(state, frozen, batch, weights, key)
         if host:
           host.after(step, terms.pop(TO_HOST))
@@ -120,30 +131,42 @@ def fit(
       last = epoch == experiment.epochs
       if last or epoch % experiment.evaluate_every == 0:
         result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key, host)
-        _check_terms(result, step)
-        writer.scalars(step, "test", result, epoch=epoch)
-        if writer.wants_images and experiment.task.pictures:
+        book.test(step, result, epoch=epoch)
+        if programs.pictures and book.wants_pictures:
           batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
-          pictures = jax.jit(experiment.task.pictures, out_shardings=programs.whole)(state, frozen, batch, key)
-          writer.image(step, "original, views, output", np.asarray(pictures))
+          book.pictures(step, programs.pictures(state, frozen, batch, key))
       if last or epoch % experiment.checkpoint_every == 0:
-        _check_finite(state, step)
-        if group.leads:
-          checkpoints.save(step, state)
-    if group.leads:
-      checkpoints.wait()
+        book.save(step, state)
+    book.wait()
   except HostStopped as stopped:
-    if step and step not in checkpoints.steps():
-      checkpoints.save(step, state)
-      checkpoints.wait()
+    book.keep(step, state)
     kept = f"The state after step {step} is kept; the same command goes on from there"
     raise HostStopped(f"{stopped}\n{kept}") from stopped
   finally:
     if host:
       host.close()
     bar.close()
-    writer.close()
+    book.close()
   return state
+
+
+class Stream:
+  """Keys and order of faces of one run; both follow from its seed."""
+
+  def __init__(self, seed: int, part: slice = slice(None)):
+    """`part`: the rows of each batch that this process loads."""
+    self._seed, self._part, self.key = seed, part, jax.random.key(seed)
+
+  def first(self, experiment: Experiment) -> tuple:
+    """(key, frozen, batch) for the task's `init`: the same for every start of one run."""
+    train = experiment.data.train
+    batch = next(batches(train, epoch_order(len(train), self._seed, 0), experiment.batch_size, pad=False))
+    return jax.random.fold_in(self.key, 2**31 - 1), experiment.frozen, batch
+
+  def epoch(self, examples: Examples, batch_size: int, epoch: int, done: int = 0) -> Iterator[dict[str, np.ndarray]]:
+    """The batches of an epoch, without the first `done` of them."""
+    order = epoch_order(len(examples), self._seed, epoch)
+    return batches(examples, order[done * batch_size :], batch_size, pad=False, part=self._part)
 
 
 def compile_task(task: Task, batch_size: int, group: devices.Group | None = None) -> Programs:
@@ -152,6 +175,12 @@ def compile_task(task: Task, batch_size: int, group: devices.Group | None = None
   mesh = group.mesh(batch_size)
   whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
   shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+  where = {"whole": whole, "shared": shared, "state": whole, "weights": whole, "batch": shared}
+  return compile_functions(functions_of(task), part=group.part(batch_size), **where)
+
+
+def functions_of(task: Task) -> Functions:
+  """The task's functions with the key folded with the step and the terms reduced."""
 
   def step(state, frozen, batch, weights, key):
     state, terms = task.step(state, frozen, batch, weights, jax.random.fold_in(key, state.step))
@@ -160,32 +189,36 @@ def compile_task(task: Task, batch_size: int, group: devices.Group | None = None
   def evaluate(state, frozen, batch, key):
     return _reduce(task.evaluate(state, frozen, batch, key), batch["_mask"])
 
+  return Functions(task.init, step, evaluate, task.pictures)
+
+
+def compile_functions(functions: Functions, *, whole, shared, state, weights, batch, part=slice(None)) -> Programs:
+  """The functions under jit, with what they return in its place; see `Programs`."""
   return Programs(
     # Initialisation runs once: compiling it without optimisation takes a fifth of the time.
-    jax.jit(task.init, out_shardings=whole, compiler_options={"xla_backend_optimization_level": 0}),
-    jax.jit(step, out_shardings=(whole, whole), donate_argnums=0),
-    jax.jit(evaluate, out_shardings=whole),
+    jax.jit(functions.init, out_shardings=state, compiler_options={"xla_backend_optimization_level": 0}),
+    jax.jit(functions.step, out_shardings=(state, whole), donate_argnums=0),
+    jax.jit(functions.evaluate, out_shardings=whole),
+    functions.pictures and jax.jit(functions.pictures, out_shardings=whole),
     whole,
     shared,
-    group.part(batch_size),
+    state,
+    weights,
+    batch,
+    part,
   )
 
 
 def init_arguments(experiment: Experiment) -> tuple:
   """(key, frozen, batch) for the task's `init`: the same for every start of one run."""
-  train = experiment.data.train
-  first = next(iter(batches(train, epoch_order(len(train), experiment.seed, 0), experiment.batch_size, pad=False)))
-  return jax.random.fold_in(jax.random.key(experiment.seed), 2**31 - 1), experiment.frozen, first
+  return Stream(experiment.seed).first(experiment)
 
 
-def _start(experiment, programs, checkpoints, group):
+def _start(experiment, programs, stream, book):
   """The newest whole checkpoint's state, or a fresh one; on the devices."""
-  arguments = init_arguments(experiment)
-  template = jax.eval_shape(experiment.task.init, *arguments)
-  found = []
-  if not group.agreed(lambda: found.append(checkpoints.restore(template)) or found[0] is not None):
-    return programs.init(*arguments)
-  return jax.device_put(group.sent(found[0] if found else None, template), programs.whole)
+  arguments = stream.first(experiment)
+  restored = book.restore(jax.eval_shape(programs.init, *arguments))
+  return programs.init(*arguments) if restored is None else jax.device_put(restored, programs.state)
 
 
 def evaluate(
@@ -196,40 +229,31 @@ def evaluate(
   The views' noise is drawn from `key` and the batch's number, not from the step: the same at every evaluation.
   """
   parts, sizes, made = [], [], []
-  rows = batches(faces, np.arange(len(faces)), batch_size, pad=True, part=programs.part)
-  for number, batch in enumerate(map(programs.put, rows)):
+  for number, rows in enumerate(batches(faces, np.arange(len(faces)), batch_size, pad=True, part=programs.part)):
     sizes.append(min(batch_size, len(faces) - number * batch_size))
-    parts.append(programs.evaluate(state, frozen, batch, jax.random.fold_in(key, number)))
+    batch = _put(rows, programs.shared)
+    parts.append(programs.evaluate(state, frozen, batch, _folded(key, number)))
     made.append(parts[-1].pop(TO_HOST, {}))
   parts = jax.device_get(parts)
   result = {"n": len(faces)}
   for name in parts[0]:
     values = np.stack([part[name] for part in parts]).astype(np.float64)
-    result |= _code_use(values.sum(axis=0)) if _is_counts(name) else {name: float(np.average(values, weights=sizes))}
+    result |= (
+      code_use(values.sum(axis=0)) if _is_counts(name) else {name: plain(np.average(values, axis=0, weights=sizes))}
+    )
   if host:
     made = {name: np.concatenate([np.asarray(part[name]) for part in made])[: len(faces)] for name in made[0]}
     result |= host.evaluate(faces, made)
   return result
 
 
-def _check_terms(terms, step):
-  for name, value in terms.items():
-    if not np.isfinite(value):
-      raise NotFinite(f"step {step}: the evaluation's term {name!r} is {value}. {_REMEDY}")
-
-
-def _check_finite(state, step):
-  for path, leaf in jax.tree_util.tree_leaves_with_path(state):
-    if not bool(np.isfinite(np.asarray(leaf)).all()):
-      raise NotFinite(f"step {step}: the update made {jax.tree_util.keystr(path)} not finite. {_REMEDY}")
+def _folded(key, number):
+  fold = jax.random.fold_in
+  return jax.vmap(fold, (0, None))(key, number) if key.ndim else fold(key, number)
 
 
 def _is_counts(name):
   return name.endswith("_counts")
-
-
-def _code_use(counts):
-  return {"perplexity": float(metrics.perplexity(counts)), "codes_used": float(metrics.share_used(counts))}
 
 
 def _reduce(terms, mask):
@@ -240,8 +264,8 @@ def _reduce(terms, mask):
 class _Window:
   """The terms of the steps since the last log row, still on the device, so that no step waits for the host."""
 
-  def __init__(self, writer, bar, epoch, batch_size, clock):
-    self._writer, self._bar, self._epoch, self._batch_size, self._clock = writer, bar, epoch, batch_size, clock
+  def __init__(self, book, bar, epoch, batch_size, clock):
+    self._book, self._bar, self._epoch, self._batch_size, self._clock = book, bar, epoch, batch_size, clock
     self._terms, self._since = [], time.perf_counter()
     self._counts = {}
 
@@ -254,36 +278,33 @@ class _Window:
   def flush(self, step, *, end_of_epoch=False):
     """Writes the row of the steps up to `step`; the epoch's last one also tells how the codes were used."""
     rows = jax.device_get(self._terms)
-    first = step - len(rows) + 1
-    means = {}
+    values = {}
     for name in rows[0] if rows else ():
-      values = np.stack([row[name] for row in rows]).astype(np.float64)
+      found = np.stack([row[name] for row in rows]).astype(np.float64)
       if _is_counts(name):
-        self._counts[name] = self._counts.get(name, 0) + values.sum(axis=0)
-        continue
-      if not np.isfinite(values).all():
-        bad = int(np.argmin(np.isfinite(values)))
-        raise NotFinite(f"step {first + bad}: the term {name!r} is {values[bad]}. {_REMEDY}")
-      means[name] = float(values.mean())
-    if end_of_epoch:
-      for counts in self._counts.values():
-        means |= _code_use(counts)
+        self._counts[name] = self._counts.get(name, 0) + found.sum(axis=0)
+      else:
+        values[name] = found
     if not rows:
       return
     speed = len(rows) * self._batch_size / (time.perf_counter() - self._since)
-    self._writer.scalars(
-      step, "train", means, epoch=self._epoch, images_per_second=round(speed, 1), seconds=self._clock()
-    )
-    self._bar.set_postfix(epoch=self._epoch, loss=f"{means['loss']:.4f}", images_per_s=f"{speed:.0f}", refresh=False)
+    where = {"epoch": self._epoch, "images_per_second": round(speed, 1), "seconds": self._clock()}
+    loss = self._book.train(step, values, self._counts if end_of_epoch else {}, **where)
+    self._bar.set_postfix(epoch=self._epoch, loss=loss, images_per_s=f"{speed:.0f}", refresh=False)
     self._bar.update(len(rows))
     self._terms, self._since = [], time.perf_counter()
 
 
-def _ahead(host_batches, put):
+def _put(rows, where):
+  """A batch on the devices; this process has its own rows of it."""
+  return jax.make_array_from_process_local_data(where, rows)
+
+
+def _ahead(host_batches, where):
   """The batches on the device, `_AHEAD` of them sent before they are needed."""
   waiting = []
   for batch in host_batches:
-    waiting.append(put(batch))
+    waiting.append(_put(batch, where))
     if len(waiting) > _AHEAD:
       yield waiting.pop(0)
   yield from waiting

@@ -14,10 +14,23 @@ FLOORS = {
   + ("adversarial", "makeup"),
   2: ("models",),
   3: ("deid", "services", "embedders", "terms"),
-  4: ("build", "rules", "state", "generator", "checkpoint", "writer", "outputs", "utility", "tasks", "privacy")
+  4: (
+    "build",
+    "rules",
+    "state",
+    "generator",
+    "checkpoint",
+    "writer",
+    "logbook",
+    "outputs",
+    "utility",
+    "tasks",
+    "privacy",
+  )
   + ("build_privacy", "build_qm_vae", "build_black_box", "build_rivals", "pipeline", "protect", "devices"),
   5: (
     "train",
+    "grid",
     "run",
     "evaluate",
     "evaluate_black_box",

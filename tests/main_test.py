@@ -207,3 +207,47 @@ def test_the_checkpoint_holds_no_frozen_weights(finished):
   assert isinstance(state, State)
   assert set(state.params) == {"encoder", "quantizer", "decoder"}
   assert experiment.frozen["service"]
+
+
+@pytest.mark.slow
+def test_members_of_a_grid_are_runs_like_any_other(home, finished):
+  workdir = home / "grid"
+  done = call(home, workdir, '--members={"as ever": {}, "other": {"alpha": 1.0}, "late": {"seed": 1}}')
+  assert done.returncode == 0, done.stderr[-3000:]
+  assert "3 runs train as one program from step 0 on." in done.stdout
+  told = report(workdir / "as ever")
+  here, there = (Checkpoints(folder / "checkpoints") for folder in (workdir / "as ever", finished))
+  one, other = here.read(), there.read()
+  here.close()
+  there.close()
+  assert one.keys() == other.keys()
+  # Adam makes a step of the whole rate out of any rounding of a gradient near 0: a run that starts one unit in the last
+  # place away is 2e-4 away after these two steps.
+  params = [name for name in one if name.startswith(".params")]
+  apart = sum(np.sum(np.square(one[name] - other[name], dtype=float)) for name in params)
+  assert apart < 1e-6 * sum(np.sum(np.square(other[name], dtype=float)) for name in params)
+  assert (workdir / "as ever" / "config.json").read_text() == (finished / "config.json").read_text()
+  assert told["provenance"] == report(finished)["provenance"]
+  here, there = writer.read_rows(workdir / "as ever"), writer.read_rows(finished)
+  assert [list(row) for row in here] == [list(row) for row in there]
+  np.testing.assert_allclose([row.get("loss", 0) for row in here], [row.get("loss", 0) for row in there], rtol=1e-4)
+  for name in ("other", "late"):
+    assert not report(workdir / name)["controls"]["void"]
+  config, seed = report(workdir / "other")["config"], report(workdir / "late")["config"]["seed"]
+  assert config["alpha"] == 1.0 and seed == 1
+  again = call(home, workdir / "other", "--config.alpha=1.0")  # alone now: nothing is left to train
+  assert again.returncode == 0, again.stderr[-3000:]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+  ("members", "told"),
+  [
+    ("alpha", "is no JSON of the form"),
+    ('{"a": {"alhpa": 1.0}}', "a: {'alhpa': 1.0} is not of configs/default.py's keys"),
+    ('{"a": {}, "b": {"epochs": 3}}', "config.epochs shapes the program and differs, 2 and 3"),
+  ],
+)
+def test_members_that_are_no_grid_are_refused(home, finished, members, told):
+  done = call(home, home / "no-grid", f"--members={members}")
+  assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr

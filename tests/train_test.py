@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from qm_vae import train, types, writer
+from qm_vae import logbook, train, types, writer
 from qm_vae.checkpoint import Checkpoints, OtherNetwork, digest
 from qm_vae.data.batches import to_face
 from qm_vae.state import Experiment, Split, State, Task
@@ -128,13 +128,13 @@ def test_evaluation_counts_every_face_once(tmp_path):
 
 
 def test_not_finite_names_step_and_term_and_keeps_the_checkpoint_before(tmp_path):
-  with pytest.raises(train.NotFinite, match=r"step 8: the term 'loss' is nan"):
+  with pytest.raises(logbook.NotFinite, match=r"step 8: the term 'loss' is nan"):
     fit(tmp_path, poison=7)
   assert Checkpoints(tmp_path / "checkpoints").steps() == [3, 6]
 
 
 def test_an_update_that_is_not_finite_is_neither_kept_nor_judged(tmp_path):
-  with pytest.raises(train.NotFinite, match="step 6"):
+  with pytest.raises(logbook.NotFinite, match="step 6"):
     fit(tmp_path, poison_update=5)
   assert Checkpoints(tmp_path / "checkpoints").steps() == [3]
   assert [row["step"] for row in writer.read_rows(tmp_path) if row["split"] == "test"] == [3]

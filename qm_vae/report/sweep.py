@@ -6,7 +6,7 @@ import pathlib
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
-from qm_vae.report import drawing, figures_curves, figures_frontier, files, tables
+from qm_vae.report import drawing, figures_curves, figures_frontier, files, published, tables
 
 
 def setting(row, name):
@@ -94,8 +94,9 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
   """Table 1 as GitHub markdown: one line per point of the grid and length of training.
 
   Every figure is the mean over seeds, followed by its range where there are several seeds. `at` names the epochs at
-  which the curve is read; an epoch that no run reached gets no column. 'gap' is the independent judge's loss rate less
-  the in-loop one. A run whose controls failed enters no mean: it gets a line of its own that says VOID.
+  which the curve is read; an epoch that no run reached gets no column. 'paper' is the loss rate that the paper prints
+  for that alpha and length, where it does. 'gap' is the independent judge's loss rate less the in-loop one. A run whose
+  controls failed enters no mean: it gets a line of its own that says VOID.
 
   Args:
     rows: list of `report.json` dicts, see `setting`.
@@ -107,7 +108,7 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
   groups = _groups(rows)
   at = [epoch for epoch in at if any(not math.isnan(_at_epoch(row, epoch)) for row in rows if not is_void(row))]
   head = [_varied(rows), "epochs", "seeds", "n", *(f"loss rate, epoch {epoch}" for epoch in at)]
-  head += ["in-loop loss rate", "independent judge", "gap", "PSNR (dB)"]
+  head += ["in-loop loss rate", "paper", "independent judge", "gap", "PSNR (dB)"]
   lines = [head, ["---:"] * len(head)]
   for (point, epochs), group in groups.items():
     lines += [_void_line(row, point, epochs, len(head)) for row in group if is_void(row)]
@@ -119,11 +120,18 @@ def table_markdown(rows, at=(10, 20, 30, 40)):
     counts = sorted({(one["in_loop"] or {}).get("n") or 0 for one in heads})
     line = [point, str(epochs), str(len({setting(row, "seed") for row in group})), "/".join(map(str, counts))]
     line += [_spread(_at_epoch(row, epoch) for row in group) for epoch in at]
-    line += [_spread(drawing.finite((one[key] or {}).get("value")) for one in heads) for key in _HEADLINES]
+    rates = [_spread(drawing.finite((one[key] or {}).get("value")) for one in heads) for key in _HEADLINES]
+    line += [rates[0], _paper(point, epochs), *rates[1:]]
     line.append(_spread((drawing.finite((one or {}).get("value")) for one in pictures), digits=1))
     lines.append(line)
   table = "".join(f"| {' | '.join(line)} |\n" for line in lines)
   return table + (_VOID_NOTE if any(map(is_void, rows)) else "")
+
+
+def _paper(point, epochs):
+  """The paper's loss rate of a point, '–' where it prints none."""
+  alone = point in (f"{published.ALPHA:g}", f"alpha={published.ALPHA:g}")
+  return f"{published.HEADLINE:.2f}" if alone and epochs == published.EPOCHS else "–"
 
 
 _VOID_NOTE = "\nVOID: the controls of that run failed. It counts in no mean and is not in the figure.\n"

@@ -1,5 +1,6 @@
 """The sweep launcher."""
 
+import json
 import pathlib
 import shlex
 import subprocess
@@ -9,7 +10,7 @@ import types
 import pytest
 
 from configs import inputs, table1
-from launch import sweep
+from launch import cluster, sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -72,3 +73,98 @@ def test_when_every_run_failed_no_table_is_named(monkeypatch, tmp_path, capsys):
   with pytest.raises(SystemExit, match="2 of 2 runs failed"):
     sweep.main(arguments)
   assert "so nothing is merged" in capsys.readouterr().out
+
+
+def test_points_that_differ_in_weights_and_seed_are_one_program():
+  groups, apart = sweep.programs(sweep.points(str(ROOT / "configs/table1.py"), [0, 1]))
+  assert [len(group) for group in groups] == [22] and apart == []
+  line = sweep.grid_command("configs/table1.py", groups[0][::2], pathlib.Path("out"), ["--config.epochs=3"])
+  assert line[3:6] == ["--config=configs/table1.py", "--workdir=out", "--config.seed=0"]
+  assert line[6] == "--config.epochs=3"
+  own = json.loads(line[7].removeprefix("--members="))
+  assert own["alpha=0.4,seed=0"] == {"alpha": 0.4} and len(own) == 11
+
+
+def test_keys_that_shape_the_program_make_programs_of_their_own():
+  groups, apart = sweep.programs([{"seed": 0, "epochs": 1}, {"seed": 1, "epochs": 1}, {"seed": 0, "epochs": 2}])
+  assert [len(group) for group in groups] == [2, 1] and apart == ["epochs"]
+  alone = sweep.grid_command("configs/table1.py", groups[1], pathlib.Path("out"), [])
+  assert "--workdir=out/seed=0,epochs=2" in alone and not any("--members" in word for word in alone)
+  weight = "terms.smoothness.weight"
+  assert sweep.programs([{weight: 0.0}, {weight: 0.1}, {weight: 0.2}]) == (
+    [[{weight: 0.0}], [{weight: 0.1}, {weight: 0.2}]],
+    [weight],
+  )
+
+
+def test_of_a_grid_the_points_with_a_new_report_went_well(monkeypatch, tmp_path, capsys):
+  arguments, merged = local_runs(monkeypatch, tmp_path, lambda line: True)
+  for seed in (0, 1):
+    (tmp_path / f"seed={seed}").mkdir(exist_ok=True)
+    (tmp_path / f"seed={seed}" / "report.json").write_text("of an earlier command")
+
+  def train(line, **_):
+    assert len(json.loads(line[-1].removeprefix("--members="))) == 2
+    (tmp_path / "seed=1" / "report.json").unlink()
+    (tmp_path / "seed=1" / "report.json").write_text("new")
+    return types.SimpleNamespace(returncode=1)
+
+  monkeypatch.setattr(sweep.subprocess, "run", train)
+  with pytest.raises(SystemExit, match="1 of 2 runs failed: seed=0"):
+    sweep.main([*arguments, "--runner=grid"])
+  assert merged == [(tmp_path, [tmp_path / "seed=1"])]
+
+
+def test_a_task_that_is_no_grid_trains_one_by_one(monkeypatch, tmp_path, capsys):
+  arguments, merged = local_runs(monkeypatch, tmp_path, lambda line: False)
+  sweep.main([f"--config={ROOT / 'configs/expression.py'}", *arguments[1:], "--runner=grid"])
+  assert "task 'classifier' train one by one" in capsys.readouterr().out
+  assert len(merged[0][1]) == 2
+
+
+def test_no_more_than_jobs_run_at_a_time_and_each_has_its_log(tmp_path):
+  code = "import pathlib, sys, time; p = pathlib.Path(sys.argv[1]); p.touch(); time.sleep(0.15); "
+  code += "print(len(list(p.parent.glob('*.on')))); p.unlink(); sys.exit(sys.argv[1].endswith('3.on'))"
+  lines = {tmp_path / f"run{i}": [sys.executable, "-S", "-c", code, str(tmp_path / f"{i}.on")] for i in range(4)}
+  assert sweep.run_locally(lines, 2) == [True, True, True, False]
+  at_once = [int((workdir / "log.txt").read_text()) for workdir in lines]
+  assert 1 <= max(at_once) <= 2
+
+
+def test_merge_takes_what_is_finished_and_names_the_rest(monkeypatch, tmp_path):
+  arguments, merged = local_runs(monkeypatch, tmp_path, lambda line: pytest.fail("nothing is run"))
+  (tmp_path / "seed=1").mkdir()
+  (tmp_path / "seed=1" / "report.json").touch()
+  with pytest.raises(SystemExit, match="1 of 2 runs have no report: seed=0"):
+    sweep.main([*arguments, "--runner=merge"])
+  assert merged == [(tmp_path, [tmp_path / "seed=1"])]
+
+
+def test_slurm_without_submitit_says_what_to_install(monkeypatch, tmp_path):
+  monkeypatch.setitem(sys.modules, "submitit", None)
+  with pytest.raises(SystemExit, match=r"needs submitit: pip install -r requirements-slurm\.txt"):
+    sweep.main([f"--config={ROOT / 'configs/alpha04.py'}", "--runner=slurm", f"--out={tmp_path}"])
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two"])
+def test_jobs_are_counted(jobs, capsys):
+  with pytest.raises(SystemExit):
+    sweep.main(["--config=configs/alpha04.py", f"--jobs={jobs}"])
+  assert "an integer, at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_submitted_commands_are_awaited_and_failures_seen(tmp_path):
+  pytest.importorskip("submitit", reason="requirements-slurm.txt is not installed")
+  marks = [tmp_path / "0", tmp_path / "1"]
+  lines = [[sys.executable, "-c", f"open({str(mark)!r}, 'x'); assert {mark.name}"] for mark in marks]
+  told = []
+  assert cluster.run(lines, tmp_path / "slurm", cluster="local", tell=told.append) == [False, True]
+  assert all(mark.exists() for mark in marks) and "Submitted 2 jobs" in told[0]
+
+
+@pytest.mark.slow
+def test_a_machine_without_slurm_is_told_apart(tmp_path):
+  pytest.importorskip("submitit", reason="requirements-slurm.txt is not installed")
+  with pytest.raises(ValueError, match="elsewhere take local"):
+    cluster.run([["true"]], tmp_path)

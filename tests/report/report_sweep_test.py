@@ -38,7 +38,7 @@ def test_table_gives_mean_and_range_over_seeds(rows):
 
 def test_unmeasured_cells_are_dashes():
   row = {"version": 1, "alpha": 0.5, "epochs": 10, "seed": 3}
-  assert cells(sweep.table_markdown([row]))[2] == ["0.5", "10", "1", "0", "–", "–", "–", "–"]
+  assert cells(sweep.table_markdown([row]))[2] == ["0.5", "10", "1", "0", *["–"] * 5]
 
 
 def test_top_level_keys_win_and_missing_ones_are_named(rows):
@@ -122,3 +122,11 @@ def test_without_a_finished_run_nothing_is_written(tmp_path):
   assert sweep.write(tmp_path, []) == 0
   assert sweep.write(tmp_path, [tmp_path / "seed=0"]) == 0
   assert list(tmp_path.iterdir()) == []
+
+
+def test_the_papers_number_stands_beside_the_point_that_it_is_of():
+  rows = [fabricated_run.report(0, alpha, epochs) for alpha in (0.0, 0.4) for epochs in (20, 40)]
+  head, _, *lines = cells(sweep.table_markdown(rows))
+  assert [line[head.index("paper")] for line in lines] == ["–", "–", "–", "0.14"]
+  others = [row | {"point": "alpha=0.4, views=mosaic"} for row in rows]
+  assert "0.14 |" not in sweep.table_markdown(others[3:])
