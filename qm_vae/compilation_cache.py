@@ -55,7 +55,7 @@ def _make_private(path):
     raise OSError("it is a link or a file; remove it, or name another folder by JAX_COMPILATION_CACHE_DIR")
   if found.st_uid != os.getuid():
     raise OSError(
-      f"it belongs to user {found.st_uid}, whose programs would run as yours; set XDG_CACHE_HOME to a folder of your own"
+      f"it belongs to user {found.st_uid}, whose programs would run as yours; set XDG_CACHE_HOME to your own folder"
     )
   if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
     raise OSError("others may have written to it; remove it, and it is made anew")

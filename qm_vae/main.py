@@ -14,11 +14,10 @@ on where a killed run stopped.
 import pathlib
 import sys
 
-import jax
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import build, evaluate, rules, run
+from qm_vae import build, compilation_cache, evaluate, rules, run
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -47,7 +46,7 @@ def main(arguments: list[str]) -> None:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
     config = _CONFIG.value
     rules.check(config)
-    _cache_compilations(build.cache_dir(config) / "xla")
+    compilation_cache.use(build.cache_dir(config) / "xla")
     config = run.resolve(config)
     run.run(config, workdir)
     if config.task in evaluate.EVALUATIONS:
@@ -70,13 +69,6 @@ def _check_config_file(arguments: list[str]) -> None:
         there = sorted(str(p) for p in pathlib.Path("configs").glob("*.py") if not p.stem.startswith("_"))
         hint = f"there are {', '.join(there)}" if there else "start in the folder that holds configs/"
         sys.exit(f"error: the experiment's file {path} does not exist; {hint}")
-
-
-def _cache_compilations(folder: pathlib.Path) -> None:
-  """Lets a later start load its programs; the folder is the user's alone, for whoever writes there runs code here."""
-  folder.mkdir(parents=True, exist_ok=True)
-  folder.chmod(0o700)
-  jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def _default_workdir() -> str:

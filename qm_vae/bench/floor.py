@@ -10,10 +10,13 @@ from qm_vae.bench import timing
 
 _MATMUL = 2048  # side of the matrices that measure FLOP/s
 _COPY = 64 * 2**20  # float32 numbers that measure bytes/s: far more than a cache holds
-_MOVES = frozenset(
-  "broadcast_in_dim reshape transpose concatenate pad slice dynamic_slice dynamic_update_slice gather squeeze rev "
-  "convert_element_type copy device_put iota stop_gradient bitcast_convert_type optimization_barrier split".split()
-)
+# fmt: off
+_MOVES = frozenset((
+  "broadcast_in_dim", "reshape", "transpose", "concatenate", "pad", "slice", "dynamic_slice", "dynamic_update_slice",
+  "gather", "squeeze", "rev", "convert_element_type", "copy", "device_put", "iota", "stop_gradient",
+  "bitcast_convert_type", "optimization_barrier", "split",
+))
+# fmt: on
 """Primitives that move numbers and compute none."""
 
 

@@ -33,7 +33,7 @@ def told(found: dict) -> str:
   """One line on it."""
   cold, warm = found["cold"], found["warm"]
   return (
-    f"start to the first finished step: {cold['seconds']:.1f} s with an empty compilation cache, {warm['seconds']:.1f} s "
-    f"with a filled one (median of {found['n_warm']}), imports {warm['import_seconds']:.1f} s of it; "
-    f"peak memory {cold['peak_mbyte']:.0f} and {warm['peak_mbyte']:.0f} MB"
+    f"start to the first finished step: {cold['seconds']:.1f} s with an empty compilation cache, "
+    f"{warm['seconds']:.1f} s with a filled one (median of {found['n_warm']}), "
+    f"imports {warm['import_seconds']:.1f} s of it; peak memory {cold['peak_mbyte']:.0f} and {warm['peak_mbyte']:.0f} MB"
   )

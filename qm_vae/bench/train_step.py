@@ -1,6 +1,7 @@
 """The train step and its parts, each compiled alone, forward and backward where training needs both.
 
-Shares are of the whole step; what they leave is the optimiser, the EMA codebook and the gain or loss of fusing the parts.
+Shares are of the whole step; what they leave is the optimiser, the EMA codebook and the gain or loss of fusing the
+parts.
 """
 
 import jax
@@ -93,8 +94,8 @@ def told(found: dict) -> str:
   shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found["share_of_step"].items())
   low, high = found["middle_half_ms"]
   return (
-    f"train step: {found['images_per_second']:.0f} images/s, {found['ms']:.1f} ms (middle half {low:.1f} to {high:.1f}); "
-    f"{floor_told(found)}; {shares}"
+    f"train step: {found['images_per_second']:.0f} images/s, {found['ms']:.1f} ms (middle half {low:.1f} to "
+    f"{high:.1f}); {floor_told(found)}; {shares}"
   )
 
 

@@ -246,6 +246,11 @@ def threads() -> int:
   return torch.get_num_threads()
 
 
+def sees_a_gpu() -> bool:
+  """Whether this PyTorch can compute on a GPU."""
+  return torch.cuda.is_available()
+
+
 def compiled(twin: Twin):
   """The twin's step with its forward and backward pass through torch.compile, where the codebook stays as it is."""
   for name in ("encoder", "decoder", "service"):
