@@ -1,17 +1,17 @@
 """What the compiled step holds in memory, as XLA plans it."""
 
-import jax
-
-from qm_vae import train
-from qm_vae.bench import workload
+from qm_vae.bench import train_step, workload
 
 
 def measure(load: workload.Workload) -> dict:
-  """Megabytes of arguments, results and temporary arrays of the step; nothing is run. For JSON."""
-  programs = train.compile_task(load.task, load.setting.batch_size)
-  key = jax.eval_shape(lambda: jax.random.key(0))
-  state = jax.eval_shape(load.task.init, key, load.frozen, load.batch)
-  planned = programs.step.lower(state, load.frozen, load.batch, load.weights, key).compile().memory_analysis()
+  """Megabytes of arguments, results and temporary arrays of the train step; for JSON."""
+  _, program, arguments = train_step.stepper(load)
+  return planned(program, arguments)
+
+
+def planned(program, arguments: tuple) -> dict:
+  """The same of a jitted program called with those arguments; it is not run."""
+  planned = program.lower(*arguments).compile().memory_analysis()
   return {
     "arguments_mbyte": planned.argument_size_in_bytes / 2**20,
     "results_mbyte": planned.output_size_in_bytes / 2**20,

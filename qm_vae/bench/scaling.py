@@ -20,8 +20,8 @@ def measure(setting: workload.Setting, rounds: int, say=print) -> list[dict]:
   for axis, values in SIZES.items():
     for value in values:
       load = workload.make(setting._replace(**{axis: value}))
-      row = {"axis": axis, "value": value, "temporary_mbyte": memory.measure(load)["temporary_mbyte"]}
-      step, _, _ = train_step.stepper(load)
+      step, program, arguments = train_step.stepper(load)
+      row = {"axis": axis, "value": value, "temporary_mbyte": memory.planned(program, arguments)["temporary_mbyte"]}
       row |= timing.summary(timing.in_turns({"step": step}, rounds)["step"])
       if axis == "num_codes":
         found, _, _ = search.timed(_SEARCHED, value, rounds)

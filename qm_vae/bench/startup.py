@@ -35,5 +35,6 @@ def told(found: dict) -> str:
   return (
     f"start to the first finished step: {cold['seconds']:.1f} s with an empty compilation cache, "
     f"{warm['seconds']:.1f} s with a filled one (median of {found['n_warm']}), "
-    f"imports {warm['import_seconds']:.1f} s of it; peak memory {cold['peak_mbyte']:.0f} and {warm['peak_mbyte']:.0f} MB"
+    f"imports {warm['import_seconds']:.1f} s of it; "
+    f"peak memory {cold['peak_mbyte']:.0f} and {warm['peak_mbyte']:.0f} MB"
   )
