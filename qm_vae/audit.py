@@ -25,7 +25,18 @@ import sys
 
 import numpy as np
 
-from qm_vae import audit_options, build, embedders, faces, lessons, paired_faces, progress, run, writer
+from qm_vae import (
+  audit_options,
+  build,
+  compilation_cache,
+  embedders,
+  faces,
+  lessons,
+  paired_faces,
+  progress,
+  run,
+  writer,
+)
 from qm_vae.data import paired, people, split
 from qm_vae.evaluate import environment
 from qm_vae.privacy import measure, protocol
@@ -206,6 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status."""
   arguments = sys.argv[1:] if arguments is None else arguments
   options = audit_options.parser(__doc__, wrong=NOT_JUDGED).parse_args(arguments)
+  compilation_cache.use(build.user_cache() / "xla")
   try:
     report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
   except (ValueError, OSError, RuntimeError) as error:

@@ -20,6 +20,7 @@ import numpy as np
 
 from qm_vae import (
   build,
+  compilation_cache,
   evaluate_privacy,
   faces,
   metrics,
@@ -281,6 +282,8 @@ def main(arguments: list[str] | None = None) -> None:
   )
   told = parser.parse_args(arguments)
   workdir = told.workdir
+  # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
+  compilation_cache.use(build.user_cache() / "xla")
   try:
     if not told.ask_services and run.load_config(workdir).task == "black_box":
       raise ValueError(

@@ -16,12 +16,11 @@ import pathlib
 import shlex
 import sys
 
-import jax
 import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import build, devices, evaluate, grid, rules, run
+from qm_vae import build, compilation_cache, devices, evaluate, grid, rules, run
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -63,7 +62,7 @@ def main(arguments: list[str]) -> None:
     rules.check(config)
     if _DISTRIBUTED.value:
       devices.join(_DISTRIBUTED.value)
-    _cache_compilations(build.cache_dir(config) / "xla")
+    compilation_cache.use(build.cache_dir(config) / "xla")
     group = devices.together()
     # Services that are missing are trained by the first process alone, and so is the report made.
     config = ml_collections.ConfigDict(group.agreed(lambda: run.resolve(config).to_dict()))
@@ -128,13 +127,6 @@ def _check_config_file(arguments: list[str]) -> None:
         there = sorted(str(p) for p in pathlib.Path("configs").glob("*.py") if not p.stem.startswith("_"))
         hint = f"there are {', '.join(there)}" if there else "start in the folder that holds configs/"
         sys.exit(f"error: the experiment's file {path} does not exist; {hint}")
-
-
-def _cache_compilations(folder: pathlib.Path) -> None:
-  """Lets a later start load its programs; the folder is the user's alone, for whoever writes there runs code here."""
-  folder.mkdir(parents=True, exist_ok=True)
-  folder.chmod(0o700)
-  jax.config.update("jax_compilation_cache_dir", str(folder))
 
 
 def _default_workdir() -> str:

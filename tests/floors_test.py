@@ -8,7 +8,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 
 FLOORS = {
-  0: ("types", "registry", "schedule", "progress"),
+  0: ("types", "registry", "schedule", "progress", "compilation_cache"),
   1: ("losses", "metrics", "rates", "faces", "face_cache", "augment", "network_file", "quantize", "data")
   + ("alignment", "torch_file", "paired_faces", "pasting", "detect", "tracking", "video", "onnx_file", "qualities")
   + ("adversarial", "makeup"),
@@ -56,6 +56,7 @@ HEAVY = {
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"data/images.py"},
   "tensorboardX": {"writer.py"},
+  "torch": {"bench/twin.py"},
 }
 """Libraries that are imported in the one file that needs them."""
 

@@ -27,6 +27,7 @@ def home(tmp_path_factory):
 def command(home, workdir, *flags, config="configs/smoke.py"):
   # These runs are long enough that optimised programs (see conftest.py) save more time than they cost.
   env = os.environ | {"XDG_CACHE_HOME": str(home), "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""}
+  env["JAX_ENABLE_COMPILATION_CACHE"] = "true"  # in `home`; what one start compiled the next one takes
   line = [sys.executable, "-m", "qm_vae.main", f"--config={config}", f"--workdir={workdir}", *flags]
   return line, {"env": env, "cwd": ROOT, "text": True}
 

@@ -210,6 +210,72 @@ def test_weights_are_arguments_of_the_program():
   assert programs.step._cache_size() == 1
 
 
+def test_the_step_uses_up_the_state_it_is_given():
+  one = experiment()
+  programs = train.compile_task(one.task, one.batch_size)
+  batch = next(iter(train.batches(one.data.train, np.arange(8), 8, pad=False)))
+  state = programs.init(jax.random.key(0), one.frozen, batch)
+  programs.step(state, one.frozen, batch, one.weights, jax.random.key(0))
+  assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_path, monkeypatch):
+  happened = []
+
+  class Pending:
+    """A term of a step that runs still: whoever looks at it waits."""
+
+    def __init__(self, step, value):
+      self.step, self.value = step, value
+
+    def __array__(self, dtype=None, copy=None):
+      happened.append(f"waited for {self.step}")
+      return np.asarray(self.value, dtype)
+
+  compile_task, batches = train.compile_task, train.batches
+
+  def compiled(*arguments):
+    programs = compile_task(*arguments)
+    steps = []
+
+    def step(*given):
+      state, terms = programs.step(*given)
+      steps.append(1)
+      happened.append(f"step {len(steps)}")
+      return state, {name: Pending(len(steps), value) for name, value in terms.items()}
+
+    return programs._replace(step=step)
+
+  def sent(*arguments, pad):
+    for number, batch in enumerate(batches(*arguments, pad=pad)):
+      if not pad:
+        happened.append(f"batch {number + 1}")
+      yield batch
+
+  monkeypatch.setattr(train, "compile_task", compiled)
+  monkeypatch.setattr(train, "batches", sent)
+  monkeypatch.setattr(train, "init_arguments", lambda one: (jax.random.key(0), one.frozen, first))
+  one = experiment(epochs=1)._replace(log_every=3, data=Split(faces(48), faces(6, seed=1), None, 54, 0))
+  first = next(iter(batches(one.data.train, np.arange(8), 8, pad=False)))
+  tmp_path.mkdir(exist_ok=True)
+  checkpoints = Checkpoints(tmp_path / "checkpoints")
+  train.fit(one, tmp_path, checkpoints)
+  checkpoints.close()
+  order = [what for i, what in enumerate(happened) if what not in happened[:i]]
+  assert order[:9] == [
+    "batch 1",
+    "batch 2",
+    "batch 3",
+    "step 1",
+    "batch 4",
+    "step 2",
+    "batch 5",
+    "step 3",
+    "waited for 1",
+  ]
+  assert order.index("waited for 4") > order.index("step 6")
+
+
 def test_too_few_faces_for_a_batch_are_refused(tmp_path):
   with pytest.raises(ValueError, match="batch"):
     one = experiment()._replace(batch_size=32)

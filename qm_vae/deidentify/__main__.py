@@ -5,6 +5,7 @@ import shlex
 import signal
 import sys
 
+from qm_vae import build, compilation_cache
 from qm_vae.deidentify import folder, job, methods, moving, one, options
 
 OK, FAILED, USAGE = range(3)
@@ -15,6 +16,7 @@ def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status."""
   arguments = sys.argv[1:] if arguments is None else arguments
   given = options.parse(arguments)
+  compilation_cache.use(build.user_cache() / "xla")
   signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a service cleans up like Ctrl-C
   try:
     work = job.open_job(given, "python -m qm_vae.deidentify " + shlex.join(arguments))

@@ -3,6 +3,9 @@
 import jax
 import jax.numpy as jnp
 
+_BLOCK = 2**20  # distances that stay in a cache
+_ROWS = 128  # encodings that a matrix product needs to be worth its while
+
 
 def nearest(z, codes, chunk=1024):
   """For each encoding the code at the smallest Euclidean distance; the lowest index among equals.
@@ -12,7 +15,8 @@ def nearest(z, codes, chunk=1024):
   Args:
     z: [N, D] encodings, any float dtype.
     codes: [K, D] codes e, any float dtype.
-    chunk: rows compared at once; at most chunk * K distances exist at any time.
+    chunk: encodings compared at once, at most; fewer where there are so many codes that their distances would leave
+      the cache: max(2^20, 128 K) distances exist at any time, at most.
 
   Returns:
     [N] int32 in [0, K). Distances are float32 whatever the inputs. No gradient.
@@ -30,6 +34,8 @@ def nearest(z, codes, chunk=1024):
     # and gets the last code.
     return jnp.min(jnp.where(is_best, jnp.arange(last + 1, dtype=jnp.int32), last), -1)
 
+  # 8192 encodings among 8192 codes take two CPU cores two thirds of the time in blocks of 128 than in blocks of 1024.
+  chunk = min(chunk, max(_BLOCK // max(len(codes), 1), _ROWS))
   length, width = z.shape
   if length <= chunk:
     return search(z)

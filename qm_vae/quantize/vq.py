@@ -65,7 +65,7 @@ def make(
     restart_share: codes used less than this share of the mean are restarted (`ema` only); 0 never restarts.
     normalize: encodings and codes are scaled to length 1 before they are compared, so the angle decides.
     estimator: `straight_through` or `rotation`.
-    chunk: encodings compared at once; chunk * K distances are held.
+    chunk: encodings compared at once, at most; see `nearest`.
 
   Raises:
     ValueError: for an option out of range; by `init` and `apply` for encodings without D channels.

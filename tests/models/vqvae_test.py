@@ -31,7 +31,7 @@ def test_the_small_preset_costs_at_most_100_mflop_at_64_pixels():
   encoder, decoder, encoder_params, params, _, _ = build("small", size=64, code_dim=64)
   forward = jax.jit(lambda e, d, x: decoder.apply(d, encoder.apply(e, x)))
   cost = forward.lower(encoder_params, params, jnp.zeros((1, 64, 64, 12))).compile().cost_analysis()
-  assert 50e6 < cost["flops"] <= 100e6
+  assert 30e6 < cost["flops"] <= 100e6  # 82 with every product of the 3x3 convolutions (models/winograd.py)
 
 
 def test_the_paper_preset_has_van_den_oords_widths():
@@ -68,6 +68,13 @@ def test_smoothing_against_numpy():
   weight = np.outer([1, 2, 1], [1, 2, 1]) / 16
   expected = sum(weight[i, j] * wide[:, i : i + 5, j : j + 6] for i in range(3) for j in range(3))
   np.testing.assert_allclose(vqvae.smooth(jnp.asarray(x)), expected, rtol=1e-6)  # nine float32 terms
+
+
+def test_the_smoothing_is_its_own_gradient():
+  x = jax.random.normal(KEY, (2, 5, 6, 3))
+  derived = jax.linear_transpose(vqvae.smooth.fun, x)  # the function without its own derivative
+  g = jax.random.normal(jax.random.key(1), x.shape)
+  np.testing.assert_allclose(jax.vjp(vqvae.smooth, x)[1](g)[0], derived(g)[0], atol=1e-6)  # nine float32 terms
 
 
 def test_views_stand_side_by_side_in_the_channels():

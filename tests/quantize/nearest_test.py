@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae.quantize import vq
+from qm_vae.quantize import ema, vq
 from qm_vae.quantize.nearest import nearest
 
 
@@ -43,6 +43,39 @@ def test_bfloat16_is_compared_in_float32():
   np.testing.assert_array_equal(nearest(z, codes), [1, 0])
 
 
+def test_many_codes_are_searched_in_smaller_blocks_with_the_same_result():
+  random = np.random.default_rng(0)
+  z, codes = random.standard_normal((300, 4)).astype(np.float32), random.standard_normal((9000, 4)).astype(np.float32)
+  program = jax.jit(nearest)
+  np.testing.assert_array_equal(program(z, codes), brute_force(z, codes))
+  whole = jax.eval_shape(lambda: jnp.zeros((300, 9000)))
+  assert max(sizes(jax.make_jaxpr(nearest)(z, codes).jaxpr)) == 128 * 9000 < whole.size
+
+
+def products(jaxpr):
+  """Equations of every matrix product in a jaxpr or one inside it."""
+  for equation in jaxpr.eqns:
+    if equation.primitive.name == "dot_general":
+      yield equation
+    for inner in inside(equation):
+      yield from products(inner)
+
+
+@pytest.mark.parametrize("normalize", [False, True])
+def test_a_network_in_bfloat16_is_quantized_in_float32(normalize):
+  quantizer = vq.make(num_codes=16, code_dim=4, normalize=normalize)
+  z = jnp.ones((2, 3, 3, 4), jnp.bfloat16)
+  state = ema.start(jnp.ones((16, 4)))
+  apply = lambda state, z: quantizer.apply((), state, z, jax.random.key(0), train=True)
+  found = list(products(jax.make_jaxpr(apply)(state, z).jaxpr))
+  assert found
+  for equation in found:
+    assert all(operand.aval.dtype == jnp.float32 for operand in equation.invars)
+    assert set(equation.params["precision"]) == {jax.lax.Precision.HIGHEST}
+  out = jax.eval_shape(apply, state, z)
+  assert {leaf.dtype for leaf in (out.z_q, out.codebook, out.commitment, *out.state)} == {np.dtype(np.float32)}
+
+
 def test_nan_gets_a_valid_code():
   assert nearest(jnp.full((1, 2), jnp.nan), jnp.zeros((5, 2))) == 4
 
@@ -51,10 +84,16 @@ def sizes(jaxpr):
   """Number of elements of every value that a jaxpr, or one inside it, computes."""
   for equation in jaxpr.eqns:
     yield from (out.aval.size for out in equation.outvars if hasattr(out.aval, "size"))
-    for value in jax.tree.leaves(equation.params, is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr")):
-      inner = getattr(value, "jaxpr", value)
-      if hasattr(inner, "eqns"):
-        yield from sizes(inner)
+    for inner in inside(equation):
+      yield from sizes(inner)
+
+
+def inside(equation):
+  """The jaxprs that an equation holds."""
+  for value in jax.tree.leaves(equation.params, is_leaf=lambda x: hasattr(x, "eqns") or hasattr(x, "jaxpr")):
+    inner = getattr(value, "jaxpr", value)
+    if hasattr(inner, "eqns"):
+      yield inner
 
 
 @pytest.mark.parametrize("codebook", ["ema", "gradient"])
@@ -75,3 +114,21 @@ def test_all_distances_never_exist_at_once(codebook):
   assert largest < count * num_codes / 8
   memory = jax.jit(step).lower(params, z).compile().memory_analysis().temp_size_in_bytes
   assert memory < 4 * count * num_codes / 2  # bytes of half the float32 distances
+
+
+@pytest.mark.parametrize("codebook", ["ema", "gradient"])
+def test_a_large_step_needs_a_fraction_of_its_distances(codebook):
+  """Search, lookup, averages and gradients for 65,536 encodings and 8,192 codes, compiled and not run."""
+  count, num_codes, dim = 64 * 32 * 32, 8192, 8
+  quantizer = vq.make(num_codes=num_codes, code_dim=dim, codebook=codebook)
+  z = jax.ShapeDtypeStruct((64, 32, 32, dim), jnp.float32)
+  key = jax.random.key(0)
+  params, state = jax.eval_shape(lambda z: quantizer.init(key, z.reshape(-1, dim)), z)
+
+  def loss(params, state, z):
+    out = quantizer.apply(params, state, z, key, train=True)
+    return out.codebook.sum() + out.commitment.sum() + out.z_q.sum(), out
+
+  step = jax.jit(jax.grad(loss, (0, 2), has_aux=True))
+  memory = step.lower(params, state, z).compile().memory_analysis().temp_size_in_bytes
+  assert memory < 4 * count * num_codes / 100  # bytes of a hundredth of the float32 distances, which are 2 GB
