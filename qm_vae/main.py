@@ -64,13 +64,14 @@ def main(arguments: list[str]) -> None:
       devices.join(_DISTRIBUTED.value)
     compilation_cache.use(build.cache_dir(config) / "xla")
     group = devices.together()
-    # Services that are missing are trained by the first process alone, and so is the report made.
-    config = ml_collections.ConfigDict(group.agreed(lambda: run.resolve(config).to_dict()))
     if _MEMBERS.value:
       if group.size > 1:
         raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
-      _train_members(config, workdir, _MEMBERS.value)
+      grid.check_alike(_members(config, workdir))  # before hours of work
+      _train_members(_members(run.resolve(config), workdir))
       return
+    # Services that are missing are trained by the first process alone, and so is the report made.
+    config = ml_collections.ConfigDict(group.agreed(lambda: run.resolve(config).to_dict()))
     run.run(config, workdir, group)
     group.agreed(lambda: _finish(config, workdir))
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
@@ -87,19 +88,31 @@ def _finish(config, workdir):
     print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
 
 
-def _train_members(config, workdir, text):
-  """Trains the runs of a grid and judges each; those that failed are listed at the end."""
+def _members(config, workdir):
+  """{folder: config} of the runs that --members names."""
   try:
-    members = {workdir / name: dict(point) for name, point in json.loads(text).items()}
+    points = {workdir / name: dict(point) for name, point in json.loads(_MEMBERS.value).items()}
   except (ValueError, AttributeError, TypeError) as error:
-    raise ValueError(f"--members={text!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})") from None
-  configs = {}
-  for folder, point in members.items():
+    raise ValueError(
+      f"--members={_MEMBERS.value!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})"
+    ) from None
+  if not points:
+    raise ValueError("--members names no run; give at least one as {FOLDER: {KEY: VALUE}}")
+  configs, known = {}, rules.flatten(config)
+  for folder, point in points.items():
+    unknown = [key for key in point if key not in known]
+    if unknown:
+      raise ValueError(f"--members: {folder.name}: {unknown[0]!r} is no key; configs/default.py lists them all")
     configs[folder] = config.copy_and_resolve_references()
     try:
       configs[folder].update_from_flattened_dict(point)
-    except (KeyError, AttributeError, TypeError) as error:
-      raise ValueError(f"--members: {folder.name}: {point} is not of configs/default.py's keys ({error})") from None
+    except TypeError as error:
+      raise ValueError(f"--members: {folder.name}: {point} does not fit ({error})") from None
+  return configs
+
+
+def _train_members(configs):
+  """Trains the runs of a grid and judges each; those that failed are listed at the end."""
   failed = grid.fit(configs)
   for folder in configs:
     if folder in failed:

@@ -245,7 +245,8 @@ def test_members_of_a_grid_are_runs_like_any_other(home, finished):
   ("members", "told"),
   [
     ("alpha", "is no JSON of the form"),
-    ('{"a": {"alhpa": 1.0}}', "a: {'alhpa': 1.0} is not of configs/default.py's keys"),
+    ("{}", "names no run"),
+    ('{"a": {"alhpa": 1.0}}', "a: 'alhpa' is no key; configs/default.py lists them all"),
     ('{"a": {}, "b": {"epochs": 3}}', "config.epochs shapes the program and differs, 2 and 3"),
   ],
 )

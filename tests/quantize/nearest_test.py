@@ -49,7 +49,7 @@ def test_many_codes_are_searched_in_smaller_blocks_with_the_same_result():
   program = jax.jit(nearest)
   np.testing.assert_array_equal(program(z, codes), brute_force(z, codes))
   whole = jax.eval_shape(lambda: jnp.zeros((300, 9000)))
-  assert max(sizes(jax.make_jaxpr(nearest)(z, codes).jaxpr)) == 128 * 9000 < whole.size
+  assert max(sizes(jax.make_jaxpr(nearest)(z, codes).jaxpr)) == 100 * 9000 < whole.size  # three blocks, 128 at most
 
 
 def products(jaxpr):
