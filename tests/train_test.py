@@ -246,15 +246,15 @@ def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_p
 
     return programs._replace(step=step)
 
-  def sent(*arguments, pad):
-    for number, batch in enumerate(batches(*arguments, pad=pad)):
+  def sent(*arguments, pad, part):
+    for number, batch in enumerate(batches(*arguments, pad=pad, part=part)):
       if not pad:
         happened.append(f"batch {number + 1}")
       yield batch
 
   monkeypatch.setattr(train, "compile_task", compiled)
   monkeypatch.setattr(train, "batches", sent)
-  monkeypatch.setattr(train, "init_arguments", lambda one: (jax.random.key(0), one.frozen, first))
+  monkeypatch.setattr(train.Stream, "first", lambda stream, one: (jax.random.key(0), one.frozen, first))
   one = experiment(epochs=1)._replace(log_every=3, data=Split(faces(48), faces(6, seed=1), None, 54, 0))
   first = next(iter(batches(one.data.train, np.arange(8), 8, pad=False)))
   tmp_path.mkdir(exist_ok=True)

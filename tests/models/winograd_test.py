@@ -16,6 +16,7 @@ def plain(x, kernel):
   return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
 
 
+@pytest.mark.slow
 def test_values_and_gradients_are_those_of_the_plain_convolution():
   x, k, g = (jax.random.normal(key, shape) for key, shape in zip(
     jax.random.split(KEY, 3), ((2, 8, 12, 16), (3, 3, 16, 32), (2, 8, 12, 32)), strict=True

@@ -51,6 +51,7 @@ def test_one_picture_for_all_is_at_chance(name, tmp_path):
   assert rank_1.value == pytest.approx(CHANCE, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_a_parrot_learns_what_a_frozen_recogniser_cannot_see(tmp_path):
   """Blocks in another order say the same to whoever has learnt the order."""
   order = np.random.default_rng(3).permutation(16)

@@ -112,6 +112,7 @@ def test_prices_that_are_known():
   )
 
 
+@pytest.mark.slow
 def test_the_parrot_is_never_paid_more_than_who_is_who_and_learns_who_it_is():
   term, shown = make("parrot"), scene(seed=0)  # the output is the original: everything is there to be heard
   params = term.init(KEY)
