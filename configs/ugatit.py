@@ -1,7 +1,7 @@
 r"""Trains U-GAT-IT, light: from photographs of faces to anime pictures, two folders of which no two belong together.
 
 python -m qm_vae.main --config=configs/ugatit.py:folder --config.data.root=selfie2anime/trainA \
-    --config.target_data.root=selfie2anime/trainB --config.image_size=128                       # a GPU, days
+    --config.target_data.root=selfie2anime/trainB --config.image_size=128                       # for a GPU
 python -m qm_vae.main --config=configs/ugatit.py:folder ... --config.image_size=64 --config.ugatit.global_layers=6 \
     --config.ugatit.channels=24 --config.epochs=1                                               # a CPU: to see it move
 WORKDIR/samples has a sheet for every evaluation, WORKDIR/network the generator, for --config.deid.ugatit.checkpoint.

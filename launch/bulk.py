@@ -23,6 +23,7 @@ import contextlib
 import csv
 import fcntl
 import hashlib
+import importlib.util
 import json
 import logging
 import os
@@ -213,10 +214,10 @@ def main(arguments: list[str] | None = None) -> int:
     if given.source.is_dir():
       folder.check_apart(given.source, given.target)
     work = job.open_job(chosen, command)
-    import ray  # noqa: F401 (told before hours of work)
-  except (ValueError, ImportError) as error:
-    hint = "; pip install -r requirements-bulk.txt" if isinstance(error, ImportError) else ""
-    _say(f"error: {error}{hint}")
+    if importlib.util.find_spec("ray") is None:  # told before hours of work
+      raise ValueError("Ray is not installed; pip install -r requirements-bulk.txt")
+  except (ValueError, ImportError, OSError) as error:
+    _say(f"error: {error}")
     return USAGE
   if warning := methods.warning(work.method["name"]):
     _say(warning)

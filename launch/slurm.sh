@@ -13,10 +13,11 @@
 
 #SBATCH --job-name=qm_vae
 #SBATCH --nodes=2
-# One process a machine, which uses all GPUs that it is given. The batch must divide by the number of processes.
-#SBATCH --ntasks-per-node=1
+# One process for each GPU: under SLURM a process takes the GPU of its own number on the machine. The batch must divide by
+# the number of processes.
+#SBATCH --ntasks-per-node=4
 #SBATCH --gpus-per-node=4
-#SBATCH --cpus-per-task=16
+#SBATCH --cpus-per-task=4
 #SBATCH --time=04:00:00
 # %j is the job's number, so that no job writes over another's log.
 #SBATCH --output=qm_vae-%j.log
@@ -33,7 +34,7 @@ if [[ -f .venv/bin/activate ]]; then
   source .venv/bin/activate
 fi
 
-# srun starts the same command once on every machine. --distributed=auto lets JAX ask SLURM who takes part: process 0, on
-# the first machine, is the meeting place, and it alone writes files. Without it every machine would train a network of
-# its own. --kill-on-bad-exit ends the others as soon as one fails, instead of letting them wait for it.
-exec srun --kill-on-bad-exit=1 python -m qm_vae.main --distributed=auto "$@"
+# srun starts the same command for every process, and has to be told their cores anew. --distributed=auto lets JAX ask SLURM who takes part: process 0, on
+# the first machine, is the meeting place, and it alone writes files. Without it every process would train a network
+# of its own. --kill-on-bad-exit ends the others as soon as one fails, instead of letting them wait for it.
+exec srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=1 python -m qm_vae.main --distributed=auto "$@"

@@ -290,8 +290,9 @@ def main(arguments: list[str] | None = None) -> None:
         f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
         "--ask-services"
       )
-    evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}")
-  except (ValueError, RuntimeError) as error:
+    asking = " --ask-services" * told.ask_services
+    evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
+  except (ValueError, RuntimeError, OSError) as error:
     parser.exit(1, f"error: {error}\n")
   print(f"Report: {pathlib.Path(workdir) / 'report.html'}")
 

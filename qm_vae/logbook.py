@@ -49,9 +49,10 @@ class Logbook:
 
   def begin(self, step: int) -> float:
     """Drops rows after `step` and opens the files; returns the seconds that the run has taken so far."""
+    earlier = []
     if self.leads:
       rewind(self.workdir, step)
-    earlier = [row["seconds"] for row in read_rows(self.workdir) if "seconds" in row]
+      earlier = [row["seconds"] for row in read_rows(self.workdir) if "seconds" in row]
     self._writer = Writer(self.workdir, silent=not self.leads, **self._pictured)
     return earlier[-1] if earlier else 0.0
 
@@ -120,10 +121,14 @@ class Logbook:
       self._checkpoints.save(step, state)
 
   def keep(self, step: int, state: State) -> None:
-    """Writes a checkpoint where there is none of this step, finite or not, and waits for it."""
+    """Writes a checkpoint where there is none of this step, and waits for it; of step 0 there is nothing to keep.
+
+    Raises:
+      NotFinite: as `save`.
+    """
     if step and step not in self._checkpoints.steps():
-      self._checkpoints.save(step, state)
-      self._checkpoints.wait()
+      self.save(step, state)
+      self.wait()
 
   def wait(self) -> None:
     """Returns when all checkpoints are on disk."""

@@ -100,6 +100,8 @@ def _members(config, workdir):
     raise ValueError("--members names no run; give at least one as {FOLDER: {KEY: VALUE}}")
   configs, known = {}, rules.flatten(config)
   for folder, point in points.items():
+    if folder.resolve().parent != workdir.resolve():
+      raise ValueError(f"--members: {folder.name!r} is no plain name of a folder in --workdir, {workdir}")
     unknown = [key for key in point if key not in known]
     if unknown:
       raise ValueError(f"--members: {folder.name}: {unknown[0]!r} is no key; configs/default.py lists them all")

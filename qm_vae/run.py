@@ -46,9 +46,12 @@ def run(
   rules.check(config)
   group = group or devices.alone()
   with contextlib.ExitStack() as stack:
-    if group.leads:
+
+    def begin():
       stack.enter_context(locked(workdir))
-    group.agreed(lambda: claim(config, workdir))
+      claim(config, workdir)
+
+    group.agreed(begin)
     experiment = group.in_turn(lambda: build.experiment(config))
     _check_alike(group, config, experiment, workdir)
     checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.leads else None

@@ -140,7 +140,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
     book.wait()
   except HostStopped as stopped:
     book.keep(step, state)
-    kept = f"The state after step {step} is kept; the same command goes on from there"
+    kept = (
+      f"The state after step {step} is kept; the same command goes on from there" if step else "Nothing was trained yet"
+    )
     raise HostStopped(f"{stopped}\n{kept}") from stopped
   finally:
     if host:

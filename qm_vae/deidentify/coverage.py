@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from qm_vae import detect, faces, pasting, progress, types
+from qm_vae import detect, faces, pasting, progress, types, writer
 from qm_vae.deidentify import job
 from qm_vae.video import Frame, VideoError, reader
 
@@ -44,7 +44,7 @@ def measure(
     ValueError: for a sidecar of something else than this video.
     VideoError: for a video that cannot be read.
   """
-  rows = record.get("frames")
+  rows = record.get("frames") if isinstance(record, dict) else None
   if rows is None:
     raise ValueError("the sidecar lists no frames; give the OUT.json of one video, not of pictures")
   if record["source"].get("sha256") != job.sha256(original):
@@ -60,6 +60,8 @@ def measure(
         bar.update()
         if frame.number % every:
           continue
+        if frame.number >= len(rows):
+          raise ValueError(f"the sidecar ends after {len(rows)} frames, before the video does; protect it again")
         told["frames"] += 1
         picture, row = frame.pixels(), rows[frame.number]
         seen = detector.find(picture)
@@ -114,15 +116,17 @@ def main(arguments: list[str] | None = None) -> int:
   parser.add_argument("--every", type=int, default=1, help="look at every N-th frame (default %(default)s)")
   parser.add_argument("--json", help="also write the figures to this file")
   given = parser.parse_args(arguments)
+  if given.every < 1:
+    parser.error(f"--every={given.every}; it must be at least 1")
   try:
     record = json.loads(pathlib.Path(given.sidecar).read_text(encoding="utf-8"))
     detector = detect.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
-    told = measure(given.original, record, detector, every=max(given.every, 1))
+    told = measure(given.original, record, detector, every=given.every)
   except (ValueError, OSError, KeyError, VideoError, ImportError) as error:
     print(f"error: {given.sidecar}: {error}", file=sys.stderr)
     return 2
   if given.json:
-    pathlib.Path(given.json).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    writer.write_text(pathlib.Path(given.json), json.dumps(told, indent=1) + "\n")
   print(
     f"{told['detector']['name']} finds {told['faces']} faces in {told['frames']} frames; {told['hidden']} of them were "
     f"hidden, {told['found_only']} by the boxes that were found alone"

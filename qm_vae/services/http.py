@@ -1,7 +1,7 @@
 """A black box behind an address: images go out as PNG, answers come back as JSON.
 
 Request: POST, JSON {"images": ["<base64 of a PNG>", ...]}. Answer: JSON {"answers": [...]}, one for each image: a
-label, or a list of numbers, null where there is nothing to tell (docs/services.md).
+label, or a list of numbers, null where there is nothing to tell (docs/black_boxes.md).
 """
 
 import base64

@@ -63,7 +63,8 @@ class Host:
     """Asks about the originals, and once more what a stopped run had under way.
 
     Raises:
-      HostStopped: when a service fails, or its budget does not suffice for the originals.
+      HostStopped: when a service fails.
+      ValueError: when its budget does not suffice for the originals and the evaluation.
     """
     wanted = [faces.image, faces.image[:, :, ::-1]] if self._mirrored else [faces.image]
     for name, box in self._boxes.items():
