@@ -43,7 +43,7 @@ TASKS = Registry(
     "qm_vae": "qm_vae.build_qm_vae:qm_vae_run",
     "black_box": "qm_vae.build_black_box:black_box_run",
     "classifier": "qm_vae.build:classifier_run",
-    "attributes": "qm_vae.build_black_box:attributes_run",
+    "attributes": "qm_vae.build_attributes:attributes_run",
     "embedder": "qm_vae.build_privacy:embedder_run",
     "ugatit": "qm_vae.build_rivals:ugatit_run",
     "amt_gan": "qm_vae.build_rivals:amt_gan_run",

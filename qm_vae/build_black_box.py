@@ -1,6 +1,5 @@
 """From a config to the parts of a run against black boxes."""
 
-import dataclasses
 import functools
 import hashlib
 import json
@@ -11,18 +10,16 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 import ml_collections
-import numpy as np
 import optax
 
 from qm_vae import build, build_qm_vae, generator, losses, network_file, qualities, schedule
 from qm_vae.augment import Augmentation
 from qm_vae.models.vqvae import PRESETS
 from qm_vae.services import SERVICES, distil, expression
-from qm_vae.services import attributes as attribute_service
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
 from qm_vae.state import Experiment
-from qm_vae.tasks import asking, attributes, black_box, classifier
-from qm_vae.types import Deidentifier, FaceSet, Service
+from qm_vae.tasks import asking, black_box
+from qm_vae.types import Deidentifier, Service
 
 OFFERED = "qm_vae.services.offered:probabilities"
 """The function that offers a network of this project; it needs a checkpoint."""
@@ -260,57 +257,3 @@ def _judges(config, told):
       )
     judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), told[name].names)
   return judges
-
-
-def attributes_run(config: ml_collections.ConfigDict) -> Experiment:
-  """The run that trains `config.service` to tell `config.attributes`, on faces whose dataset lists them.
-
-  Raises:
-    ValueError: for data without attributes, or names that they do not list.
-  """
-  network = config.service
-  source = build.dataset(config.data)
-  listed = getattr(source, "attributes", ())
-  unlisted = sorted(set(config.attributes) - set(listed))
-  if unlisted:
-    raise ValueError(
-      f"dataset {config.data.name!r} lists no attribute {', '.join(unlisted)}; it has {', '.join(listed) or 'none'} "
-      "(CelebA's are in list_attr_celeba.txt or attributes.csv, docs/data.md)"
-    )
-  if config.data.split == "published":
-    raise ValueError("config.data.split is 'published'; for attributes choose identity or order")
-  data = build.load_faces(config.data, build.image_size(config), build.cache_dir(config))
-  values = source.attribute_values[:, [listed.index(name) for name in config.attributes]]
-  train, test = (_with_attributes(found, values) for found in (data.train, data.test))
-  for name, found in (("training", train), ("test", test)):
-    if not len(found):
-      raise ValueError(f"dataset {config.data.name!r}: the list of attributes names none of its {name} faces")
-  steps = network.epochs * (len(train) // network.batch_size)
-  rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)
-  meta = attribute_service.describe(network.architecture, network.input_size, config.attributes)
-  task = attributes.make(
-    meta,
-    optax.adamw(rate, weight_decay=network.weight_decay),
-    augmentation=Augmentation(**network.augment),
-    label_smoothing=network.label_smoothing,
-  )
-  parts = build.NetworkParts(meta, classifier.export, lambda row: {"test_accuracy": row["correct"]})
-  return build.experiment_of(config, task, (), (), data._replace(train=train, test=test), network, parts)
-
-
-def _with_attributes(found, values):
-  """The faces whose image the list names, with the column that the task wants."""
-  known = (values[found.index] != 0).all(1)
-  found = found.take(np.flatnonzero(known))
-  return Described(**vars(found), attributes=(values[found.index] > 0).astype(np.float32))
-
-
-@dataclasses.dataclass(frozen=True)
-class Described(FaceSet):
-  """Faces with their attributes, for training alone: a part of them is taken without."""
-
-  attributes: np.ndarray = None  # float32 [N, A] in {0, 1}
-
-  def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-    """The faces' columns and `attributes`."""
-    return super().batch(positions) | {"attributes": self.attributes[positions]}

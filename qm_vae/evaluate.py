@@ -9,12 +9,8 @@ a number that is then reported.
 import argparse
 import datetime
 import json
-import os
 import pathlib
-import platform
 
-import flax
-import jax
 import ml_collections
 import numpy as np
 
@@ -22,9 +18,9 @@ from qm_vae import (
   build,
   compilation_cache,
   evaluate_privacy,
+  evaluate_setting,
   faces,
   metrics,
-  network_file,
   outputs,
   pipeline,
   progress,
@@ -35,7 +31,6 @@ from qm_vae import (
 from qm_vae.deid import baselines
 from qm_vae.registry import Registry
 from qm_vae.report import page
-from qm_vae.state import Split
 
 SCHEMA = 1
 CONTROLS = ("identity", "blank")
@@ -101,15 +96,15 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
     "config": config.to_dict(),
-    "environment": environment(),
-    "data": told_of_data(config, experiment.data),
-    "service": _service("service", config.service, originals["service"], test, parts.service.classes)
+    "environment": evaluate_setting.environment(),
+    "data": evaluate_setting.faces(config, experiment.data),
+    "service": evaluate_setting.network("service", config.service, originals["service"], test, parts.service.classes)
     | {
       "constant_answer": constant,
       "answers": {c: int((truth == i).sum()) for i, c in enumerate(parts.service.classes)},
     },
     "judges": [
-      _service(name, config.judges[name], originals[name], test, parts.service.classes)
+      evaluate_setting.network(name, config.judges[name], originals[name], test, parts.service.classes)
       | {"agreement_on_originals": utility.rate(originals[name].argmax(-1) == truth, test)}
       for name in parts.judges
     ],
@@ -123,8 +118,8 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
       "used": float(metrics.share_used(made.code_counts)),
       "perplexity": float(metrics.perplexity(made.code_counts)),
     },
-    "curve": _curve(workdir, int(state.step)),
-    "training": told_of_training(config, workdir, int(state.step)),
+    "curve": evaluate_setting.curve(workdir, int(state.step)),
+    "training": evaluate_setting.training(config, workdir, int(state.step)),
     "provenance": build.provenance(config, experiment),
   }
   if parts.generator.condition != "none":
@@ -157,88 +152,6 @@ def kind_of(name: str, parts) -> str:
 def _options(config, name):
   told, options = (baselines.parsed(name) if name in config.baselines else None) or (name, {})
   return dict(config.deid.get(told, {})) | options
-
-
-def _service(name, network, logits, test, classes):
-  """What is known of a network; its accuracy where the data carry labels of its classes."""
-  accuracy = None
-  if (test.label >= 0).any() and set(test.classes) <= set(classes):
-    known = np.flatnonzero(test.label >= 0)
-    labels = np.array([classes.index(label) for label in test.classes])[test.label[known]]
-    accuracy = utility.rate(logits[known].argmax(-1) == labels, test.take(known))
-  meta = network_file.read_meta(network.checkpoint)
-  return {
-    "name": name,
-    "checkpoint": network.checkpoint,
-    "sha256": meta["sha256"],
-    "architecture": meta["architecture"],
-    "classes": list(classes),
-    "accuracy": accuracy,
-  }
-
-
-def environment() -> dict:
-  """What a measurement ran on."""
-  return {
-    "python": platform.python_version(),
-    "jax": jax.__version__,
-    "flax": flax.__version__,
-    "platform": platform.platform(),
-    "device": jax.devices()[0].device_kind,
-    "cores": os.cpu_count(),
-  }
-
-
-def told_of_data(config: ml_collections.ConfigDict, data: Split) -> dict:
-  """The report's section on the faces."""
-
-  def people(found):
-    return len(np.unique(found.identity[found.identity >= 0]))
-
-  return {
-    "name": config.data.name,
-    "classes": list(data.test.classes),
-    "image_size": int(data.test.image.shape[1]),
-    "split": config.data.split,
-    "seed": config.data.split_seed,
-    "identities_known": _people_on_both_sides(data) is not None,
-    "people_on_both_sides": _people_on_both_sides(data),
-    "train": {"n": len(data.train), "identities": people(data.train)},
-    "test": {"n": len(data.test), "identities": people(data.test)},
-    "records": data.num_records,
-    "missed": [missed._asdict() for missed in data.test.missed],
-    "duplicates_dropped": data.num_duplicates,
-  }
-
-
-def _people_on_both_sides(data):
-  if (data.test.identity < 0).any() or (data.train.identity < 0).any():
-    return None
-  return len(np.intersect1d(data.train.identity, data.test.identity))
-
-
-def _curve(workdir, last):
-  curve = []
-  for row in writer.read_rows(workdir):
-    if row["split"] == "test" and row["step"] <= last:
-      judges = {key.removeprefix("judges/"): value for key, value in row.items() if key.startswith("judges/")}
-      rest = {key: value for key, value in row.items() if not key.startswith("judges/") and key != "split"}
-      curve.append(rest | {"judges": judges})
-  return curve
-
-
-def told_of_training(config: ml_collections.ConfigDict, workdir: pathlib.Path, last: int) -> dict:
-  """The report's section on the training, which took `last` steps."""
-  rows = [row for row in writer.read_rows(workdir) if row["split"] == "train" and row["step"] <= last]
-  return {
-    "epochs": config.epochs,
-    "steps": last,
-    "seconds": rows[-1]["seconds"] if rows else None,  # of the clock, compilation and evaluations included
-    "images_per_second": float(np.median([row["images_per_second"] for row in rows])) if rows else None,
-    "alpha": config.alpha,
-    "service_loss": config.service_loss,
-    "preset": build.preset(config),
-  }
 
 
 def _example(i, test, truth, by_method, classes):

@@ -8,7 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae import build, build_black_box, evaluate, network_file, outputs, progress, qualities, run, utility, writer
+from qm_vae import (
+  build,
+  build_black_box,
+  evaluate,
+  evaluate_setting,
+  network_file,
+  outputs,
+  progress,
+  qualities,
+  run,
+  utility,
+  writer,
+)
 from qm_vae.data import images as image_files
 from qm_vae.data.batches import batches, to_face
 from qm_vae.generator import make_views
@@ -53,8 +65,8 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
     "config": config.to_dict(),
-    "environment": evaluate.environment(),
-    "data": evaluate.told_of_data(config, experiment.data),
+    "environment": evaluate_setting.environment(),
+    "data": evaluate_setting.faces(config, experiment.data),
     "service": _first(services[0]),
     "services": services,
     "judges": judges,
@@ -67,7 +79,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "noise_floor": services[0]["noise_floor"],
     "methods": methods,
     "curve": [],
-    "training": evaluate.told_of_training(config, workdir, int(state.step)),
+    "training": evaluate_setting.training(config, workdir, int(state.step)),
     "provenance": build.provenance(config, experiment),
     "examples": [],
     "privacy": None,

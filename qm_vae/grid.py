@@ -17,6 +17,7 @@ import numpy as np
 
 from qm_vae import build, build_qm_vae, rules, run, train
 from qm_vae.checkpoint import Checkpoints
+from qm_vae.compiled import Functions, Programs, compile_functions, functions_of
 from qm_vae.logbook import Logbook, NotFinite
 from qm_vae.state import Experiment, State
 
@@ -105,7 +106,7 @@ def fit_members(experiments: Sequence[Experiment], book: "Logbooks") -> State:
   return train.loop(first._replace(weights=weights), programs, stream, book)
 
 
-def compile_members(task, batch_size: int, count: int, *, alone: bool) -> train.Programs:
+def compile_members(task, batch_size: int, count: int, *, alone: bool) -> Programs:
   """The programs of `count` members: over as many devices as divide them, the batch over those that are left.
 
   Args:
@@ -114,8 +115,8 @@ def compile_members(task, batch_size: int, count: int, *, alone: bool) -> train.
     count: members.
     alone: whether every member has a key and training batches of its own, with a leading axis of members.
   """
-  one, own = train.functions_of(task), 0 if alone else None
-  functions = train.Functions(
+  one, own = functions_of(task), 0 if alone else None
+  functions = Functions(
     init=jax.vmap(one.init, (own, None, own), _AXES, axis_size=count),
     step=jax.vmap(one.step, (_AXES, None, own, 0, own), (_AXES, 0), axis_size=count),
     evaluate=jax.vmap(one.evaluate, (_AXES, None, None, own), axis_size=count),
@@ -129,7 +130,7 @@ def compile_members(task, batch_size: int, count: int, *, alone: bool) -> train.
   )  # fmt: skip
   place = lambda *names: jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(*names))
   member = place("member")
-  return train.compile_functions(
+  return compile_functions(
     functions,
     whole=place(),
     shared=place("data"),

@@ -2,48 +2,20 @@
 
 import pathlib
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
 
 import jax
 import numpy as np
 
 from qm_vae import devices, progress
 from qm_vae.checkpoint import Checkpoints
+from qm_vae.compiled import Programs, compile_task, is_counts
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.logbook import Logbook, code_use, plain
-from qm_vae.losses import masked_mean
-from qm_vae.state import TO_HOST, Experiment, HostSide, HostStopped, State, Task
+from qm_vae.state import TO_HOST, Experiment, HostSide, HostStopped, State
 from qm_vae.types import Examples, FaceSet
 
 _AHEAD = 2  # batches on their way to the device while a step runs
-
-
-class Functions(NamedTuple):
-  """A task's functions as the loop calls them; its terms are means over the batch, its counts sums."""
-
-  init: Callable  # (key, frozen, batch) -> State
-  step: Callable  # (state, frozen, batch, weights, key) -> (State, {term: float32 scalar})
-  evaluate: Callable  # (state, frozen, batch, key) -> {term: float32 scalar, or counts [K]}; TO_HOST passes as it is
-  pictures: Callable | None  # (state, frozen, batch, key) -> [H, W, 3]
-
-
-class Programs(NamedTuple):
-  """`Functions`, compiled for the devices at hand, and where what they take lives; `step` uses up the state given.
-
-  Where is a sharding, or a pytree of them that begins as the arrays' does.
-  """
-
-  init: Any
-  step: Any
-  evaluate: Any
-  pictures: Any
-  whole: Any  # of frozen networks and all results: everywhere
-  shared: Any  # of a batch of an evaluation: one part on every device
-  state: Any
-  weights: Any
-  batch: Any  # of training
-  part: slice  # the rows of a batch that this process loads
 
 
 def fit(
@@ -171,46 +143,6 @@ class Stream:
     return batches(examples, order[done * batch_size :], batch_size, pad=False, part=self._part)
 
 
-def compile_task(task: Task, batch_size: int, group: devices.Group | None = None) -> Programs:
-  """The task's functions under jit with shardings: the batch split over as many devices of the group as divide it."""
-  group = group or devices.alone()
-  mesh = group.mesh(batch_size)
-  whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-  shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
-  where = {"whole": whole, "shared": shared, "state": whole, "weights": whole, "batch": shared}
-  return compile_functions(functions_of(task), part=group.part(batch_size), **where)
-
-
-def functions_of(task: Task) -> Functions:
-  """The task's functions with the key folded with the step and the terms reduced."""
-
-  def step(state, frozen, batch, weights, key):
-    state, terms = task.step(state, frozen, batch, weights, jax.random.fold_in(key, state.step))
-    return state, _reduce(terms, batch["_mask"])
-
-  def evaluate(state, frozen, batch, key):
-    return _reduce(task.evaluate(state, frozen, batch, key), batch["_mask"])
-
-  return Functions(task.init, step, evaluate, task.pictures)
-
-
-def compile_functions(functions: Functions, *, whole, shared, state, weights, batch, part=slice(None)) -> Programs:
-  """The functions under jit, with what they return in its place; see `Programs`."""
-  return Programs(
-    # Initialisation runs once: compiling it without optimisation takes a fifth of the time.
-    jax.jit(functions.init, out_shardings=state, compiler_options={"xla_backend_optimization_level": 0}),
-    jax.jit(functions.step, out_shardings=(state, whole), donate_argnums=0),
-    jax.jit(functions.evaluate, out_shardings=whole),
-    functions.pictures and jax.jit(functions.pictures, out_shardings=whole),
-    whole,
-    shared,
-    state,
-    weights,
-    batch,
-    part,
-  )
-
-
 def init_arguments(experiment: Experiment) -> tuple:
   """(key, frozen, batch) for the task's `init`: the same for every start of one run."""
   return Stream(experiment.seed).first(experiment)
@@ -241,7 +173,7 @@ def evaluate(
   for name in parts[0]:
     values = np.stack([part[name] for part in parts]).astype(np.float64)
     result |= (
-      code_use(values.sum(axis=0)) if _is_counts(name) else {name: plain(np.average(values, axis=0, weights=sizes))}
+      code_use(values.sum(axis=0)) if is_counts(name) else {name: plain(np.average(values, axis=0, weights=sizes))}
     )
   if host:
     made = {name: np.concatenate([np.asarray(part[name]) for part in made])[: len(faces)] for name in made[0]}
@@ -252,15 +184,6 @@ def evaluate(
 def _folded(key, number):
   fold = jax.random.fold_in
   return jax.vmap(fold, (0, None))(key, number) if key.ndim else fold(key, number)
-
-
-def _is_counts(name):
-  return name.endswith("_counts")
-
-
-def _reduce(terms, mask):
-  whole = lambda name: _is_counts(name) or name == TO_HOST
-  return {name: v if whole(name) else masked_mean(v, mask)[0] for name, v in terms.items()}
 
 
 class _Window:
@@ -283,7 +206,7 @@ class _Window:
     values = {}
     for name in rows[0] if rows else ():
       found = np.stack([row[name] for row in rows]).astype(np.float64)
-      if _is_counts(name):
+      if is_counts(name):
         self._counts[name] = self._counts.get(name, 0) + found.sum(axis=0)
       else:
         values[name] = found

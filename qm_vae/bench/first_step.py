@@ -10,8 +10,9 @@ import sys  # noqa: E402
 
 import jax  # noqa: E402
 
-from qm_vae import compilation_cache, train  # noqa: E402
+from qm_vae import compilation_cache  # noqa: E402
 from qm_vae.bench import workload  # noqa: E402
+from qm_vae.compiled import compile_task  # noqa: E402
 
 
 def main(cache: str, setting: str) -> None:
@@ -19,7 +20,7 @@ def main(cache: str, setting: str) -> None:
   imported = time.perf_counter() - _BEGAN
   compilation_cache.use(cache)
   load = workload.make(workload.Setting(**json.loads(setting)))
-  programs = train.compile_task(load.task, load.setting.batch_size)
+  programs = compile_task(load.task, load.setting.batch_size)
   key = jax.random.key(0)
   frozen, weights = jax.device_put((load.frozen, load.weights), programs.whole)
   batch = jax.device_put(load.batch, programs.shared)

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from qm_vae import generator as generators
-from qm_vae import losses, train
+from qm_vae import losses
 from qm_vae.augment import augment
 from qm_vae.bench import floor, timing, workload
+from qm_vae.compiled import compile_task
 from qm_vae.terms import Scene
 from qm_vae.types import EXPRESSIONS
 
@@ -33,7 +34,7 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
 def stepper(load: workload.Workload):
   """(a call that takes the next step, the step's program, its arguments for the first step)."""
   key = jax.random.key(0)
-  programs = train.compile_task(load.task, load.setting.batch_size)
+  programs = compile_task(load.task, load.setting.batch_size)
   frozen, weights = jax.device_put((load.frozen, load.weights), programs.whole)
   batch = jax.device_put(load.batch, programs.shared)
   held = [programs.init(key, frozen, batch)]
