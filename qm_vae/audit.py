@@ -38,7 +38,7 @@ from qm_vae import (
   writer,
 )
 from qm_vae.data import paired, people, split
-from qm_vae.evaluate import environment
+from qm_vae.evaluate_setting import environment
 from qm_vae.privacy import measure, protocol
 from qm_vae.report import attacks, audit_page
 
