@@ -264,6 +264,7 @@ def _black_box():
   b = ml_collections.ConfigDict()
   b.architecture = "resnet"  # of the student: mini_xception | resnet | wide_resnet
   b.input_size = 48  # pixels that the student sees
+  b.start = ""  # folder of an expression network of this architecture that the student starts from; '': random weights
   b.learning_rate = 2e-3  # of the student
   b.weight_decay = 1e-4
   b.questions = 16  # pictures of a step's outputs that are asked about, at most; up to batch_size

@@ -188,7 +188,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   task = black_box.make(
     made,
     told,
-    distil.student(told, own.architecture, own.input_size),
+    distil.student(told, own.architecture, own.input_size, own.start),
     {
       "generator": optax.adam(schedule.make(config.schedule, config.learning_rate, steps)),
       "student": optax.adamw(own.learning_rate, weight_decay=own.weight_decay),
@@ -206,7 +206,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
     services={name: jnp.float32(config.quality[name].weight) for name in told},
     structure=jnp.float32(own.structure_weight),
   )
-  judges, networks = _judges(config, told), digests(config)
+  judges, networks = _judges(config, told), digests(config) | _start(config)
   frozen = {"views": tuple(view.params for view in views.values())}
   parts = BlackBoxParts(made, views, told, open_all, judges, networks)
   return build.experiment_of(config, task, frozen, weights, data, config, parts)
@@ -244,16 +244,22 @@ def _settings(config):
   )
 
 
+def _start(config):
+  path = config.black_box.start
+  return {"start of the student": network_file.read_meta(path)["sha256"]} if path else {}
+
+
 def _judges(config, told):
   name = judged(config)
   if name is None:
     return {}
-  judges = {}
+  judges, known = {}, (digests(config) | _start(config)).values()
   for judge, network in config.judges.items():
     digest = network_file.read_meta(network.checkpoint)["sha256"]
-    if digest in digests(config).values():
+    if digest in known:
       raise ValueError(
-        f"config.judges.{judge}.checkpoint is the network of a service that is asked; a judge must be another one"
+        f"config.judges.{judge}.checkpoint is the network of a service that is asked, or the one that the "
+        "student starts from; a judge must be another one"
       )
     judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), told[name].names)
   return judges

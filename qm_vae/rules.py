@@ -134,6 +134,7 @@ _QUALITY = {
 _BLACK_BOX = {
   "architecture": _one_of(*EXPRESSION_NETWORKS.names()),
   "input_size": _integer(16),
+  "start": _TEXT,
   "learning_rate": _POSITIVE,
   "weight_decay": _NOT_NEGATIVE,
   **{key: _integer(1) for key in ("questions", "explored", "delay", "replay", "rehearsed")},

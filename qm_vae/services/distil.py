@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-from qm_vae import qualities
+from qm_vae import network_file, qualities
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.qualities import Quality
+from qm_vae.services import expression
 
 
 class Settings(NamedTuple):
@@ -31,22 +33,31 @@ class Student(NamedTuple):
   apply: Any  # (params, statistics, image [B, H, W, 3] in [0, 1], train, key) -> (raw [B, width], statistics)
 
 
-def student(told: Mapping[str, Quality], architecture: str, input_size: int) -> Student:
+def student(told: Mapping[str, Quality], architecture: str, input_size: int, start: str = "") -> Student:
   """The student of the services in `told`, whose columns stand side by side in that order.
 
   Args:
     told: name -> quality.
     architecture: a name in EXPRESSION_NETWORKS; it sees colours here.
     input_size: pixels a side that it sees.
+    start: folder of an expression network of this architecture whose weights it begins with, see `coloured`; "": drawn.
+
+  Raises:
+    ValueError: when `start` holds another network.
   """
   module = EXPRESSION_NETWORKS[architecture](num_classes=sum(one.width for one in told.values()))
+  begun = coloured(start, architecture, told) if start else None
 
   def see(image):
     small = jax.image.resize(image, (*image.shape[:-3], input_size, input_size, 3), "linear")
     return small * 2 - 1
 
   def init(key):
-    return module.init(key, jnp.zeros((1, input_size, input_size, 3)))
+    drawn = module.init(key, jnp.zeros((1, input_size, input_size, 3)))
+    if begun is None:
+      return drawn
+    last = drawn["params"]["logits"] if begun["params"]["logits"] is None else begun["params"]["logits"]
+    return jax.tree.map(jnp.asarray, begun | {"params": begun["params"] | {"logits": last}})
 
   def apply(params, statistics, image, train, key):
     variables = {"params": params, "batch_stats": statistics}
@@ -56,6 +67,48 @@ def student(told: Mapping[str, Quality], architecture: str, input_size: int) -> 
     return raw, changed["batch_stats"]
 
   return Student(init, apply)
+
+
+def coloured(directory: str, architecture: str, told: Mapping[str, Quality]) -> dict[str, Any]:
+  """The weights of an expression network, which sees grey, for a student, which sees colours.
+
+  Its first layer adds the colours up as `expression.preprocess` makes them grey, so that the student answers as the
+  network does. The last layer is kept where the one service tells the network's classes, in whatever order.
+
+  Args:
+    directory: written by `python -m qm_vae.convert` or by configs/expression.py.
+    architecture: what it must be.
+    told: name -> quality.
+
+  Returns:
+    {"params", "batch_stats"}, NumPy arrays; `params["logits"]` is None where the last layer does not fit.
+
+  Raises:
+    ValueError: when it is another kind of network or of another architecture.
+  """
+  meta, variables = network_file.load(directory)
+  network_file.check_kind(directory, meta, "expression")
+  if (meta["architecture"], meta["options"]) != (architecture, {}):
+    raise ValueError(
+      f"{directory} holds a {meta['architecture']} with the options {meta['options']}; a student that starts from it "
+      f"must be of the same architecture and is a {architecture}"
+    )
+  params = dict(variables["params"])
+  first = next(name for name in ("stage_1", "conv_1") if name in params)
+  params[first] = jax.tree.map(_see_colours, params[first])
+  names = [one.names for one in told.values()]
+  if len(names) == 1 and set(names[0]) == set(meta["classes"]) and next(iter(told.values())).kind == "classes":
+    order = [meta["classes"].index(name) for name in names[0]]
+    params["logits"] = jax.tree.map(lambda array: array[..., order], params["logits"])
+  else:
+    params["logits"] = None
+  return variables | {"params": params}
+
+
+def _see_colours(kernel):
+  """[..., n, C], n pixels of one value each, to [..., 3 n, C] that takes the grey of their colours."""
+  luma = np.tile(np.asarray(expression.LUMA, np.float32), kernel.shape[-2])
+  return np.repeat(kernel, 3, axis=-2) * luma[:, None]
 
 
 def by_service(told: Mapping[str, Quality], columns: jax.Array) -> dict[str, jax.Array]:

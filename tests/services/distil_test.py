@@ -5,8 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from qm_vae import network_file
+from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.qualities import Quality
-from qm_vae.services import distil
+from qm_vae.services import distil, expression
 
 SETTINGS = distil.Settings(questions=4, explored=2, doubt=0.5, delay=2, warmup=0, replay=6, rehearsed=8, decay=0.5)
 TOLD = {"a": Quality("classes", ("x", "y")), "b": Quality("values", ("v",), (0.1,))}
@@ -85,3 +87,40 @@ def test_the_students_columns_by_service():
   parts = distil.by_service(TOLD, jnp.arange(8.0).reshape(2, 4))
   np.testing.assert_array_equal(parts["a"], [[0, 1], [4, 5]])
   np.testing.assert_array_equal(parts["b"], [[2, 3], [6, 7]])
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+  """Folder of an untrained network that tells x, y and z."""
+  folder = tmp_path_factory.mktemp("start") / "network"
+  module = EXPRESSION_NETWORKS["resnet"](num_classes=3)
+  variables = jax.jit(module.init)(jax.random.key(3), jnp.zeros((1, 48, 48, 1)))
+  network_file.save(folder, expression.describe("resnet", 48, ("x", "y", "z")), variables)
+  return str(folder)
+
+
+def test_a_student_begins_with_the_answers_of_the_network_it_starts_from(start):
+  student = distil.student({"a": Quality("classes", ("z", "x", "y"))}, "resnet", 48, start)
+  image = jax.random.uniform(jax.random.key(1), (2, 64, 64, 3))
+
+  @jax.jit
+  def answer(key):
+    variables = student.init(key)
+    return student.apply(variables["params"], variables["batch_stats"], image, False, None)[0]
+
+  service = expression.load(start)
+  expected = jax.jit(service.apply)(service.params, image)[:, [2, 0, 1]]
+  np.testing.assert_allclose(answer(jax.random.key(0)), expected, rtol=1e-3, atol=1e-5)
+
+
+def test_a_student_of_other_answers_starts_with_the_layers_below_alone(start):
+  begun = jax.jit(distil.student(TOLD, "resnet", 48, start).init)(jax.random.key(0))["params"]
+  drawn = jax.jit(distil.student(TOLD, "resnet", 48).init)(jax.random.key(0))["params"]
+  np.testing.assert_array_equal(begun["logits"]["kernel"], drawn["logits"]["kernel"])
+  assert jax.tree.map(jnp.shape, begun) == jax.tree.map(jnp.shape, drawn)
+  assert not np.allclose(begun["stage_2"]["kernel"], drawn["stage_2"]["kernel"])
+
+
+def test_a_start_of_another_architecture_is_refused_by_name(start):
+  with pytest.raises(ValueError, match=r"network holds a resnet.*is a mini_xception"):
+    distil.student(TOLD, "mini_xception", 48, start)
