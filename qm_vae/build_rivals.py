@@ -31,7 +31,7 @@ def ugatit_run(config: ml_collections.ConfigDict) -> Experiment:
       f"config.image_size is {size}, but a discriminator of {max(told.global_layers, told.local_layers)} layers needs "
       f"{smallest} pixels; lower config.ugatit.global_layers and local_layers, or use larger pictures"
     )
-  data = _two_kinds(config, size)
+  data = two_kinds(config, size)
   options = {"light": told.light, "channels": told.channels, "blocks": told.blocks}
   discriminators = [ugatit_models.Discriminator(n, told.channels) for n in (told.global_layers, told.local_layers)]
   networks = ugatit.Networks(ugatit_models.Generator(**options), *discriminators)
@@ -66,7 +66,7 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
       "differentiate: folders written by python -m qm_vae.convert torch-mobilefacenet or configs/embedder.py"
       + (f", not {', '.join(closed)}" if closed else "")
     )
-  data = _two_kinds(config, size)
+  data = two_kinds(config, size)
   plain, made_up = data.train.first, data.train.second
   if told.target and told.target not in plain.name:
     raise ValueError(
@@ -101,7 +101,12 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
   return build.experiment_of(config, task, frozen, weights, data, config, parts)
 
 
-def _two_kinds(config, size) -> Split:
+def two_kinds(config: ml_collections.ConfigDict, size: int) -> Split:
+  """The faces of `config.data` and `config.target_data` side by side, `size` pixels a side.
+
+  Raises:
+    ValueError: without a second kind.
+  """
   if not config.target_data.name:
     raise ValueError(
       f"config.target_data.name is '', but task {config.task!r} learns from two kinds of pictures; name the second: "

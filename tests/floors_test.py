@@ -45,6 +45,7 @@ FLOORS = {
     "evaluate",
     "evaluate_black_box",
     "evaluate_setting",
+    "impersonation",
     "convert",
     "bench",
     "report",
