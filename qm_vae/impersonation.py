@@ -25,7 +25,7 @@ BATCH = 32
 
 
 def threshold(embedding: np.ndarray, identity: np.ndarray, false_accepts: float) -> tuple[float, int]:
-  """The cosine that at most the share `false_accepts` of the pairs of different people exceeds, and how many pairs there are.
+  """(cosine, pairs): what at most the share `false_accepts` of the pairs of different people exceeds, and their number.
 
   Args:
     embedding: [N, D], of length 1.

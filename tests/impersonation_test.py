@@ -48,7 +48,7 @@ def test_success_and_dodging_are_counted_face_by_face(faces):
 
 
 def test_too_few_pairs_tell_no_threshold():
-  with pytest.raises(ValueError, match="3 pairs of different people do not tell.*0.01; use more test faces"):
+  with pytest.raises(ValueError, match=r"3 pairs of different people do not tell.*0.01; use more test faces"):
     impersonation.threshold(unit(np.eye(3)), np.arange(3), 0.01)
 
 
