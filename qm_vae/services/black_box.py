@@ -131,7 +131,8 @@ class BlackBox:
   def close(self) -> None:
     """Ends the threads; nothing is sent from here on."""
     self._closed.set()
-    self._pool.shutdown(wait=False, cancel_futures=True)
+    # What has not begun is not cancelled here but fails at once: `wait` never hears of futures that a pool cancels.
+    self._pool.shutdown(wait=False)
 
   def _fetch(self, images, keys):
     for attempt in range(self.how.retries + 1):

@@ -177,6 +177,31 @@ def test_what_was_not_agreed_is_refused_with_what_was(kind, answers, told):
     box.ask(IMAGES[:2])
 
 
+def test_nobody_waits_for_a_closed_box():
+  begun, go_on = threading.Event(), threading.Event()
+
+  def slow(images):
+    begun.set()
+    go_on.wait()
+    return offering.brightness(images)
+
+  box = BlackBox("slow", slow, Quality("classes", ("dark", "bright")), Asking(batch_size=1, concurrency=1))
+  raised = []
+
+  def ask():
+    with pytest.raises(ServiceFailed, match="'slow' is closed") as caught:
+      box.ask(np.random.default_rng(0).integers(0, 256, (3, 8, 8, 3), np.uint8))
+    raised.append(caught.value)
+
+  asking = threading.Thread(target=ask, daemon=True)
+  asking.start()
+  begun.wait()  # one batch is with the service, two have not begun
+  box.close()
+  go_on.set()
+  asking.join(10)
+  assert raised and not asking.is_alive() and box.sent == 1
+
+
 def test_only_uint8_rgb_is_taken():
   box = BlackBox("x", offering.brightness, QUALITY)
   for images in (IMAGES / 255, IMAGES[0], IMAGES[..., :1]):
