@@ -24,9 +24,6 @@ from qm_vae.types import Deidentifier, Service
 OFFERED = "qm_vae.services.offered:probabilities"
 """The function that offers a network of this project; it needs a checkpoint."""
 
-EVALUATED = 2
-"""Pictures of every test face that the evaluation asks about at least: original and output."""
-
 
 class BlackBoxParts(NamedTuple):
   """The pieces of a black-box run by name."""
@@ -181,7 +178,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
       questions=settings.questions,
       batch_size=config.batch_size,
       mirrored=augment_faces.flip > 0,
-      reserve=EVALUATED * len(data.test),
+      reserve=reserve(len(data.test)),
       shuffle=own.shuffle_answers,
     )
 
@@ -210,6 +207,14 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   frozen = {"views": tuple(view.params for view in views.values())}
   parts = BlackBoxParts(made, views, told, open_all, judges, networks)
   return build.experiment_of(config, task, frozen, weights, data, config, parts)
+
+
+def reserve(faces: int) -> int:
+  """Images that training leaves of every budget for what a report cannot do without.
+
+  Original and output of every test face, and the picture that stands for all, the control that must lose.
+  """
+  return 2 * faces + 1
 
 
 def _check_left_out(config):

@@ -142,7 +142,12 @@ def _service(config, name, box, test, images, bar, unaffordable):
       bar.set_postfix_str(f"{name}: {method}")
     try:
       found = qualities.to_target(quality, box.ask(image))
-    except BudgetSpent:
+    except BudgetSpent as error:
+      if method in _LAST:
+        raise ValueError(
+          f"{error}. A report needs its answers on {', '.join(_LAST)}; those so far are kept: raise "
+          f"config.quality.{name}.budget and give the same command again"
+        ) from error
       unaffordable.append(f"{method} ({name})")
       continue
     lost = np.asarray(qualities.lost(quality, originals, found), np.float64)

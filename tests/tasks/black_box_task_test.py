@@ -13,7 +13,7 @@ import pytest
 from configs import black_box as black_box_config
 from qm_vae import evaluate_black_box, generator, losses, run, train, types, writer
 from qm_vae.augment import Augmentation
-from qm_vae.build_black_box import BlackBoxParts
+from qm_vae.build_black_box import BlackBoxParts, reserve
 from qm_vae.checkpoint import Checkpoints, digest
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.models.vqvae import Preset
@@ -127,7 +127,7 @@ def host_of(made=None, *, retries=0, seen=None):
     }
     if seen is not None:
       seen.update(boxes)
-    return asking.Host(boxes, delay=2, questions=4, batch_size=6, mirrored=True, reserve=2 * len(TEST))
+    return asking.Host(boxes, delay=2, questions=4, batch_size=6, mirrored=True, reserve=reserve(len(TEST)))
 
   return open_host
 
@@ -266,8 +266,14 @@ def test_the_report_of_a_run(whole, tmp_path, monkeypatch):
   made = generator.make(
     tuple(deid.values()), Preset(hidden=4, residual_hidden=2, residual_blocks=1), 4, vq, jnp.float32
   )
-  boxes = {name: BlackBox(name, client, QUALITIES[name]) for name, client in clients().items()}
-  parts = BlackBoxParts(made, deid, QUALITIES, lambda workdir: boxes, {}, {})
+  budget = 0  # of every service; none at first
+
+  def boxes(workdir):
+    return {
+      name: BlackBox(name, client, QUALITIES[name], Asking(1, budget=budget)) for name, client in clients().items()
+    }
+
+  parts = BlackBoxParts(made, deid, QUALITIES, boxes, {}, {})
   experiment = Experiment(
     one, {"views": ((),)}, weights(), Split(TRAIN, TEST, None, 23, 0), 0, 3, 6, 1, 1, 2, parts
   )  # fmt: skip
@@ -282,6 +288,16 @@ def test_the_report_of_a_run(whole, tmp_path, monkeypatch):
     # What the run itself found at its last evaluation, on the same outputs.
     assert rates["qm_vae"]["value"] == pytest.approx(service["queries_curve"][-1]["loss_rate"])
   assert "Loss rate by face itself" in (tmp_path / "report.html").read_text()
+  controls = report["controls"]
+  budget = reserve(len(TEST))  # what training leaves
+  report = evaluate_black_box.of_run(config, tmp_path, "test")
+  assert "mosaic (expression)" in report["not_measured"]["methods"] and report["controls"] == controls
+  assert [one["queries"] for one in report["services"]] == [budget, budget]
+  budget -= 1
+  with pytest.raises(
+    ValueError, match=r"expression.*needs its answers on qm_vae, identity, blank; .*quality.expression.budget"
+  ):
+    evaluate_black_box.of_run(config, tmp_path, "test")
 
 
 def _first():
