@@ -108,7 +108,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
       | {"agreement_on_originals": utility.rate(originals[name].argmax(-1) == truth, test)}
       for name in parts.judges
     ],
-    "controls": utility.controls(methods, constant),
+    "controls": utility.controls(methods, constant, test),
     "noise_floor": utility.noise_floor(test, truth, answer),
     "methods": methods,
     "judged_expressions": utility.judged_expressions(test, truth, by_method["qm_vae"], parts.service.classes),

@@ -54,7 +54,9 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     for box in boxes.values():
       box.close()
   methods = [_method(name, image, services, by_judge, config, parts, test) for name, image in images.items()]
-  controls_told = [utility.controls(s["methods"], s["constant_answer"]) | {"service": s["name"]} for s in services]
+  controls_told = [
+    utility.controls(s["methods"], s["constant_answer"], test) | {"service": s["name"]} for s in services
+  ]
   rows = writer.read_rows(workdir)
   trained = [row for row in rows if row["split"] == "train"][-1]
   for one in services:

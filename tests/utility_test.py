@@ -12,7 +12,7 @@ def faces(num, identity=None):
   image = np.zeros((num, 4, 4, 3), np.uint8)
   box = np.zeros((num, 3), np.float32)
   eyes = np.zeros((num, 4), np.float32)
-  return types.FaceSet(image, image[..., :1], eyes, box, identity, array, array, ("",) * num, (), (), ())
+  return types.FaceSet(image, np.ones_like(image[..., :1]), eyes, box, identity, array, array, ("",) * num, (), (), ())
 
 
 def logits(answers, classes=3):
@@ -33,9 +33,16 @@ def method(name, value):
   ],
 )
 def test_controls_void_what_cannot_be_believed(identity, blank, constant, told):
-  found = utility.controls([method("identity", identity), method("blank", blank)], {"value": constant})
+  found = utility.controls([method("identity", identity), method("blank", blank)], {"value": constant}, faces(10))
   assert found["void"] == bool(told)
   assert told is None or told in found["reasons"][0]
+
+
+def test_blank_may_be_right_about_crops_that_keep_a_border():
+  test = faces(10)
+  test.mask[0, 0, 0] = 0
+  void = lambda blank: utility.controls([method("identity", 0.0), method("blank", blank)], {"value": 0.4}, test)["void"]
+  assert not void(0.3) and void(0.2)
 
 
 def test_the_constant_answer_is_the_most_frequent_one():
