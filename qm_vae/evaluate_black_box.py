@@ -55,7 +55,8 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
       box.close()
   methods = [_method(name, image, services, by_judge, config, parts, test) for name, image in images.items()]
   controls_told = [
-    utility.controls(s["methods"], s["constant_answer"], test) | {"service": s["name"]} for s in services
+    utility.controls(s["methods"], s["constant_answer"], test, varied=s["kind"] != "values") | {"service": s["name"]}
+    for s in services
   ]
   rows = writer.read_rows(workdir)
   trained = [row for row in rows if row["split"] == "train"][-1]

@@ -38,6 +38,12 @@ def test_controls_void_what_cannot_be_believed(identity, blank, constant, told):
   assert told is None or told in found["reasons"][0]
 
 
+def test_where_a_face_is_need_not_vary():
+  methods = [method("identity", 0.0), method("blank", 1.0)]
+  void = lambda varied: utility.controls(methods, {"value": 0.005}, faces(10), varied=varied)["void"]
+  assert void(True) and not void(False)
+
+
 def test_blank_may_be_right_about_crops_that_keep_a_border():
   test = faces(10)
   test.mask[0, 0, 0] = 0
