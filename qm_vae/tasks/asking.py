@@ -69,7 +69,8 @@ class Host:
     wanted = [faces.image, faces.image[:, :, ::-1]] if self._mirrored else [faces.image]
     for name, box in self._boxes.items():
       missing, left = int(box.unknown(np.concatenate(wanted)).sum()), box.left()
-      if left is not None and missing > left - self._reserve:
+      # A resumed run may have spent some of the reserve on retries; whether the rest suffices, its evaluation says.
+      if left is not None and missing > left - self._reserve and (missing or not int(state.step)):
         raise ValueError(
           f"service {name!r}: {missing} questions about the originals and {self._reserve} of the evaluation are more "
           f"than the {left} left of config.quality.{name}.budget; raise it, or use fewer faces"
