@@ -118,11 +118,12 @@ def test_a_budget_too_small_for_the_originals_is_refused_at_once():
 
 def test_a_resumed_run_that_knows_the_originals_may_have_spent_its_reserve():
   host, _ = make(budget=7, reserve=4)
-  host.begin(faces(3), state())
+  known = faces(3)
+  host.begin(known, state())
   host._reserve = 5  # as if an image more had been sent since
   with pytest.raises(ValueError, match="0 questions about the originals"):
-    host.begin(faces(3), state())
-  assert len(host.begin(faces(3), state(step=1))) == 3
+    host.begin(known, state())
+  assert len(host.begin(known, state(step=1))) == 3
 
 
 def test_a_service_that_fails_stops_where_its_answers_are_needed():
