@@ -123,7 +123,7 @@ def test_a_resumed_run_that_knows_the_originals_may_have_spent_its_reserve():
   host._reserve = 5  # as if an image more had been sent since
   with pytest.raises(ValueError, match="0 questions about the originals"):
     host.begin(known, state())
-  assert len(host.begin(known, state(step=1))) == 3
+  assert len(host.begin(known, state(step=1)).answers) == 3
 
 
 def test_a_service_that_fails_stops_where_its_answers_are_needed():
