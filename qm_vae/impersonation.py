@@ -29,14 +29,15 @@ def threshold(embedding: np.ndarray, identity: np.ndarray, false_accepts: float)
 
   Args:
     embedding: [N, D], of length 1.
-    identity: int [N].
+    identity: int [N]; each UNKNOWN is a person of its own.
     false_accepts: in (0, 1).
 
   Raises:
     ValueError: where fewer pairs are there than one false acceptance needs.
   """
   rows, columns = np.triu_indices(len(identity), 1)
-  different = identity[rows] != identity[columns]
+  people = rates.people_of(identity)
+  different = people[rows] != people[columns]
   scores = np.sum(embedding[rows[different]] * embedding[columns[different]], -1)
   if len(scores) * false_accepts < 1:
     raise ValueError(
@@ -91,7 +92,8 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
   data = build_rivals.two_kinds(config, meta["input_size"])
   faces, plain = data.test.first, data.train.first
   target = plain.take([plain.name.index(meta["target"])])
-  faces = faces.take(np.flatnonzero(faces.identity != target.identity[0]))  # the face itself is no impersonator
+  others = (faces.identity != target.identity[0]) | (faces.identity == types.UNKNOWN)
+  faces = faces.take(np.flatnonzero(others))  # nobody impersonates himself
   made = _repainted(DEIDENTIFIERS["amt_gan"](checkpoint=workdir / "network"), faces, config.seed)
   found = []
   for number, one in enumerate(tqdm(opened, desc="recognise", unit="network")):

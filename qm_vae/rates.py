@@ -110,8 +110,8 @@ def wilson_by_identity(values, identity) -> Rate:
   return wilson_effective(value, people / max(people - 1, 1) * float(residual @ residual) / n**2, n, people)
 
 
-def _people(identity):
-  """int [N] numbering the people; each unknown identity is a person of its own."""
+def people_of(identity) -> np.ndarray:
+  """int [N] in 0..P-1 numbering the P people of `identity` int [N]; each UNKNOWN is a person of its own."""
   identity = np.asarray(identity, np.int64)
   unknown = identity == types.UNKNOWN
   _, person = np.unique(identity, return_inverse=True)
@@ -186,4 +186,4 @@ def _checked(values, identity):
     raise ValueError(f"{len(values)} values for {len(identity)} identities; give one identity per value")
   if not np.all((values >= 0) & (values <= 1)):
     raise ValueError("a rate is a mean of values in [0, 1]; found one outside, or NaN")
-  return values, _people(identity)
+  return values, people_of(identity)

@@ -2,12 +2,17 @@
 
 import json
 
+import jax
 import numpy as np
 import pytest
 from sklearn.metrics import roc_curve
 
 from configs import amt_gan
-from qm_vae import impersonation, rates
+from qm_vae import impersonation, network_file, rates
+from qm_vae.data import images
+from qm_vae.deid import amt_gan as amt_gan_file
+from qm_vae.embedders import network
+from qm_vae.models.amt_gan import Generator, shapes
 
 
 def unit(x):
@@ -59,3 +64,43 @@ def test_another_run_is_refused_by_its_task(tmp_path, capsys):
   with pytest.raises(SystemExit) as stopped:
     impersonation.main(["--workdir", str(tmp_path)])
   assert stopped.value.code == 1 and "task 'ugatit'; give one of configs/amt_gan.py" in capsys.readouterr().err
+
+
+def network_like(seed, shapes):
+  random = np.random.default_rng(seed)
+  return jax.tree.map(lambda one: 0.1 * random.normal(size=one.shape).astype(np.float32), shapes)
+
+
+def a_run(home):
+  """A finished run's folder, with untrained networks, on noise: 12 training faces of either kind and 12 to judge."""
+  config, random = amt_gan.get_config("folder"), np.random.default_rng(0)
+  for name, data in (("plain", config.data), ("made_up", config.target_data)):
+    data.root, data.train_fraction, data.faces.detector, data.faces.eyes = str(home / name), 0.5, "none", "average"
+    (home / name).mkdir()
+    for i in range(24):
+      images.write_png(home / name / f"{name}{i:02}.png", random.integers(0, 256, (32, 32, 3), np.uint8))
+  config.image_size, config.cache_dir = 32, str(home / "cache")
+  config.amt_gan.embedders = (str(home / "recogniser"),)
+  (home / "config.json").write_text(json.dumps(config.to_dict()))
+  meta = network.describe("small", (32, 32), (11, 15, 21, 15), options={"widths": (4, 4), "embedding_size": 8})
+  module = network.network(meta)
+  network_file.save(home / "recogniser", meta, jax.jit(module.init)(jax.random.key(0), np.zeros((1, 32, 32, 3), "f")))
+  data = impersonation.build_rivals.two_kinds(config, 32)
+  meta = amt_gan_file.describe(32, channels=2) | {"target": data.train.first.name[0]}
+  reference = amt_gan_file.reference_of(data.train.second.image[0], data.train.second.eyes[0])
+  variables = network_like(1, shapes(Generator(2), 32)) | {"reference": reference}
+  network_file.save(home / "network", meta, variables)
+  return data
+
+
+def test_a_finished_run_is_measured(tmp_path, capsys):
+  data = a_run(tmp_path)
+  impersonation.main(["--workdir", str(tmp_path), "--false-accepts=0.1"])
+  told = json.loads((tmp_path / "impersonation.json").read_text())
+  assert told["n"] == len(data.test.first) == 12 and told["target"] == data.train.first.name[0]
+  (one,) = told["embedders"]
+  assert one["trained_against"] and one["pairs"] == 12 * 11 / 2 and one["success"]["n"] == 12
+  assert "12 faces of other people" in (out := capsys.readouterr().out) and "(trained against)" in out
+  with pytest.raises(SystemExit):
+    impersonation.main(["--workdir", str(tmp_path), "--embedder", str(tmp_path / "recogniser")])
+  assert "is the same recogniser as" in capsys.readouterr().err
