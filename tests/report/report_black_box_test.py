@@ -44,6 +44,7 @@ def told(name, *, budget=0):
     "qm_vae": np.minimum(test.image.astype(int) + 40, 255).astype(np.uint8),
     "identity": test.image,
     "blank": np.full_like(test.image, 128),
+    "cartoon": 255 - test.image,
   }
   box = BlackBox(name, answer, quality, Asking(budget=budget))
   with progress.bar(9, "", "", shown=False) as bar:
@@ -69,9 +70,15 @@ def test_rates_are_those_of_the_services_own_answers(name):
 
 
 def test_what_the_budget_does_not_allow_is_named_and_left_out():
-  found, _, unaffordable = told("expression", budget=len(set(LEVELS.tolist())))
-  assert [row["name"] for row in found["methods"]] == ["identity"]
-  assert "qm_vae (expression)" in unaffordable and "blank (expression)" in unaffordable
+  outputs = np.minimum(LEVELS + 40, 255)
+  found, _, unaffordable = told("expression", budget=len({*LEVELS.tolist(), *outputs.tolist(), 128}))
+  assert [row["name"] for row in found["methods"]] == ["qm_vae", "identity", "blank"]
+  assert unaffordable == ["cartoon (expression)"]
+
+
+def test_a_budget_that_does_not_allow_a_report_is_told_with_the_remedy():
+  with pytest.raises(ValueError, match=r"A report needs its answers on qm_vae, identity, blank; .*expression.budget"):
+    told("expression", budget=len(set(LEVELS.tolist())))
 
 
 def test_the_page_lists_each_service():
