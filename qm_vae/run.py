@@ -18,7 +18,8 @@ _FREE_TO_CHANGE = re.compile(
   r"(cache_dir|log_every|tensorboard|samples|keep_checkpoints|baselines)$|(privacy|embedder|release)\.|"
   r"quality\.[^.]+\.(batch_size|concurrency|retries|backoff|budget|http\..*)$"
 )
-"""Keys that a resumed run may set anew: what is trained does not depend on them, but for a budget that was spent."""
+"""Keys that a resumed run may set anew: what is trained does not depend on them, but for a budget that was spent.
+With a constant learning rate there may be more `epochs` too."""
 
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
 """Keys that shape the network which a run of that task trains, besides those of its data."""
@@ -225,7 +226,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
     changed = [
       f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"
       for key in sorted(old.keys() | new.keys())
-      if old.get(key) != new.get(key) and not _free_to_change(key, config)
+      if old.get(key) != new.get(key) and not _free_to_change(key, config) and not _longer(key, old, new)
     ]
     if changed:
       raise ValueError(
@@ -242,6 +243,11 @@ def _free_to_change(key, config):
   return key.endswith(".checkpoint") or (
     _FREE_TO_CHANGE.match(key) and not key.startswith(_SHAPING.get(config.task, ":"))
   )
+
+
+def _longer(key, old, new):
+  """Whether the change gives more epochs to a run whose learning rate does not hang on how many there are."""
+  return key == "epochs" and new["schedule"] == "constant" and old["epochs"] < new["epochs"]
 
 
 def check_provenance(config: ml_collections.ConfigDict, experiment: Experiment, workdir: pathlib.Path) -> dict:

@@ -12,6 +12,7 @@ import time
 import numpy as np
 import pytest
 
+from configs import default
 from qm_vae import evaluate, network_file, rules, run, writer
 from qm_vae.checkpoint import Checkpoints, digest
 from qm_vae.state import State
@@ -139,6 +140,27 @@ def test_an_unfinished_run_is_not_reported(home, finished, tmp_path):
   shutil.rmtree(sorted((copy / "checkpoints").glob("[0-9]"))[-1])
   with pytest.raises(ValueError, match="is not finished"):
     evaluate.evaluate(copy, command="too early")
+
+
+def begun(workdir, **changes):
+  config = default.get_config()
+  config.update(changes)
+  (workdir / "checkpoints" / "6").mkdir(parents=True, exist_ok=True)
+  run.claim(config, workdir)
+  return run.load_config(workdir)
+
+
+def test_a_run_may_go_on_for_more_epochs(tmp_path):
+  begun(tmp_path, epochs=20)
+  assert begun(tmp_path, epochs=40).epochs == 40
+  with pytest.raises(ValueError, match="epochs: 40 there, 30 now"):
+    begun(tmp_path, epochs=30)
+
+
+def test_more_epochs_are_refused_where_the_learning_rate_hangs_on_them(tmp_path):
+  begun(tmp_path, epochs=20, schedule="cosine")
+  with pytest.raises(ValueError, match="epochs: 20 there, 40 now"):
+    begun(tmp_path, epochs=40, schedule="cosine")
 
 
 def test_data_that_changed_are_noticed(finished, tmp_path):
