@@ -64,7 +64,7 @@ def manifest(path: pathlib.Path, column: str = "path") -> list[str]:
   else:
     try:
       # What is no UTF-8 in a file's name passes through, as it does in a folder.
-      with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
+      with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         names = [name.strip() for name in _READERS[path.suffix.lower()](file, column)]
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, csv.Error) as error:
       raise ValueError(

@@ -205,9 +205,8 @@ def provenance(config: ml_collections.ConfigDict, experiment: Experiment) -> dic
       for name in (*config.views, config.target.image)
       if config.deid.get(name, {}).get("checkpoint")
     }
-  if config.task == "amt_gan":
-    found = (embedders.open_embedder(path).sha256 for path in config.amt_gan.embedders)
-    digests |= {f"embedder {i}": digest for i, digest in enumerate(found)}
+  recognisers = {"qm_vae": config.recognisers, "amt_gan": config.amt_gan.embedders}.get(config.task, ())
+  digests |= {f"embedder {i}": embedders.open_embedder(path).sha256 for i, path in enumerate(recognisers)}
   return {
     "train": _digest(experiment.data.train),
     "test": _digest(experiment.data.test),

@@ -103,12 +103,12 @@ def _fingerprint(config, name):
 
 
 def digests(config: ml_collections.ConfigDict) -> dict[str, str]:
-  """SHA-256 of the network behind each service and judge, of those that are files here."""
+  """SHA-256 of the network behind each service, of those that are files here."""
   found = {}
   for name in config.qualities:
     one = config.quality[name]
     if one.client == "onnx":
-      path = pathlib.Path(one.source).expanduser()
+      path = pathlib.Path(one.source)
       if not path.is_file():
         raise ValueError(f"config.quality.{name}.source: there is no file {path}")
       found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
@@ -203,7 +203,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
     services={name: jnp.float32(config.quality[name].weight) for name in told},
     structure=jnp.float32(own.structure_weight),
   )
-  judges, networks = _judges(config, told), digests(config) | _start(config)
+  judges, networks = _judges(config, told, digests(config) | _start(config))
   frozen = {"views": tuple(view.params for view in views.values())}
   parts = BlackBoxParts(made, views, told, open_all, judges, networks)
   return build.experiment_of(config, task, frozen, weights, data, config, parts)
@@ -254,17 +254,19 @@ def _start(config):
   return {"start of the student": network_file.read_meta(path)["sha256"]} if path else {}
 
 
-def _judges(config, told):
+def _judges(config, told, networks):
+  """The judges by name, and `networks` with theirs."""
   name = judged(config)
   if name is None:
-    return {}
-  judges, known = {}, (digests(config) | _start(config)).values()
+    return {}, networks
+  judges, known = {}, set(networks.values())
   for judge, network in config.judges.items():
     digest = network_file.read_meta(network.checkpoint)["sha256"]
+    networks = networks | {f"judges.{judge}": digest}
     if digest in known:
       raise ValueError(
         f"config.judges.{judge}.checkpoint is the network of a service that is asked, or the one that the "
         "student starts from; a judge must be another one"
       )
     judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), told[name].names)
-  return judges
+  return judges, networks

@@ -191,6 +191,10 @@ class Logbooks:
     own = lambda value, i: value if np.ndim(value) == 0 else float(value[i])
     self._each(lambda book, i: book.test(step, {name: own(v, i) for name, v in result.items()}, **where))
 
+  def tested(self, step: int) -> bool:
+    """See `Logbook`."""
+    return all(book.tested(step) for book in self._books)
+
   leads = True  # members train within one process
 
   @property

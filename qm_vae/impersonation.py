@@ -8,6 +8,7 @@ Beside it, dodging: the cosine to the own original is below that threshold. WORK
 
 import argparse
 import json
+import math
 import os
 import pathlib
 
@@ -15,13 +16,14 @@ import jax
 import numpy as np
 from tqdm import tqdm
 
-from qm_vae import build, build_rivals, compilation_cache, embedders, network_file, rates, run, types
+from qm_vae import build, compilation_cache, embedders, network_file, rates, run, types
 from qm_vae.data.batches import batches, to_face
 from qm_vae.deid import DEIDENTIFIERS
 from qm_vae.generator import make_views
 from qm_vae.outputs import as_file
 
 BATCH = 32
+_ROWS = 256  # faces that are compared with all others at a time
 
 
 def threshold(embedding: np.ndarray, identity: np.ndarray, false_accepts: float) -> tuple[float, int]:
@@ -35,16 +37,22 @@ def threshold(embedding: np.ndarray, identity: np.ndarray, false_accepts: float)
   Raises:
     ValueError: where fewer pairs are there than one false acceptance needs.
   """
-  rows, columns = np.triu_indices(len(identity), 1)
   people = rates.people_of(identity)
-  different = people[rows] != people[columns]
-  scores = np.sum(embedding[rows[different]] * embedding[columns[different]], -1)
-  if len(scores) * false_accepts < 1:
+  of_each = np.bincount(people).astype(int)
+  pairs = math.comb(len(people), 2) - sum(math.comb(int(count), 2) for count in of_each)
+  if pairs * false_accepts < 1:
     raise ValueError(
-      f"{len(scores)} pairs of different people do not tell the threshold of a false acceptance rate of "
+      f"{pairs} pairs of different people do not tell the threshold of a false acceptance rate of "
       f"{false_accepts}; use more test faces (config.data.limit, train_fraction) or raise --false-accepts"
     )
-  return float(np.quantile(scores, 1 - false_accepts, method="higher")), len(scores)
+  # The highest scores are kept, as many as reach down to the quantile: all pairs of a large set would fill the memory.
+  kept, top = np.empty(0), pairs - math.ceil((pairs - 1) * (1 - false_accepts))
+  for start in range(0, len(people), _ROWS):
+    rows = np.arange(start, min(start + _ROWS, len(people)))
+    pair = (np.arange(len(people)) > rows[:, None]) & (people != people[rows, None])
+    found = np.concatenate([kept, (embedding[rows] @ embedding.T)[pair]])
+    kept = np.partition(found, -top)[-top:] if len(found) > top else found
+  return float(kept.min()), pairs
 
 
 def measure(
@@ -89,7 +97,9 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
     raise ValueError(f"{workdir} is a run of the task {config.task!r}; give one of configs/amt_gan.py")
   meta = network_file.read_meta(workdir / "network")
   opened = embedders.open_all([*config.amt_gan.embedders, *unseen])  # refuses the same one twice
-  data = build_rivals.two_kinds(config, meta["input_size"])
+  experiment = build.experiment(config)
+  run.check_provenance(config, experiment, workdir)
+  data = experiment.data
   faces, plain = data.test.first, data.train.first
   target = plain.take([plain.name.index(meta["target"])])
   others = (faces.identity != target.identity[0]) | (faces.identity == types.UNKNOWN)

@@ -94,6 +94,11 @@ class Logbook:
         raise NotFinite(f"step {step}: the evaluation's term {name!r} is {value}. {_REMEDY}")
     self._writer.scalars(step, "test", result, **where)
 
+  def tested(self, step: int) -> bool:
+    """Whether there is a row of the evaluation after that step."""
+    rows = lambda: any(row["split"] == "test" and row["step"] == step for row in read_rows(self.workdir))
+    return self._group.agreed(rows)
+
   @property
   def leads(self) -> bool:
     """Whether this process writes, and tells people how far it is."""

@@ -130,6 +130,11 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   resolved.amt_gan.embedders = tuple(absolute(path) for path in resolved.amt_gan.embedders)
   for name in ("ugatit", "amt_gan"):
     resolved.deid[name].checkpoint = absolute(resolved.deid[name].checkpoint)
+  resolved.black_box.start = absolute(resolved.black_box.start)
+  for quality in resolved.quality.values():
+    quality.checkpoint = absolute(quality.checkpoint)
+    if quality.client == "onnx":
+      quality.source = absolute(quality.source)
   resolved.deid.amt_gan.reference = absolute(resolved.deid.amt_gan.reference)
   if config.task not in ("qm_vae", "black_box"):
     return resolved
@@ -193,8 +198,13 @@ def _trained(config, name, architecture):
   with locked(folder / "waiting", wait=True):
     if not (folder / "network" / network_file.META).exists():
       print(f"Training {name} ({architecture}) on {config.data.name} first; it is kept in {folder}.")
-      run(config, folder)
+      run(_as_begun(config, folder), folder)
   return folder / "network"
+
+
+def _as_begun(config, folder):
+  """The config by which an earlier command began this network; the same folder means the same in all that shapes it."""
+  return load_config(folder) if (folder / "config.json").exists() else config
 
 
 @contextlib.contextmanager
@@ -263,7 +273,8 @@ def check_provenance(config: ml_collections.ConfigDict, experiment: Experiment, 
     return now
   then = json.loads(path.read_text(encoding="utf-8"))
   changed = [key for key in ("train", "test") if then[key] != now[key]]
-  changed += [name for name, digest in now["networks"].items() if then["networks"].get(name) != digest]
+  networks = then["networks"].keys() | now["networks"].keys()
+  changed += sorted(name for name in networks if then["networks"].get(name) != now["networks"].get(name))
   if changed:
     raise ValueError(
       f"{', '.join(changed)} changed since the run in {workdir} began (provenance.json); bring the data and networks "

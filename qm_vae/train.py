@@ -83,9 +83,24 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
   per_epoch = len(experiment.data.train) // experiment.batch_size
   first_epoch, done = step // per_epoch + 1, step % per_epoch
   host = experiment.task.host and experiment.task.host(book.workdir)
+
+  def judged(epoch):
+    """Whether the test faces are judged after that epoch."""
+    return epoch == experiment.epochs or (epoch > 0 and epoch % experiment.evaluate_every == 0)
+
+  def judge(epoch):
+    book.test(
+      step, evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key, host), epoch=epoch
+    )
+    if programs.pictures and book.wants_pictures:
+      batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
+      book.pictures(step, programs.pictures(state, frozen, batch, key))
+
   bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=book.leads)
   try:
     examples = host.begin(experiment.data.train, state) if host else experiment.data.train
+    if not done and judged(first_epoch - 1) and not book.tested(step):
+      judge(first_epoch - 1)  # a service failed in the midst of it
     for epoch in range(first_epoch, experiment.epochs + 1):
       window = _Window(book, bar, epoch, experiment.batch_size, clock)
       remaining, done = stream.epoch(examples, experiment.batch_size, epoch, done), 0
@@ -100,14 +115,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
         if len(window) == experiment.log_every and step % per_epoch:
           window.flush(step)
       window.flush(step, end_of_epoch=True)
-      last = epoch == experiment.epochs
-      if last or epoch % experiment.evaluate_every == 0:
-        result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key, host)
-        book.test(step, result, epoch=epoch)
-        if programs.pictures and book.wants_pictures:
-          batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
-          book.pictures(step, programs.pictures(state, frozen, batch, key))
-      if last or epoch % experiment.checkpoint_every == 0:
+      if judged(epoch):
+        judge(epoch)
+      if epoch == experiment.epochs or epoch % experiment.checkpoint_every == 0:
         book.save(step, state)
     book.wait()
   except HostStopped as stopped:

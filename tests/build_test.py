@@ -1,9 +1,11 @@
 """From config to parts: splits, and the cache of trained services."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
-from configs import alpha04, default, expression, smoke
+from configs import alpha04, black_box, default, expression, smoke
 from qm_vae import build, run
 
 
@@ -58,6 +60,37 @@ def test_a_missing_folder_is_asked_for():
   config = alpha04.get_config("folder")
   with pytest.raises(ValueError, match=r"config\.data\.root"):
     build.dataset(config.data)
+
+
+def test_a_cached_service_that_was_begun_by_another_command_goes_on(tmp_path, monkeypatch):
+  trained = []
+
+  def begins(config, folder):
+    run.claim(config, folder)
+    (folder / "checkpoints" / "1").mkdir(parents=True, exist_ok=True)
+    trained.append((config.alpha, folder))
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(run, "run", begins)
+  for alpha in (0.4, 0.9):
+    config = smoke.get_config()
+    config.alpha, config.cache_dir = alpha, str(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+      run.resolve(config)
+  assert trained == [trained[0]] * 2
+
+
+def test_paths_do_not_hang_on_where_a_command_was_given(tmp_path, monkeypatch):
+  monkeypatch.chdir(tmp_path)
+  config = black_box.get_config("folder")
+  config.qualities, config.judges, config.privacy.attackers = ("expression",), {}, ()
+  config.quality.smile.checkpoint, config.black_box.start = "networks/smile", "~/start"
+  config.quality.expression.update(client="onnx", source="service.onnx")
+  resolved = run.resolve(config)
+  assert resolved.quality.smile.checkpoint == str(tmp_path / "networks/smile")
+  assert resolved.quality.expression.source == str(tmp_path / "service.onnx")
+  assert resolved.black_box.start == str(pathlib.Path("~/start").expanduser())
+  assert resolved.quality.face.source == config.quality.face.source
 
 
 def folder_of(**changes):

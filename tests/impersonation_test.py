@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from configs import amt_gan
-from qm_vae import impersonation, network_file, rates
+from qm_vae import build_rivals, impersonation, network_file, rates
 from qm_vae.data import images
 from qm_vae.deid import amt_gan as amt_gan_file
 from qm_vae.embedders import network
@@ -35,6 +35,16 @@ def test_the_threshold_is_that_of_the_roc_curve(faces):
   assert pairs == np.sum(~same) == 60 * 59 / 2 - 30
   far, _, levels = roc_curve(same, scores, drop_intermediate=False)
   assert levels[far <= 0.01].min() > level >= levels[far > 0.01].max() - 1e-12
+
+
+def test_many_faces_are_compared_block_by_block():
+  random = np.random.default_rng(2)
+  embedding, identity = unit(random.normal(size=(700, 4))), random.integers(0, 90, 700)
+  level, pairs = impersonation.threshold(embedding, identity, 0.013)
+  rows, columns = np.triu_indices(700, 1)
+  scores = (embedding @ embedding.T)[rows, columns][identity[rows] != identity[columns]]
+  assert pairs == len(scores)
+  assert level == pytest.approx(np.quantile(scores, 1 - 0.013, method="higher"), abs=1e-12)
 
 
 def test_success_and_dodging_are_counted_face_by_face(faces):
@@ -85,7 +95,7 @@ def a_run(home):
   meta = network.describe("small", (32, 32), (11, 15, 21, 15), options={"widths": (4, 4), "embedding_size": 8})
   module = network.network(meta)
   network_file.save(home / "recogniser", meta, jax.jit(module.init)(jax.random.key(0), np.zeros((1, 32, 32, 3), "f")))
-  data = impersonation.build_rivals.two_kinds(config, 32)
+  data = build_rivals.two_kinds(config, 32)
   meta = amt_gan_file.describe(32, channels=2) | {"target": data.train.first.name[0]}
   reference = amt_gan_file.reference_of(data.train.second.image[0], data.train.second.eyes[0])
   variables = network_like(1, shapes(Generator(2), 32)) | {"reference": reference}
@@ -104,3 +114,7 @@ def test_a_finished_run_is_measured(tmp_path, capsys):
   with pytest.raises(SystemExit):
     impersonation.main(["--workdir", str(tmp_path), "--embedder", str(tmp_path / "recogniser")])
   assert "is the same recogniser as" in capsys.readouterr().err
+  (tmp_path / "plain" / "plain23.png").unlink()
+  with pytest.raises(SystemExit):
+    impersonation.main(["--workdir", str(tmp_path)])
+  assert "changed since the run" in capsys.readouterr().err

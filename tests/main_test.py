@@ -163,6 +163,16 @@ def test_more_epochs_are_refused_where_the_learning_rate_hangs_on_them(tmp_path)
     begun(tmp_path, epochs=40, schedule="cosine")
 
 
+def test_a_network_that_was_there_and_is_not_is_noticed(finished, tmp_path):
+  copy = tmp_path / "copy"
+  shutil.copytree(finished, copy)
+  told = json.loads((copy / "provenance.json").read_text())
+  told["networks"]["deid.ugatit"] = "of a view that was begun with"
+  (copy / "provenance.json").write_text(json.dumps(told))
+  with pytest.raises(ValueError, match=r"deid\.ugatit changed since the run"):
+    evaluate.evaluate(copy, command="another view")
+
+
 def test_data_that_changed_are_noticed(finished, tmp_path):
   copy = tmp_path / "copy"
   shutil.copytree(finished, copy)

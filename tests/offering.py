@@ -74,6 +74,7 @@ class Service:
   def __init__(self, answer=brightness):
     self.answer, self.mode, self.plan = answer, "good", []
     self.requests, self.images, self.headers = 0, 0, []
+    self.hung_up = threading.Event()  # the client ended a "trickle" before it was over
 
   def next_mode(self):
     return self.plan.pop(0) if self.plan else self.mode
@@ -97,6 +98,14 @@ def serving(answer=brightness):
         return
       if mode == "slow":
         time.sleep(0.05)
+      if mode == "trickle":
+        try:
+          for byte in b"HTTP/1.0 200 OK\r\nX: " + 100 * b"x":
+            self.wfile.write(bytes([byte]))
+            time.sleep(0.05)
+        except OSError:
+          service.hung_up.set()
+        return
       body = json.dumps({"answers": np.asarray(service.answer(images)).tolist()})
       spoilt = {"short": '{"answers": [[0.5, 0.5]]}', "other": '{"answers": [[0.2, 0.3, 0.5]]}', "malformed": body[:-9]}
       body = spoilt.get(mode, body)

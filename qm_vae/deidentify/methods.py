@@ -99,8 +99,7 @@ def _run(folder):
     checkpoints.close()
   service = _service(folder, config)
   for name in config.views:
-    if config.deid.get(name, {}).get("checkpoint"):
-      _check_trained_with(folder, f"deid.{name}", config.deid[name].checkpoint)
+    _check_trained_with(folder, f"deid.{name}", config.deid.get(name, {}).get("checkpoint", ""))
   views = {name: build.deidentifier(config, name) for name in config.views}
   generator, _ = build_qm_vae.generator_of(config, views, len(service.classes) if service else 0)
   params = tuple(view.params for view in views.values())
@@ -150,7 +149,7 @@ def _service(folder, config):
 
 def _check_trained_with(folder, name, path):
   known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]
-  if network_file.read_meta(path)["sha256"] != known[name]:
+  if (network_file.read_meta(path)["sha256"] if path else None) != known.get(name):
     raise ValueError(
       f"the network of config.{name} in {path} is not the one that {folder} was trained with; bring it back"
     )

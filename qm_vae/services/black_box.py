@@ -104,7 +104,9 @@ class BlackBox:
   def unknown(self, images: np.ndarray) -> np.ndarray:
     """bool [N]: which of `images` would have to be sent; of equal ones the first."""
     keys = _keys(images)
-    return np.array([key not in self._kept and key not in keys[:i] for i, key in enumerate(keys)], bool)
+    new = np.zeros(len(keys), bool)
+    new[self._new(keys)] = True
+    return new
 
   def ask(self, images: np.ndarray) -> np.ndarray:
     """The answers to uint8 images [N, H, W, 3], float32 [N, names]; see qualities.
@@ -117,7 +119,7 @@ class BlackBox:
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
       raise ValueError(f"service {self.name!r} takes uint8 [N, H, W, 3], not {images.dtype} {list(images.shape)}")
     keys = _keys(images)
-    new = [i for i, key in enumerate(keys) if key not in self._kept and key not in keys[:i]]
+    new = self._new(keys)
     chunks = [new[start : start + self.how.batch_size] for start in range(0, len(new), self.how.batch_size)]
     waiting = [self._pool.submit(self._fetch, images[chunk], [keys[i] for i in chunk]) for chunk in chunks]
     concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_EXCEPTION)
@@ -133,6 +135,11 @@ class BlackBox:
     self._closed.set()
     # What has not begun is not cancelled here but fails at once: `wait` never hears of futures that a pool cancels.
     self._pool.shutdown(wait=False)
+
+  def _new(self, keys):
+    """Positions of those that no answer is kept for, of equal ones the first."""
+    first = {key: i for i, key in reversed(list(enumerate(keys)))}
+    return sorted(i for key, i in first.items() if key not in self._kept)
 
   def _fetch(self, images, keys):
     for attempt in range(self.how.retries + 1):
@@ -183,7 +190,7 @@ def agreed(quality: Quality, answers, count: int) -> np.ndarray:
   if quality.kind == "classes" and np.ndim(answers) == 1:
     answers = _one_hot(answers, names)
   try:
-    found = np.array([[np.nan if one is None else one for one in row] for row in _rows(answers)], np.float32)
+    found = np.array([[np.nan if one is None else one for one in row] for row in _rows(quality, answers)], np.float32)
   except (TypeError, ValueError):
     found = np.zeros(0)
   if found.shape != (count, len(names)):
@@ -208,9 +215,10 @@ def agreed(quality: Quality, answers, count: int) -> np.ndarray:
   return np.clip(found, 0, 1)
 
 
-def _rows(answers):
-  # Values of one name may come as plain numbers.
-  return [row if np.ndim(row) else [row] for row in answers]
+def _rows(quality, answers):
+  # Values of one name may come as plain numbers, and None alone where there is nothing to tell.
+  nothing = [None] * len(quality.names) if quality.kind == "values" else None
+  return [nothing if row is None else row if np.ndim(row) else [row] for row in answers]
 
 
 def _one_hot(labels, names):

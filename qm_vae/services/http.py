@@ -5,10 +5,13 @@ label, or a list of numbers, null where there is nothing to tell (docs/black_box
 """
 
 import base64
+import contextlib
 import http.client
 import ipaddress
 import json
 import os
+import socket
+import threading
 import time
 import urllib.parse
 
@@ -64,10 +67,12 @@ def make(source: str, *, allow_sending_faces: bool = False, timeout: float = 10.
     deadline = time.monotonic() + timeout
     connection = kind(parts.hostname, port, timeout=timeout)
     try:
-      connection.request("POST", path, body, headers)
-      status, text = _answer(connection, deadline, timeout)
+      connection.connect()
+      with _hung_up_at(deadline, connection.sock):
+        connection.request("POST", path, body, headers)
+        status, text = _answer(connection)
     except (OSError, http.client.HTTPException) as error:
-      raise Unavailable(f"{source}: {type(error).__name__}: {error or f'no answer within {timeout} s'}") from error
+      raise Unavailable(f"{source}: {type(error).__name__}: {str(error) or f'no answer within {timeout} s'}") from error
     finally:
       connection.close()
     if status in _PASSING:
@@ -79,8 +84,32 @@ def make(source: str, *, allow_sending_faces: bool = False, timeout: float = 10.
   return ask
 
 
-def _answer(connection, deadline, timeout):
-  """(status, body) within the time: a server that sends a byte now and then does not hold a run up."""
+@contextlib.contextmanager
+def _hung_up_at(deadline, connected):
+  """Ends what waits on the socket then: a server that sends a byte now and then does not hold a run up.
+
+  Raises:
+    TimeoutError: in place of what came of it.
+  """
+  late = threading.Event()
+
+  def hang_up():
+    late.set()
+    with contextlib.suppress(OSError):  # the other side was a moment faster
+      connected.shutdown(socket.SHUT_RDWR)
+
+  watch = threading.Timer(max(deadline - time.monotonic(), 0), hang_up)
+  watch.start()
+  try:
+    yield
+  finally:
+    watch.cancel()
+    if late.is_set():
+      raise TimeoutError
+
+
+def _answer(connection):
+  """(status, body)."""
   response = connection.getresponse()
   chunks, size = [], 0
   while chunk := response.read1(65536):
@@ -88,11 +117,6 @@ def _answer(connection, deadline, timeout):
     size += len(chunk)
     if size > MAX_ANSWER:
       raise ServiceFailed(f"an answer longer than {MAX_ANSWER} bytes came; a service answers with numbers or labels")
-    left = deadline - time.monotonic()
-    if left <= 0:
-      raise TimeoutError(f"the answer was not complete within {timeout} s")
-    if connection.sock:
-      connection.sock.settimeout(left)
   if response.length:  # read1 returns b"" when the other side hangs up early, too
     raise http.client.IncompleteRead(b"".join(chunks), response.length)
   return response.status, b"".join(chunks)

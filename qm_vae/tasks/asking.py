@@ -77,7 +77,7 @@ class Host:
         )
     answers = np.stack([self._targets(one) for one in wanted], 1)
     if self._shuffle:
-      answers = answers[np.random.default_rng(0).permutation(len(answers))]
+      answers = answers[_elsewhere(len(answers), 0)]
     step = int(state.step)
     memory = {key: np.array(state.carried["memory"][key]) for key in ("asked_image", "asked")}  # the step uses it up
     for earlier in range(max(step - self._delay, 0), step):
@@ -108,18 +108,26 @@ class Host:
   def evaluate(self, faces: types.FaceSet, made: dict[str, np.ndarray]) -> dict[str, float]:
     """Loss rates by the services themselves, as far as the budget goes, and images sent so far.
 
+    Waits for the questions under way, so that what is left of a budget does not depend on how fast a service is.
+
     Args:
       faces: N test faces.
       made: {"image": uint8 [N, H, W, 3]}, the outputs.
+
+    Raises:
+      HostStopped: when a service fails.
     """
+    try:
+      return self._worker.submit(self._evaluate, faces.image, made["image"]).result()
+    except ServiceFailed as error:
+      raise HostStopped(str(error)) from error
+
+  def _evaluate(self, originals, outputs):
     result = {}
     for name, box in self._boxes.items():
-      left, needed = box.left(), int(box.unknown(np.concatenate([faces.image, made["image"]])).sum())
+      left, needed = box.left(), int(box.unknown(np.concatenate([originals, outputs])).sum())
       if left is None or left - self._reserve >= needed:
-        try:
-          answers = [qualities.to_target(box.quality, box.ask(one)) for one in (faces.image, made["image"])]
-        except ServiceFailed as error:
-          raise HostStopped(str(error)) from error
+        answers = [qualities.to_target(box.quality, box.ask(one)) for one in (originals, outputs)]
         result[f"loss_rate/{name}"] = float(np.mean(qualities.lost(box.quality, *answers)))
       result[f"queries/{name}"] = box.sent
     return result
@@ -152,8 +160,8 @@ class Host:
           [qualities.to_target(box.quality, box.ask(image[rows])) for box in self._boxes.values()], axis=-1
         )
         if self._shuffle:
-          targets[rows] = targets[np.random.default_rng(len(rows)).permutation(rows)]
-        answered[rows] = 1
+          targets[rows] = targets[rows[_elsewhere(len(rows), int(rows.sum()))]]
+        answered[rows] = not self._shuffle or len(rows) > 1  # a single one has no other's answer to get
       except BudgetSpent:  # by retries; the student goes on with what it remembers
         pass
     return targets, answered
@@ -166,3 +174,11 @@ class Host:
         sent = np.cumsum(box.unknown(image[rows]))
         rows = rows[sent <= max(left - self._reserve, 0)]
     return rows
+
+
+def _elsewhere(count, seed):
+  """An order of `count` in which nobody keeps the own place, but where there is one alone."""
+  ring = np.random.default_rng(seed).permutation(count)
+  order = np.empty(count, int)
+  order[ring] = np.roll(ring, 1)
+  return order

@@ -22,7 +22,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def test_manifests_name_every_file_once(tmp_path):
   (tmp_path / "list.txt").write_text("b/two.png\n\n a.jpg \nb/two.png\n")
-  (tmp_path / "list.csv").write_text('file,who\n"b/two, three.png",1\na.jpg,2\n')
+  (tmp_path / "list.csv").write_text('\ufefffile,who\n"b/two, three.png",1\na.jpg,2\n')
   (tmp_path / "list.jsonl").write_text('{"path": "a.jpg"}\n\n{"path": "/b.mp4"}\n')
   assert bulk.manifest(tmp_path / "list.txt") == ["b/two.png", "a.jpg"]
   assert bulk.manifest(tmp_path / "list.csv", "file") == ["b/two, three.png", "a.jpg"]

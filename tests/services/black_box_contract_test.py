@@ -144,6 +144,8 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path):
     ("attributes", ("a", "b"), [[True, False], [0.5, 1]], [[1, 0], [0.5, 1]]),
     ("attributes", ("a",), [0.5, 1], [[0.5], [1]]),
     ("values", ("a", "b"), [[-3, 700.5], [None, None]], [[-3, 700.5], [np.nan, np.nan]]),
+    ("values", ("a", "b"), [[-3, 700.5], None], [[-3, 700.5], [np.nan, np.nan]]),
+    ("values", ("a",), [None, 2], [[np.nan], [2]]),
   ],
 )
 def test_forms_of_answers(kind, names, answers, expected):

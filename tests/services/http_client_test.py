@@ -7,7 +7,7 @@ import offering
 import pytest
 
 from qm_vae.qualities import Quality
-from qm_vae.services.black_box import CLIENTS, Asking, BlackBox, ServiceFailed
+from qm_vae.services.black_box import CLIENTS, Asking, BlackBox, ServiceFailed, Unavailable
 
 QUALITY = Quality("classes", offering.CLASSES)
 IMAGES = np.random.default_rng(1).integers(0, 256, (4, 5, 5, 3), np.uint8)
@@ -100,6 +100,16 @@ def test_what_does_not_pass_ends_with_the_reason(service, trouble, told, request
   with pytest.raises(ServiceFailed, match=told):
     box(address, timeout=5.0).ask(IMAGES[:1])
   assert seen.requests == requests == seen.images
+
+
+def test_a_server_that_sends_a_byte_now_and_then_is_hung_up(service):
+  seen, address = service
+  seen.plan = ["trickle"]
+  box(address).ask(IMAGES[:2])
+  assert seen.hung_up.wait(10)
+  with pytest.raises(Unavailable, match=r"TimeoutError: no answer within 0\.3 s"):
+    seen.plan = ["trickle"]
+    CLIENTS["http"](address, allow_sending_faces=True, timeout=0.3)(IMAGES[:2])
 
 
 def test_nobody_there():

@@ -1,5 +1,6 @@
 """The host's side of training against black boxes, without a network: order, budget, failures, what is under way."""
 
+import threading
 import types as python_types
 
 import numpy as np
@@ -80,7 +81,21 @@ def test_originals_and_their_mirror_images():
   assert boxes["side"].sent == 8
   shuffled = make(shuffle=True)[0].begin(given, state()).answers
   assert sorted(shuffled.reshape(-1).tolist()) == sorted(examples.answers[:, 0].reshape(-1).tolist())
-  assert (shuffled[:, 0] != examples.answers[:, 0]).any()
+  told = [answer.tolist() for answer in examples.answers[:, 0]]
+  assert all(told.index(answer.tolist()) != i for i, answer in enumerate(shuffled[:, 0]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_the_shuffled_control_tells_no_picture_its_own_answer(count):
+  host, _ = make(shuffle=True)
+  image = pictures(3)
+  host.after(0, {"image": image, "asked": np.arange(3) < count})
+  found = host.before(2)
+  assert found["answered"].sum() == (count if count > 1 else 0)
+  for row in np.flatnonzero(found["answered"]):
+    own = expected(image[row : row + 1])[0]
+    others = expected(np.delete(image[:count], row, 0))
+    assert not np.allclose(found["arrived"][row], own) and np.isclose(found["arrived"][row], others).all(1).any()
 
 
 def test_what_was_under_way_is_asked_once_more():
@@ -106,6 +121,22 @@ def test_the_budget_is_spent_to_the_last_picture_and_never_beyond():
   images = pictures(2)
   told = host.evaluate(python_types.SimpleNamespace(image=images), {"image": images[::-1]})
   assert "loss_rate/side" not in told and told["queries/side"] == 7 and "loss_rate/level" in told
+
+
+def test_an_evaluation_waits_for_the_questions_under_way():
+  gate = threading.Event()
+
+  def slow(images):
+    gate.wait(10)
+
+  host, boxes = make(budget=7, trouble=slow)
+  host.after(0, {"image": pictures(3), "asked": np.ones(3, bool)})
+  threading.Timer(0.1, gate.set).start()
+  images = pictures(3)
+  told = host.evaluate(python_types.SimpleNamespace(image=images), {"image": pictures(3)})
+  assert told["queries/side"] == 3 == boxes["side"].sent  # 4 are left, 6 would be needed
+  assert "loss_rate/side" not in told and "loss_rate/level" in told
+  host.close()
 
 
 def test_a_budget_too_small_for_the_originals_is_refused_at_once():

@@ -226,6 +226,23 @@ def test_a_service_that_dies_and_comes_back_costs_nothing(whole, tmp_path, monke
   assert without_speed(tmp_path, *some)[-2:] == without_speed(whole[0], *some)[-2:]
 
 
+def test_an_evaluation_that_a_service_broke_off_is_made_up(whole, tmp_path, monkeypatch):
+  evaluate, epochs = asking.Host.evaluate, []
+
+  def breaks_off_the_second(self, *arguments):
+    epochs.append(len(epochs) + 1)
+    if len(epochs) == 2:
+      raise HostStopped("gone")
+    return evaluate(self, *arguments)
+
+  monkeypatch.setattr(asking.Host, "evaluate", breaks_off_the_second)
+  with pytest.raises(HostStopped, match=r"gone\nThe state after step 6 is kept"):
+    fit(tmp_path, monkeypatch)
+  state = fit(tmp_path, monkeypatch)
+  assert digest(state) == digest(whole[1])
+  assert without_speed(tmp_path) == without_speed(whole[0])
+
+
 def test_a_killed_run_asks_nothing_twice(whole, tmp_path, monkeypatch):
   fit(tmp_path, monkeypatch, epochs=2)
   seen = {}
