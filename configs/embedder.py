@@ -3,7 +3,8 @@ r"""Trains a face recogniser, for the attackers of a privacy table: the network 
 python -m qm_vae.main --config=configs/embedder.py                                     # synthetic people
 python -m qm_vae.main --config=configs/embedder.py:celeba_folder --config.data.root=CELEBA --config.data.limit=0
 The network lies in WORKDIR/network; give it as --config.privacy.embedders="('WORKDIR/network',)". People of the data's
-test side never train it. A public recogniser, trained on millions of faces, is far stronger (docs/embedders.md).
+test side never train it. A public recogniser, trained on about ten thousand people, is far stronger
+(docs/embedders.md).
 """
 
 from configs import default

@@ -231,7 +231,8 @@ def classifier_run(config: ml_collections.ConfigDict) -> Experiment:
   if not len(data.train) or not len(data.test):
     raise ValueError(
       f"dataset {config.data.name!r} carries no expression labels, so no classifier can be trained on it; give a "
-      "trained or converted network as --config.service.checkpoint, or data with labels"
+      "trained or converted network in its place (--config.service.checkpoint, --config.judges.second.checkpoint), or "
+      "data with labels"
     )
   steps = network.epochs * (len(data.train) // network.batch_size)
   rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)

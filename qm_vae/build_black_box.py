@@ -19,7 +19,7 @@ from qm_vae.services import SERVICES, distil, expression
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
 from qm_vae.state import Experiment
 from qm_vae.tasks import asking, black_box
-from qm_vae.types import Deidentifier, Service
+from qm_vae.types import EXPRESSIONS, Deidentifier, Service
 
 OFFERED = "qm_vae.services.offered:probabilities"
 """The function that offers a network of this project; it needs a checkpoint."""
@@ -119,8 +119,8 @@ def digests(config: ml_collections.ConfigDict) -> dict[str, str]:
 
 def judged(config: ml_collections.ConfigDict) -> str | None:
   """The service whose answers the judges, which are expression recognisers, can confirm; None where there is none."""
-  telling = [name for name in config.qualities if config.quality[name].kind == "classes"]
-  return telling[0] if telling else None
+  told = lambda name: config.quality[name].kind == "classes" and set(config.quality[name].names) == set(EXPRESSIONS)
+  return next(filter(told, config.qualities), None)
 
 
 def offered(config: ml_collections.ConfigDict) -> list[str]:

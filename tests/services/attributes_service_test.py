@@ -142,5 +142,8 @@ def test_who_is_trained_or_judged():
   assert build_black_box.offered(_config()) == ["expression"] and build_black_box.judged(_config()) == "expression"
   face = _config(qualities=("face",))
   assert build_black_box.offered(face) == [] and build_black_box.judged(face) is None
+  own = _config()
+  own.quality.expression.names = ("glasses", "none")  # the judges, which read expressions, cannot confirm them
+  assert build_black_box.judged(own) is None
   with pytest.raises(ValueError, match=r"quality\.smile\.checkpoint is empty; train a network"):
     build_black_box.offered(_config(qualities=("smile",)))
