@@ -21,7 +21,7 @@ from qm_vae.registry import Registry
 from qm_vae.services import expression
 from qm_vae.state import Experiment, Split
 from qm_vae.tasks import classifier
-from qm_vae.types import Deidentifier, FaceSet, Source
+from qm_vae.types import Deidentifier, FaceSet, Source, of_one_numbering
 
 PUBLISHED_SPLITS = {
   "fer2013": ({"usage": "Training"}, {"usage": "PublicTest"}),
@@ -126,6 +126,7 @@ def load_faces(config: ml_collections.ConfigDict, size: int, cache: pathlib.Path
         f"(published: {', '.join(PUBLISHED_SPLITS)})"
       )
     (train_source, train), (test_source, test) = (crops(**options) for options in PUBLISHED_SPLITS[config.name])
+    train, test = of_one_numbering(train, test)
     images = np.concatenate([train.image, test.image])
     kept, dropped = split.drop_duplicates(images, np.arange(len(train)), len(train) + np.arange(len(test)))
     missed = train.missed + test.missed

@@ -33,9 +33,8 @@ def of_deidentifier(deidentifier: Deidentifier, size: int, told: dict[str, Any],
 class Protector:
   """Protects faces with one method; everything that a track shows is drawn from one key."""
 
-  def __init__(self, method: Method, key: jax.Array):
-    """Compiles at the first face. `key`: all noise follows from it and a face's track."""
-    self._method, self._key = method, key
+  def __init__(self, method: Method):
+    """Compiles at the first face."""
     self._params = jax.device_put(method.params)
 
     @jax.jit
@@ -48,7 +47,9 @@ class Protector:
 
     self._protect = protect
 
-  def __call__(self, image: np.ndarray, eyes: np.ndarray, track: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  def __call__(
+    self, image: np.ndarray, eyes: np.ndarray, track: np.ndarray, key: jax.Array
+  ) -> tuple[np.ndarray, np.ndarray]:
     """Protected faces.
 
     The whole crop is taken for the face, also what lies outside the frame, where a crop repeats the frame's border:
@@ -58,6 +59,7 @@ class Protector:
       image: uint8 [N, S, S, 3], crops of the method's size.
       eyes: float32 [N, 4], as in Face.
       track: integers [N]; the same number draws the same noise.
+      key: of what is shown; all noise follows from it and a face's track.
 
     Returns:
       uint8 [N, S, S, 3], and bool [N]: False where the method gave no finite picture; nothing of it may be shown.
@@ -67,7 +69,7 @@ class Protector:
       count = len(image[start : start + SIZES[-1]])
       size = next(size for size in SIZES if size >= count)
       rows = start + np.minimum(np.arange(size), count - 1)
-      result = self._protect(self._params, image[rows], eyes[rows], np.asarray(track, np.uint32)[rows], self._key)
+      result = self._protect(self._params, image[rows], eyes[rows], np.asarray(track, np.uint32)[rows], key)
       result = jax.device_get(result)
       made.append(result[0][:count])
       finite.append(result[1][:count])

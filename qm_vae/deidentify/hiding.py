@@ -1,5 +1,7 @@
 """Faces of pictures hidden: cropped, protected together, and pasted back with a soft edge."""
 
+import copy
+import hashlib
 import secrets
 from collections.abc import Sequence
 
@@ -30,13 +32,21 @@ class Hider:
       feather: width of the soft edge around what is covered, the same share.
       shape: one of pasting.SHAPES.
       seed: of the noise; None draws a secret one that is told to nobody, for whoever knows it can take noise away.
+        Pictures and videos each take `of`, so that none of them shows another's noise.
     """
     self._settings = methods.crop_settings(method, margin, feather)
     self._feather = feather / (1 + 2 * self._settings.margin)
     self._shape = shape
     self._smallest = method.smallest
-    self._protector = protect.Protector(method, _key(seed))
+    self._protector, self._key = protect.Protector(method), _key(seed)
     self.told = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
+
+  def of(self, shown: bytes) -> "Hider":
+    """The same with noise of its own for one picture or video, told apart from all others by `shown`."""
+    own = copy.copy(self)
+    for word in np.frombuffer(hashlib.sha256(shown).digest(), np.uint32)[:4]:
+      own._key = jax.random.fold_in(own._key, word)
+    return own
 
   def __call__(
     self, pictures: Sequence[np.ndarray], boxes: Sequence[Sequence[np.ndarray]], tracks: Sequence[Sequence[int]]
@@ -64,7 +74,9 @@ class Hider:
     image, eyes = np.stack([c[2] for c in crops]), np.stack([c[4] for c in crops])
     large = np.array([c[3][2] >= self._smallest for c in crops])
     hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)
-    hidden[large], fine[large] = self._protector(image[large], eyes[large], np.array([c[1] for c in crops])[large])
+    hidden[large], fine[large] = self._protector(
+      image[large], eyes[large], np.array([c[1] for c in crops])[large], self._key
+    )
     for (which, _, _, square, _), face, good in zip(crops, hidden, fine, strict=True):
       if not good:
         made[which] = None

@@ -36,7 +36,8 @@ def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Pat
       record.abort()
       raise
     try:
-      result = _run(work, source, sink, settings, chosen, record)
+      hider = work.hider.of((origin["sha256"] or name).encode())
+      result = _run(work, source, sink, hider, settings, chosen, record)
       outcome = _outcome(work, name, source, sink, result, settings)
       sink.close()
       record.close(outcome.record)
@@ -97,14 +98,14 @@ def _origin(work, source, name, settings):
   return told, finding | {"end": work.options.end, "every": settings.every, "window": settings.window}
 
 
-def _run(work, source, sink, settings, chosen, record):
+def _run(work, source, sink, hider, settings, chosen, record):
   with progress.bar(source.expected, pathlib.Path(source.name).name or "-", "frame") as bar:
     try:
       return footage.protect(
         _until_interrupted(source) if work.options.live else source,
         sink,
         work.detector,
-        work.hider,
+        hider,
         settings,
         chosen,
         record,

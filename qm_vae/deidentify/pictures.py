@@ -57,7 +57,7 @@ def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Sele
   if not told and on_miss == "mask":
     return Done(np.zeros_like(image), [], ["blanked: no face was found"])
   numbers = [i for i, hidden in enumerate(chosen) if hidden]
-  (made,) = hider([image], [[found.boxes[i] for i in numbers]], [[i + 1 for i in numbers]])
+  (made,) = hider.of(image.tobytes())([image], [[found.boxes[i] for i in numbers]], [[i + 1 for i in numbers]])
   if made is None:
     raise ValueError("a face could not be hidden: the method gave no finite picture")
   return Done(made, told, [] if told else ["no face was found"])

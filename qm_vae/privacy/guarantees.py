@@ -85,7 +85,7 @@ def randomized_response(key: jax.Array, ids: jax.Array, num_codes: int, epsilon:
   inputs i, j, P(o | i) <= e^epsilon P(o | j), since the two probabilities are at most e^epsilon apart.
 
   Args:
-    key: the randomness; one draw for all pictures that may be known to show one person, see `composed`.
+    key: the randomness, never used for other codes: what two draws from one key tell together has no bound.
     ids: integers of any shape in [0, K).
     num_codes: K, at least 2.
     epsilon: nats, at least 0; for each code.
@@ -108,7 +108,7 @@ def exponential(key: jax.Array, z_e: jax.Array, codes: jax.Array, epsilon: float
   and each code is epsilon-locally differentially private.
 
   Args:
-    key: the randomness; one draw for all pictures that may be known to show one person, see `composed`.
+    key: the randomness, never used for other codes: what two draws from one key tell together has no bound.
     z_e: [..., D] encodings.
     codes: [K, D].
     epsilon: nats, at least 0; for each code.
@@ -142,6 +142,7 @@ def composed(epsilon: float, tokens: int, frames: int = 1) -> float:
 
   Theorem (Dwork and Roth 2014, Thm. 3.16, basic composition): the epsilons of mechanisms that draw independently add
   up. A track that keeps the codes of its first frame has frames = 1, because copies tell nothing more (Prop. 2.1).
+  Pictures whose codes differ and are drawn from one key are neither: nothing is promised of them together.
 
   Args:
     epsilon: nats for each code.

@@ -59,14 +59,14 @@ def test_batches_of_any_size_equal_single_faces_and_a_track_has_one_appearance()
   random = np.random.default_rng(0)
   image = random.integers(0, 256, (21, 32, 32, 3)).astype(np.uint8)
   eyes = np.tile(np.float32([10, 12, 20, 12]), (21, 1))
-  protector = protect.Protector(methods.open_method("laplace:scale=30,size=32"), hiding._key(3))
-  made, fine = protector(image, eyes, np.arange(21))
+  protector = protect.Protector(methods.open_method("laplace:scale=30,size=32"))
+  made, fine = protector(image, eyes, np.arange(21), hiding._key(3))
   assert fine.all() and made.shape == image.shape
-  one, _ = protector(image[[5, 5, 5]], eyes[:3], np.array([5, 5, 6]))
+  one, _ = protector(image[[5, 5, 5]], eyes[:3], np.array([5, 5, 6]), hiding._key(3))
   np.testing.assert_array_equal(one[0], made[5])  # however it is padded
   np.testing.assert_array_equal(one[0], one[1])
   assert (one[0] != one[2]).any()
-  assert protector(image[:0], eyes[:0], np.arange(0))[0].shape == (0, 32, 32, 3)
+  assert protector(image[:0], eyes[:0], np.arange(0), hiding._key(3))[0].shape == (0, 32, 32, 3)
 
 
 def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over():
@@ -89,6 +89,19 @@ def test_of_overlapping_faces_the_smaller_lies_on_top_whatever_the_order():
   np.testing.assert_array_equal(one, other)
   np.testing.assert_array_equal(one[40:60, 40:60], alone[40:60, 40:60])
   assert (one[12:30, 12:30] != one[50, 50]).any()
+
+
+def test_no_picture_shows_the_noise_of_another():
+  boxes = types.Detections(np.float32([[8, 8, 48, 48]]), np.float32([1]))
+  finder = types.Detector(lambda image: boxes, 0.5, 0.5, {})
+  random = np.random.default_rng(0)
+  hider = hiding.Hider(methods.open_method("laplace:scale=16,size=64"), margin=0.0, feather=0.0, seed=0)
+  originals = [np.clip(random.normal(128, 10, (64, 64, 3)), 0, 255).astype(np.uint8) for _ in range(2)]
+  shown = [pictures.protect(one, finder, hider, selection.Selection()).image for one in (*originals, originals[0])]
+  one, other, again = (made[16:48, 16:48].astype(float) for made in shown)
+  noise = [made - original[16:48, 16:48] for made, original in zip((one, other), originals, strict=True)]
+  assert abs(np.corrcoef(noise[0].ravel(), noise[1].ravel())[0, 1]) < 0.1
+  np.testing.assert_array_equal(one, again)  # the same picture twice cannot be averaged
 
 
 def test_the_noise_key_is_secret_unless_a_seed_is_given():
