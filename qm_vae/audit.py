@@ -107,7 +107,11 @@ def _audit(options, command):
     "pictures": options.pictures,
   }
   report["verdict"] = verdict(report)
-  _write(options.out, report, _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures else {})
+  _write(
+    options.out,
+    report,
+    _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures and METHOD in measured.scores else {},
+  )
   return report
 
 
@@ -161,10 +165,14 @@ def verdict(report: dict) -> dict:
   if report["unprotected"]:
     exits.append(REFUSED)
     lines.append(f"{len(report['unprotected'])} pictures are unprotected: a PSNR of 40 dB or more to their originals")
-  rank_1, limit = method["headline"]["rank_1"], report["max_rank1"]
-  if limit is not None and rank_1["high"] > limit:
+  headline, limit = method["headline"], report["max_rank1"]
+  if headline is None:
+    exits.append(VOID)
+    lines.append("void: no attacker gave a result; the report tells why each was left out")
+  elif limit is not None and headline["rank_1"]["high"] > limit:
     exits.append(REFUSED)
-    lines.append(f"rank-1 rate up to {rank_1['high']:.3f} at 95 % confidence; --max-rank1 allows {limit:g}")
+    high = headline["rank_1"]["high"]
+    lines.append(f"rank-1 rate up to {high:.3f} at 95 % confidence; --max-rank1 allows {limit:g}")
   failed = len(files["unreadable"]) + len(files["incomparable"])
   if failed:
     exits.append(NOT_JUDGED)

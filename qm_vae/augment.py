@@ -140,14 +140,15 @@ def augment_face(face: Face, key: jax.Array, settings: Augmentation) -> Face:
     settings: flip, contrast and brightness of them are used, shift, scale, blur and noise are not.
   """
   _, light_key = jax.random.split(key)
-  last_column = face.image.shape[-2] - 1
+  width = face.image.shape[-2]
   flip = mirrored(key, settings, len(face.image))
 
   def pick(mirrored, plain):
     return jnp.where(flip.reshape(-1, *(1,) * (plain.ndim - 1)), mirrored, plain)
 
-  # The eye at the image's left comes first, so a mirrored pair also changes places.
-  eyes = face.eyes[:, jnp.array([2, 3, 0, 1])] * jnp.array([-1, 1, -1, 1]) + jnp.array([1, 0, 1, 0]) * last_column
+  # Columns are counted from the border, pixel i has its centre at i + 0.5. The eye at the image's left comes first, so
+  # that a mirrored pair also changes places.
+  eyes = face.eyes[:, jnp.array([2, 3, 0, 1])] * jnp.array([-1, 1, -1, 1]) + jnp.array([1, 0, 1, 0]) * width
   image = pick(face.image[:, :, ::-1], face.image)
   light = Augmentation(contrast=settings.contrast, brightness=settings.brightness)
   return Face(

@@ -122,7 +122,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "training": evaluate_setting.training(config, workdir, int(state.step)),
     "provenance": build.provenance(config, experiment),
   }
-  if parts.generator.condition != "none":
+  if parts.generator.condition != "none" and config.release.mechanism != "k_same":  # which answers for groups
     report["asked"] = outputs.asked(experiment, state, test, answer)
   report |= evaluate_privacy.section(config, workdir, experiment, state, controls, kind_of)
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])

@@ -73,8 +73,8 @@ def section(
       seed=told.seed,
       tell=progress.teller(bar),
     )
-  promised = _promised(experiment.parts.guarantee, measured.report["crowds"])
-  return {"privacy": measured.report | {"guarantee": promised, "eyes": told.eyes}}
+  bounds = promised(experiment.parts.guarantee, measured.report["crowds"], measured.report["people"])
+  return {"privacy": measured.report | {"guarantee": bounds, "eyes": told.eyes}}
 
 
 def _eyes(told, kind, found):
@@ -84,14 +84,16 @@ def _eyes(told, kind, found):
   return np.broadcast_to(found.mean(axis=0), found.shape).copy()
 
 
-def _promised(guarantee, crowds):
+def promised(guarantee, crowds, people):
   """What the mechanism promises in every crowd; None where nothing is promised.
 
-  A smaller crowd is a random choice of people, of which k-same promises nothing: its groups are not in it as wholes.
+  The theorems speak of one picture of each person, all equally likely. A smaller crowd is a random choice of people, of
+  which k-same promises nothing: its groups are not in it as wholes.
   """
-  if guarantee is None:
+  if guarantee is None or people["probes"] != people["attacked"]:
     return None
-  crowds = crowds[-1:] if "k" in guarantee else crowds
+  if "k" in guarantee:
+    crowds = [size for size in crowds if size == people["attacked"]]
   bounds = [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]
   return guarantee | {"rank_1": bounds} if any(bound["at_most"] < 1 for bound in bounds) else None
 

@@ -160,13 +160,12 @@ def bootstrap_by_identity(values, identity, seed=0, resamples=2000) -> Rate:
   return Rate(value, len(values), float(low), float(high), "bootstrap")
 
 
-def rate(values, identity=None, seed=0) -> Rate:
-  """Mean of `values` with the interval that fits: bootstrap over people where people repeat, Wilson's otherwise.
+def rate(values, identity=None) -> Rate:
+  """Mean of `values` with Wilson's interval, which allows for people who repeat: `wilson_by_identity`.
 
   Args:
     values: [N] in [0, 1], usually indicators.
     identity: [N] integers, or None when nobody is known to repeat.
-    seed: of the bootstrap.
 
   Returns:
     Rate.
@@ -174,10 +173,7 @@ def rate(values, identity=None, seed=0) -> Rate:
   Raises:
     ValueError: for values outside [0, 1], or lengths that differ.
   """
-  values, person = _checked(values, np.full(len(values), types.UNKNOWN) if identity is None else identity)
-  if person.max(initial=-1) + 1 < len(values):
-    return bootstrap_by_identity(values, identity, seed)
-  return wilson(float(values.sum()), len(values))
+  return wilson_by_identity(values, np.full(len(values), types.UNKNOWN) if identity is None else identity)
 
 
 def _checked(values, identity):

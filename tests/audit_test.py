@@ -146,3 +146,5 @@ def test_the_verdict_puts_what_is_void_first():
   assert audit.verdict(report | {"max_rank1": None, "unprotected": [{"name": "a", "psnr": None}]})["exit"] == 3
   void = privacy | {"controls": {"void": ["blank"]}}
   assert audit.verdict(report | {"privacy": void, "max_rank1": 0.1})["exit"] == 2
+  nobody = {"controls": {"void": []}, "methods": [{"headline": None}]}
+  assert audit.verdict(report | {"privacy": nobody})["exit"] == 2

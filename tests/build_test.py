@@ -1,12 +1,14 @@
 """From config to parts: splits, and the cache of trained services."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
 import pytest
 
 from configs import alpha04, black_box, default, expression, smoke
-from qm_vae import build, run
+from qm_vae import build, run, types
+from qm_vae.data import images, synthetic
 
 
 @pytest.fixture
@@ -47,6 +49,28 @@ def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
     assert len(data.train) + len(data.test) + len(data.test.missed) == data.num_records == 84
     sides.append(data.test.name)
   assert sides[0] == sides[1] != sides[2]
+
+
+def test_published_parts_share_one_numbering_of_people(tmp_path):
+  (tmp_path / "celeba" / "img_align_celeba").mkdir(parents=True)
+  drawn = synthetic.make(num_people=8, images_per_person=1, seed=0)
+  names = [f"{i + 1:06d}.jpg" for i in range(8)]
+  for i, name in enumerate(names):
+    images.write_image(tmp_path / "celeba/img_align_celeba" / name, drawn[i].image)
+  person = [100, 101, 102, 103, 100, 104, 105, 106]  # the first of the test part trains, too
+  told = {"identity_CelebA.txt": person, "list_eval_partition.txt": [0] * 4 + [2] * 4}
+  for name, column in told.items():
+    (tmp_path / "celeba" / name).write_text("".join(f"{a} {b}\n" for a, b in zip(names, column, strict=True)))
+  config = default.get_config("celeba_folder").data
+  config.root, config.split = str(tmp_path / "celeba"), "published"
+  config.faces.detector, config.faces.eyes = "none", "average"
+  data = build.load_faces(config, 32, tmp_path)
+  assert data.train.identities == data.test.identities == tuple(map(str, range(100, 107)))
+  own = [[int(part.identities[i]) for i in part.identity] for part in (data.train, data.test)]
+  assert own == [person[:4], person[4:]]
+  assert len(types.join(data.train, data.test)) == 8
+  with pytest.raises(ValueError, match="two numberings"):
+    types.join(data.train, dataclasses.replace(data.test, identities=("100",)))
 
 
 def test_no_faces_tell_why(tmp_path):

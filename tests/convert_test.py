@@ -103,6 +103,10 @@ def test_other_networks_are_refused_by_name(tmp_path, change, message):
       "expected one square grey image",
     ),
     ({"class_name": "BatchNormalization", "config": {"epsilon": 1e-5}}, "expected 0.001 everywhere"),
+    (
+      {"class_name": "InputLayer", "config": {"batch_shape": [None, 64, 64, 1]}},  # as Keras 3 writes it
+      "model_config of another form.*batch_input_shape.*Keras 2",
+    ),
   ],
 )
 def test_other_settings_are_refused(tmp_path, layer, message):

@@ -34,7 +34,7 @@ def test_bootstrap_where_people_repeat():
   random = np.random.default_rng(0)
   identity = np.repeat(np.arange(40), 5)
   values = np.repeat(random.random(40) < 0.3, 5)  # a person's images all fare alike
-  by_person = rates.rate(values, identity)
+  by_person = rates.bootstrap_by_identity(values, identity)
   by_image = rates.rate(values)
   assert by_person.method == "bootstrap"
   assert by_person.n == 200
@@ -43,7 +43,20 @@ def test_bootstrap_where_people_repeat():
   # Five equal images tell as much as one: the honest interval is about sqrt(5) as wide; 2000 resamples fix it to 5 %.
   widening = (by_person.high - by_person.low) / (by_image.high - by_image.low)
   assert 1.9 < widening < 2.6
-  assert rates.rate(values, identity) == by_person
+  assert rates.bootstrap_by_identity(values, identity) == by_person
+
+
+def test_one_hit_more_never_lowers_the_upper_end():
+  identity = np.concatenate([np.arange(150), np.arange(38)])  # 38 people twice
+  upper = []
+  for hits in range(30):
+    found = rates.rate(np.arange(188) < hits, identity)
+    upper.append(found.high)
+  assert np.all(np.diff(upper) > 0)
+  assert rates.rate(np.arange(188) >= 3, identity).low == pytest.approx(1 - upper[3])
+  # Where more people decide it agrees with the bootstrap.
+  ours, other = (one(np.arange(188) < 60, identity) for one in (rates.rate, rates.bootstrap_by_identity))
+  np.testing.assert_allclose((ours.low, ours.high), (other.low, other.high), atol=0.015)
 
 
 def test_bootstrap_weighs_people_by_their_images():
@@ -64,7 +77,7 @@ def test_equal_values_do_not_claim_certainty(value):
   identity = np.repeat(np.arange(8), 4)
   ours = rates.rate(np.full(32, value), identity)
   people = rates.wilson(8 * value, 8)
-  assert (ours.value, ours.n, ours.method) == (value, 32, "wilson")
+  assert (ours.value, ours.n, ours.method) == (value, 32, "wilson_effective")
   assert (ours.low, ours.high) == (people.low, people.high)
   assert ours.high - ours.low > 0.3
 

@@ -60,9 +60,14 @@ def _read_keras(path):
     if "model_weights" not in file or "model_config" not in file.attrs:
       raise ValueError(f"{path} holds no model_weights with a model_config; {expected}")
     config = file.attrs["model_config"]
-    layers = json.loads(config if isinstance(config, str) else config.decode())["config"]["layers"]
-    shapes = [layer["config"]["batch_input_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
-    epsilons = {layer["config"]["epsilon"] for layer in layers if layer["class_name"] == "BatchNormalization"}
+    try:
+      layers = json.loads(config if isinstance(config, str) else config.decode())["config"]["layers"]
+      shapes = [layer["config"]["batch_input_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
+      epsilons = {layer["config"]["epsilon"] for layer in layers if layer["class_name"] == "BatchNormalization"}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+      raise ValueError(
+        f"{path} has a model_config of another form ({type(error).__name__}: {error}); {expected}"
+      ) from error
     if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != shapes[0][2] or shapes[0][3] != 1:
       raise ValueError(f"{path} takes inputs of shape {shapes}; expected one square grey image")
     if epsilons != {1e-3}:

@@ -120,7 +120,7 @@ def _attributes(directory):
   path = _find(directory, "list_attr_celeba.txt")
   if path is not None:
     # The first line is the number of images, the second holds the attributes' names.
-    _, header, *rows = path.read_text(encoding="utf-8").split("\n")
+    _, header, *rows = [*path.read_text(encoding="utf-8").split("\n"), ""]
     names, rows = header.split(), [line.split() for line in rows if line.strip()]
   else:
     path = _find(directory, "attributes.csv")
@@ -142,4 +142,6 @@ def _pairs(path: pathlib.Path):
 def _table(path):
   with open(path, newline="", encoding="utf-8-sig") as file:
     header, *rows = [row for row in csv.reader(file) if row] or [[]]
+  if any(len(row) != len(header) for row in rows):
+    raise ValueError(f"{path} has a row of another length than its header's {len(header)} columns; mend it")
   return header, rows

@@ -70,8 +70,8 @@ class FileSource:
 
   @functools.cached_property
   def fingerprint(self) -> str:
-    """Of every file its name, size and time of change, and the identities and labels; contents are not read."""
-    digest = hashlib.sha256(json.dumps([self.identities, self.classes]).encode())
+    """Of the place, every file's name, size and time of change, and identities and labels; contents are not read."""
+    digest = hashlib.sha256(json.dumps([str(self.root.resolve()), self.identities, self.classes]).encode())
     digest.update(self.identity.tobytes() + self.label.tobytes())
     for name in self.names:
       status = os.stat(self.root / name)

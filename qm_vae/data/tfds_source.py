@@ -34,7 +34,7 @@ class TfdsSource:
     self._split = split
     self.features = _open_split(directory, split)
     files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(directory.iterdir())]
-    self.fingerprint = hashlib.sha256(json.dumps([*directory.parts[-2:], split, files]).encode()).hexdigest()
+    self.fingerprint = hashlib.sha256(json.dumps([str(directory.resolve()), split, files]).encode()).hexdigest()
 
   def __len__(self) -> int:
     return len(self.features)

@@ -60,8 +60,8 @@ def measure(
     attackers: names in `ATTACKERS`.
     learn: as `Tools.learn`.
     union: one more row, of an attacker who has several methods' outputs of each face.
-    crowds: sizes of the gallery, each a random choice of the people attacked (`identification.hits`); those larger than
-      their number become it.
+    crowds: sizes of the gallery, each a random choice of the people attacked (`identification.hits`); all of them
+      together are always the last.
     effort: epochs of attackers that learn are multiplied by it.
     seed: of the bootstrap and of the shuffled labels.
     tell: hears what begins, once for each attacker of each method.
@@ -74,7 +74,7 @@ def measure(
   began = time.monotonic()
   original = methods[0].pairs
   _somebody(methods[-1].pairs.take(chosen.attack), attackers, recognisers, learn, effort)
-  sizes = sorted({min(size, len(chosen.gallery)) for size in crowds})
+  sizes = sorted({*(size for size in crowds if size < len(chosen.gallery)), len(chosen.gallery)})
   table = _Table(original.identity, chosen, sizes, seed)
   # The clear gallery is embedded once for all methods.
   tools = {one.name: Tools(embedders.remembering(one.embed), one.embedder, learn, effort) for one in recognisers}

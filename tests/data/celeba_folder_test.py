@@ -37,6 +37,13 @@ def test_csv_layout(tmp_path):
   np.testing.assert_array_equal(source.attribute_values, [[0], [0], [0], [1]])
 
 
+def test_a_short_row_is_refused_by_file(tmp_path):
+  _images(tmp_path / "img")
+  (tmp_path / "labels.csv").write_text("image,identity\n000001.jpg\n")
+  with pytest.raises(ValueError, match=r"labels\.csv has a row of another length than its header's 2 columns"):
+    celeba_folder.make(root=str(tmp_path))
+
+
 def test_images_alone(tmp_path):
   _images(tmp_path / "img")
   source = celeba_folder.make(root=str(tmp_path))

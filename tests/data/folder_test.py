@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -81,6 +83,15 @@ def test_other_errors(root, tmp_path):
     folder.make(root=str(root), csv=str(root / "absent.csv"))
   with pytest.raises(ValueError, match=r"no UTF-8 CSV.*save it"):
     folder.make(root=str(root), csv=_csv(root, "image\nbäd.jpg\n", "latin-1"))
+
+
+def test_fingerprint_tells_two_folders_of_like_files_apart(tmp_path):
+  for place, grey in (("dark", 0), ("bright", 255)):
+    (tmp_path / place).mkdir()
+    Image.new("RGB", (10, 10), (grey,) * 3).save(tmp_path / place / "a.bmp")
+    os.utime(tmp_path / place / "a.bmp", (1, 1))
+  dark, bright = (folder.make(root=str(tmp_path / place)) for place in ("dark", "bright"))
+  assert dark.fingerprint != bright.fingerprint
 
 
 def test_fingerprint_follows_the_csv(root):

@@ -52,7 +52,7 @@ def test_one_picture_for_all_is_at_chance(name, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_parrot_learns_what_a_frozen_recogniser_cannot_see(tmp_path):
+def test_cross_learns_what_a_frozen_recogniser_cannot_see(tmp_path):
   """Blocks in another order say the same to whoever has learnt the order."""
   order = np.random.default_rng(3).permutation(16)
 

@@ -101,7 +101,6 @@ def _text(methods):
       "seconds": 812.3,
       "people": {
         "faces": 5200, "known": 1980, "attacked": n, "probes": n, "teaching_people": 1480, "teaching_faces": 3900,
-        "barred_people": 3,
       },
       "split": {"gallery": [f"g{i}.png" for i in range(n)], "probe": [f"p{i}.png" for i in range(n)]},
       "crowds": list(CROWDS),

@@ -170,7 +170,7 @@ def test_a_mirrored_face_takes_its_eyes_and_mask_along():
   mirrored = augment_face(face, KEY, Augmentation(flip=1.0))
   np.testing.assert_array_equal(mirrored.image, image[:, :, ::-1])
   np.testing.assert_array_equal(mirrored.mask, mask[:, :, ::-1])
-  np.testing.assert_array_equal(mirrored.eyes, [[4.0, 7.0, 10.0, 6.0]])
+  np.testing.assert_array_equal(mirrored.eyes, [[5.0, 7.0, 11.0, 6.0]])
   same = augment_face(face, KEY, Augmentation())
   jax.tree.map(np.testing.assert_array_equal, same, face)
 
