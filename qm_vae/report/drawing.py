@@ -74,11 +74,11 @@ def visible(text):
   return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
 
 
-def label(text):
+def label(text, longest=LONGEST):
   """Text for a figure: printable, short enough to leave room, and with dollar signs that do not start mathematics."""
   text = visible(text)
-  if len(text) > LONGEST:
-    text = text[: LONGEST - 1] + "…"
+  if len(text) > longest:
+    text = text[: longest - 1] + "…"
   return text.replace("$", r"\$")
 
 

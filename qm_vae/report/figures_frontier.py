@@ -1,8 +1,12 @@
 """The frontier: what an independent recogniser no longer reads against who is still named, over many runs."""
 
 import math
+import re
+import textwrap
 
 from qm_vae.report import attacks, drawing, tables
+
+_LINE = 40  # characters of a line of the legend
 
 
 def points(reports):
@@ -70,7 +74,7 @@ def frontier(reports):
     axes.errorbar(
       x, y, xerr=[[left], [right]], yerr=[[below], [above]], fmt="*" if mine else marker, color=colour,
       markersize=12 if mine else 5.5, elinewidth=1.2, capsize=2, zorder=4 if mine else 3,
-      label=drawing.label(point["label"]),
+      label=_named(point, shown),
     )  # fmt: skip
   _, clear = attacks.strongest(first["privacy"].get("clear"), attacks.largest_crowd(first["privacy"]))
   for value, linestyle, name in ((chance, ":", "guessing"), ((clear or {}).get("value"), "--", "clear pictures")):
@@ -84,5 +88,19 @@ def frontier(reports):
   axes.set_ylabel(
     f"named at rank 1 among {attacks.largest_crowd(first['privacy'])}\nby the strongest attack (logarithmic)"
   )
-  figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8)
+  figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
   return figure
+
+
+def _named(point, shown):
+  """A point's name in the legend: QM-VAE's own, a de-identifier's once for all strengths; '_' stands in no legend."""
+  if point["family"] == "qm_vae":
+    # Of 'release.epsilon=0.1' what comes after the last dot of the key.
+    name = re.sub(r"[\w.]*\.(?=\w+=)", "", point["label"])
+    return textwrap.fill(drawing.label(name, 2 * _LINE), _LINE)
+  strengths = [one["label"] for one in shown if one["family"] == point["family"]]
+  if point["label"] != strengths[0]:
+    return "_"
+  options = [one.partition(":")[2] for one in strengths]
+  name = drawing.title(point["family"]) + (": " if any(options) else "") + ", ".join(filter(None, options))
+  return textwrap.fill(drawing.label(name, 2 * _LINE), _LINE)

@@ -132,6 +132,8 @@ def test_the_frontier_has_each_method_once_and_every_run_of_ours():
   axes = figures_frontier.frontier(reports).axes[0]
   drawn = {tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"}
   assert drawn == {(found[name]["loss"]["value"], found[name]["rank_1"]["value"]) for name in ("QM-VAE a", "QM-VAE b")}
+  legend = [text.get_text() for text in axes.figure.legends[0].get_texts()]
+  assert sorted(legend) == ["Laplace", "QM-VAE a", "QM-VAE b", "clear pictures", "guessing", "mosaic"]
   report["controls"]["void"] = True
   assert {point["label"] for point in figures_frontier.points(reports)} == {"mosaic", "Laplace", "QM-VAE b"}
   assert figures_frontier.frontier([("", {})]) is None
