@@ -77,13 +77,18 @@ def finished(out):
   return collections.Counter(json.loads(line)["file"] for line in lines)
 
 
+def settings_of(arguments, root):
+  return bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""), root)
+
+
 def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
   pictures(tmp_path / "in", 2)
   (tmp_path / "in" / "torn.png").write_bytes(b"no picture")
   out = tmp_path / "out"
   bulk.make_ready(out / ".bulk")
   arguments = ["in", "out"]
-  worker = bulk.Worker(arguments, "a command", str(tmp_path / "in"), str(out))
+  settings = settings_of(arguments, tmp_path / "in")
+  worker = bulk.Worker(arguments, "a command", str(tmp_path / "in"), str(out), settings)
   names = ["0.png", "1.png", "torn.png", "absent.png"]
   told = worker({"path": [os.fsencode(name) for name in names]})
   assert [bool(failure) for failure in told["failures"]] == [False, False, True, True]
@@ -93,7 +98,6 @@ def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
     assert record["command"] == "a command" and record["method"]["name"] == "solid"
     before, after = (np.asarray(Image.open(path)) for path in (tmp_path / "in" / name, out / bulk.place(name)))
     assert before.shape == after.shape and ((before != after).any() == bool(record["faces"]))
-  settings = bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""))
   root = tmp_path / "in"
   assert bulk.remaining(names, root, out, settings) == names[2:]
   assert bulk.remaining(names, root, out, "others") == names
@@ -103,11 +107,30 @@ def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
   assert finished(out) == {"0.png": 1, "1.png": 1} and not list((out / ".bulk" / "begun").iterdir())
 
 
+def test_what_another_method_wrote_since_is_to_be_done_again(tmp_path, monkeypatch):
+  pictures(tmp_path / "in", 1)
+  root, out = tmp_path / "in", tmp_path / "out"
+  bulk.make_ready(out / ".bulk")
+  keys = {}
+  for host, method in (("b", "solid"), ("a", "blur")):  # their journals in neither order
+    monkeypatch.setattr(bulk.socket, "gethostname", lambda host=host: host)
+    arguments = ["in", "out", f"--method={method}"]
+    keys[method] = settings_of(arguments, root)
+    assert bulk.remaining(["0.png"], root, out, keys[method]) == ["0.png"]
+    told = bulk.Worker(arguments, "", str(root), str(out), keys[method])({"path": [b"0.png"]})
+    assert told["failures"] == [""]
+  assert bulk.remaining(["0.png"], root, out, keys["blur"]) == []
+  assert bulk.remaining(["0.png"], root, out, keys["solid"]) == ["0.png"]
+  assert settings_of(arguments, tmp_path) != keys["blur"]  # the same name in another folder
+  (out / bulk.place("0.png")).write_bytes(b"something else")
+  assert bulk.remaining(["0.png"], root, out, keys["blur"]) == ["0.png"]
+
+
 def test_a_file_at_which_a_worker_died_is_not_tried_for_ever(tmp_path):
   pictures(tmp_path / "in", 1)
   bulk.make_ready(tmp_path / "out" / ".bulk")
   (tmp_path / "out" / ".bulk" / "begun" / bulk.place("0.png").name).touch()
-  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"))
+  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
   assert "its worker died" in worker({"path": [b"0.png"]})["failures"][0]
   assert not (tmp_path / "out" / bulk.place("0.png")).exists()
 

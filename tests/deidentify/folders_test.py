@@ -1,0 +1,121 @@
+"""Folders: what is finished, whose file it is that lies in OUT, and what is replaced or removed."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from qm_vae import faces
+from qm_vae.data import synthetic
+from qm_vae.deidentify import __main__ as program
+from qm_vae.deidentify import folder, job, one
+
+
+@pytest.fixture(scope="module")
+def drawn():
+  """A drawn face that the cascade finds, uint8 [96, 96, 3]."""
+  source = synthetic.make(num_people=4, images_per_person=1, frame_size=96, seed=0)
+  return next(source[i].image for i in range(4) if len(faces.detect(source[i].image, faces.Settings())))
+
+
+@pytest.fixture
+def photos(drawn, tmp_path, monkeypatch):
+  """A folder with one picture, beside which the program works."""
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / "photos").mkdir()
+  Image.fromarray(drawn).save(tmp_path / "photos" / "a.png")
+  return tmp_path / "photos"
+
+
+def written(path):
+  with Image.open(path) as image:
+    return np.asarray(image)
+
+
+def test_what_another_method_wrote_since_is_done_again(photos, capsys):
+  assert program.main(["photos", "safe"]) == program.OK
+  solid = written("safe/a.png")
+  assert program.main(["photos", "safe", "--method=blur"]) == program.OK
+  assert (written("safe/a.png") != solid).any()
+  capsys.readouterr()
+  assert program.main(["photos", "safe"]) == program.OK
+  assert "done before" not in capsys.readouterr().err
+  np.testing.assert_array_equal(written("safe/a.png"), solid)
+  assert program.main(["photos", "safe"]) == program.OK
+  assert "1 of them done before" in capsys.readouterr().err
+
+
+def test_the_same_name_in_another_folder_is_another_file(photos, tmp_path, capsys):
+  assert program.main(["photos", "safe"]) == program.OK
+  photos.rename(tmp_path / "others")
+  capsys.readouterr()
+  assert program.main(["others", "safe"]) == program.OK
+  assert "done before" not in capsys.readouterr().err
+
+
+def test_a_file_that_failed_in_part_is_done_again_whatever_was_finished_before(photos, tmp_path, monkeypatch):
+  (photos / "a.png").rename(photos / "a.mp4")
+  failures = []
+
+  def protect(work, source, target, sidecar):
+    target.write_text(f"{work.method['name']} {failures}")
+    sidecar.write_text("{}")
+    return job.Outcome(str(source), 1, (), tuple(failures), {})
+
+  monkeypatch.setattr(one, "protect", protect)
+  assert program.main(["photos", "safe"]) == program.OK
+  failures.append("a part is black")
+  assert program.main(["photos", "safe", "--method=blur"]) == program.FAILED
+  failures.clear()
+  assert program.main(["photos", "safe"]) == program.OK
+  assert (tmp_path / "safe" / "a.mp4").read_text() == "solid []"
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_a_file_that_the_program_never_made_is_left(torn, photos, tmp_path, capsys):
+  mine = tmp_path / "safe" / "a.png"
+  mine.parent.mkdir()
+  mine.write_bytes(b"mine")
+  if torn:
+    (photos / "a.png").write_bytes(b"no picture")
+  assert program.main(["photos", "safe"]) == program.FAILED
+  assert "failed: a.png: safe/a.png exists; --overwrite replaces it" in capsys.readouterr().err
+  assert mine.read_bytes() == b"mine"
+  (tmp_path / "safe.json").unlink()
+  assert program.main(["photos", "safe", "--overwrite"]) == (program.FAILED if torn else program.OK)
+  assert not mine.exists() if torn else mine.read_bytes() != b"mine"
+
+
+def test_what_somebody_changed_since_is_left_and_what_is_outdated_is_removed(photos, tmp_path, capsys):
+  made = tmp_path / "safe" / "a.png"
+  assert program.main(["photos", "safe"]) == program.OK
+  (photos / "a.png").write_bytes(b"no picture")
+  assert program.main(["photos", "safe", "--method=blur"]) == program.FAILED
+  assert not made.exists()
+  made.write_bytes(b"mine")
+  assert program.main(["photos", "safe"]) == program.FAILED
+  assert made.read_bytes() == b"mine" and "exists; --overwrite" in capsys.readouterr().err
+
+
+def test_what_a_killed_run_left_is_its_own_and_a_line_cut_short_hides_no_other(photos, tmp_path, monkeypatch):
+  real = folder.Journal.made
+  monkeypatch.setattr(folder.Journal, "made", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+  assert program.main(["photos", "safe"]) == program.FAILED
+  monkeypatch.setattr(folder.Journal, "made", real)
+  path = tmp_path / "safe" / ".deidentified.jsonl"
+  path.write_text(path.read_text() + '{"settings": ')
+  assert (tmp_path / "safe" / "a.png").exists()
+  assert program.main(["photos", "safe"]) == program.OK
+  assert '{"settings": ' in path.read_text().splitlines()
+  assert [row["made"] for row in folder.rows(path) if row["file"] == "a.png"][:2] == ["begun", "begun"]
+
+
+def test_a_record_that_no_earlier_run_wrote_is_left(photos, tmp_path, capsys):
+  (tmp_path / "safe.json").write_text("mine")
+  assert program.main(["photos", "safe"]) == program.FAILED
+  assert "safe.json exists; --overwrite" in capsys.readouterr().err
+  assert (tmp_path / "safe.json").read_text() == "mine" and not (tmp_path / "safe").exists()
+  assert program.main(["photos", "safe", "--overwrite"]) == program.OK
+  assert program.main(["photos", "safe"]) == program.OK
+  assert json.loads((tmp_path / "safe.json").read_text())["files"][0]["file"] == "a.png"
