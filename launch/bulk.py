@@ -35,7 +35,7 @@ import warnings
 from collections.abc import Iterator
 
 from qm_vae import progress, run, writer
-from qm_vae.deidentify import folder, job, methods, options
+from qm_vae.deidentify import folder, job, methods, one, options
 
 OK, FAILED, USAGE = range(3)
 _OWN = ".bulk"  # in OUT: what is finished, who works there and on what
@@ -117,8 +117,14 @@ class Worker:
       begun.open("x").close()
     except FileExistsError:  # Ray hands out again what a dead worker had
       return job.Outcome(name, 0, (), (_LOST,), {})
-    outcome = folder.protect_one(self._work, self._root / name, target, name, self._journal, bulk=True)
-    begun.unlink()
+    except OSError as error:
+      return job.Outcome(name, 0, (), (one.told(error),), {})
+    try:
+      outcome = folder.protect_one(self._work, self._root / name, target, name, self._journal, bulk=True)
+    except Exception as error:  # of the journal; else the block's other files were lost
+      outcome = job.Outcome(name, 0, (), (one.told(error),), {})
+    with contextlib.suppress(OSError):
+      begun.unlink()
     return outcome
 
 
@@ -130,7 +136,7 @@ def remaining(names: list[str], root: pathlib.Path, out: pathlib.Path, settings:
       if row["made"] is not None:
         size, time = row["made"]
         made = (time, size, (row["settings"], row["state"]), row["record"] is not None)
-        newest[row["file"]] = max(made, newest.get(row["file"], made), key=lambda one: one[0])
+        newest[row["file"]] = max(made, newest.get(row["file"], made), key=lambda known: known[0])
 
   def is_done(name):
     try:

@@ -116,7 +116,7 @@ def protect_one(
     outcome = one.protect(work, source, target, sidecar)
     if bulk:
       one.write_sidecar(work, source, sidecar, outcome)
-  except (ValueError, OSError, RuntimeError) as error:
+  except Exception as error:  # whatever a file brings about, the others go on
     # Of an earlier run: it is no longer what this one would make.
     left = [told for path in written.values() if (told := _remove(path))]
     for key, path in written.items() if not bulk else ():

@@ -72,6 +72,33 @@ def test_a_file_that_failed_in_part_is_done_again_whatever_was_finished_before(p
   assert (tmp_path / "safe" / "a.mp4").read_text() == "solid []"
 
 
+def test_an_error_that_nobody_foresaw_is_told_with_its_class_and_the_others_go_on(
+  photos, drawn, tmp_path, monkeypatch, capsys
+):
+  Image.fromarray(drawn).save(photos / "b.png")
+  real = one.protect
+
+  def protect(work, source, target, sidecar):
+    if source.name == "a.png":
+      raise AttributeError("no attribute 'name'")
+    return real(work, source, target, sidecar)
+
+  monkeypatch.setattr(one, "protect", protect)
+  assert program.main(["photos", "safe"]) == program.FAILED
+  assert "failed: a.png: AttributeError: no attribute 'name'" in capsys.readouterr().err
+  assert [path.name for path in (tmp_path / "safe").glob("*.png")] == ["b.png"]
+
+
+@pytest.mark.parametrize("error", [ValueError, OSError, RuntimeError])
+def test_a_single_file_that_fails_ends_with_a_message(error, photos, monkeypatch, capsys):
+  def protect(*_):
+    raise error("it cannot be read")
+
+  monkeypatch.setattr(one, "protect", protect)
+  assert program.main(["photos/a.png", "safe.png"]) == program.FAILED
+  assert "it cannot be read" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("torn", [False, True])
 def test_a_file_that_the_program_never_made_is_left(torn, photos, tmp_path, capsys):
   mine = tmp_path / "safe" / "a.png"

@@ -135,6 +135,30 @@ def test_a_file_at_which_a_worker_died_is_not_tried_for_ever(tmp_path):
   assert not (tmp_path / "out" / bulk.place("0.png")).exists()
 
 
+@pytest.mark.parametrize("where", ["of the file", "of the journal", "of the mark"])
+def test_an_error_at_one_file_loses_no_other_of_its_block(where, tmp_path, monkeypatch):
+  pictures(tmp_path / "in", 2)
+  bulk.make_ready(tmp_path / "out" / ".bulk")
+  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
+  owner, name, error = {
+    "of the file": (bulk.one, "protect", AttributeError("no codec")),
+    "of the journal": (bulk.folder.Journal, "made", OSError("the disk is full")),
+    "of the mark": (pathlib.Path, "open", PermissionError("read-only")),
+  }[where]
+  real, left = getattr(owner, name), [error]
+
+  def once(*arguments, **options):
+    if left:
+      raise left.pop()
+    return real(*arguments, **options)
+
+  monkeypatch.setattr(owner, name, once)
+  first, second = worker({"path": [b"0.png", b"1.png"]})["failures"]
+  assert str(error) in first and second == ""
+  assert not isinstance(error, AttributeError) or first.startswith("AttributeError: ")
+  assert not list((tmp_path / "out" / ".bulk" / "begun").iterdir())
+
+
 @pytest.mark.parametrize(
   ("arguments", "told"),
   [
