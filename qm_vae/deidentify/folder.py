@@ -42,14 +42,16 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
     What became of each file.
 
   Raises:
-    ValueError: where one folder lies inside the other, or where the record would replace what no earlier run made.
+    ValueError: where one folder lies inside the other, or where the record or the contact sheet would replace what no
+      earlier run made.
     KeyboardInterrupt: what is finished stays, and is skipped the next time.
   """
   check_apart(source, target)
   found = walk(source)
   journal = Journal(target / _JOURNAL, settings_of(work, source))
-  sidecar = job.sidecar_path(work.options, target)
-  _check_free(work, journal, sidecar)
+  sidecar, preview = job.sidecar_path(work.options, target), job.preview_path(work.options, target)
+  for path in filter(None, (sidecar, preview)):
+    _check_free(work, journal, source, target, path)
   target.mkdir(parents=True, exist_ok=True)
   outcomes = []
   with journal:
@@ -64,10 +66,11 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
         f"{len(found.others)} files are neither picture nor video and were not copied: {', '.join(found.others[:10])}"
       )
       yield job.Outcome(str(source), 0, (told + (", ..." if len(found.others) > 10 else ""),), (), {})
-    if sidecar is not None:
-      journal.begin(str(sidecar.resolve()))
-      _write(sidecar, work, source, outcomes, found)
-      journal.made(str(sidecar.resolve()), sidecar)
+    for path in filter(None, (sidecar, preview)):
+      key = str(path.resolve())
+      journal.begin(key)
+      work.sheet.write(path) if path == preview else _write(path, work, source, outcomes, found)
+      journal.made(key, path)
 
 
 def check_apart(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -101,7 +104,8 @@ def protect_one(
   there = _lying(target)
   if not work.options.overwrite and there is not None and (known := journal.known(name, state, there)) is not None:
     return job.Outcome(name, known.get("hidden", 0), ("done before",), (), known)
-  sidecar = target.with_name(target.name + ".json") if bulk or one.kind(source) == one.VIDEO else None
+  recorded = bulk or (one.kind(source) == one.VIDEO and work.options.sidecar != "")
+  sidecar = target.with_name(target.name + ".json") if recorded else None
   written = {name: target} | ({} if sidecar is None else {name + ".json": sidecar})
   if not bulk and not work.options.overwrite:
     for key, path in written.items():
@@ -150,8 +154,15 @@ def _remove(path):
   return ""
 
 
-def _check_free(work, journal, path):
-  if path is not None and not work.options.overwrite and not journal.owns(str(path.resolve()), _lying(path)):
+def _check_free(work, journal, source, target, path):
+  """Raises ValueError where a record or a contact sheet would replace an original, or what is no such thing."""
+  here = path.resolve()
+  if source.resolve() in here.parents:
+    raise ValueError(f"{path} lies in IN, {source}; nothing is written there")
+  names = (here.name, here.name.removesuffix(".json"))
+  if target.resolve() in here.parents and (_JOURNAL in names or any(one.kind(pathlib.Path(name)) for name in names)):
+    raise ValueError(f"{path} may be the name of a protected file in OUT; choose another")
+  if not work.options.overwrite and not journal.owns(str(here), _lying(path)):
     raise ValueError(f"{path} exists; --overwrite replaces it")
 
 

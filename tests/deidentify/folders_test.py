@@ -9,7 +9,7 @@ from PIL import Image
 from qm_vae import faces
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
-from qm_vae.deidentify import folder, job, one
+from qm_vae.deidentify import contact_sheet, folder, job, one
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +146,74 @@ def test_a_record_that_no_earlier_run_wrote_is_left(photos, tmp_path, capsys):
   assert program.main(["photos", "safe", "--overwrite"]) == program.OK
   assert program.main(["photos", "safe"]) == program.OK
   assert json.loads((tmp_path / "safe.json").read_text())["files"][0]["file"] == "a.png"
+
+
+@pytest.mark.parametrize(
+  ("arguments", "told"),
+  [
+    (["in.png", "out.png", "--sidecar=in.png"], "is IN"),
+    (["in.png", "out.png", "--sidecar=./photos/../in.png", "--overwrite"], "is IN"),
+    (["in.png", "out.png", "--sidecar=out.png"], "is OUT"),
+    (["in.png", "out.png", "--sidecar=out.png.preview.png", "--preview"], "the contact sheet"),
+    (["out.preview.png", "out", "--preview"], "is IN"),
+    (["in.png", "out.png", "--sidecar=photos"], "a folder"),
+    (["in.png", "out.png", "--sidecar=mine.json"], "mine.json, which would be written beside OUT, exists"),
+    (["in.png", "other.png", "--preview"], "other.png.preview.png, which would be written beside OUT, exists"),
+    (["photos", "safe", "--sidecar=photos/a.png", "--overwrite"], "lies in IN"),
+    (["photos", "safe", "--sidecar=safe/a.png"], "protected file"),
+    (["photos", "safe", "--sidecar=safe/a.mp4.json"], "protected file"),
+    (["photos", "safe", "--sidecar=safe/.deidentified.jsonl"], "protected file"),
+    (["photos", "safe", "--sidecar=mine.json"], "mine.json exists"),
+    (["photos", "other.png", "--preview"], "other.png.preview.png exists"),
+  ],
+)
+def test_a_record_or_contact_sheet_replaces_nothing_unasked(arguments, told, photos, tmp_path, capsys):
+  for name in ("in.png", "out.preview.png", "other.png.preview.png"):
+    (tmp_path / name).write_bytes((photos / "a.png").read_bytes())
+  (tmp_path / "mine.json").write_text("mine")
+  before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+  assert program.main(arguments) in (program.USAGE, program.FAILED)
+  assert told in capsys.readouterr().err
+  assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+def test_a_contact_sheet_of_an_earlier_run_is_replaced(photos, tmp_path):
+  assert program.main(["photos", "safe", "--preview"]) == program.OK
+  sheet = (tmp_path / "safe.preview.png").read_bytes()
+  assert program.main(["photos", "safe", "--preview", "--method=blur"]) == program.OK
+  assert (tmp_path / "safe.preview.png").read_bytes() != sheet
+
+
+@pytest.mark.parametrize(("flag", "written"), [("--sidecar=", False), ("--sidecar=all.json", True)])
+def test_no_sidecar_is_none_of_the_videos_either(flag, written, photos, tmp_path, monkeypatch):
+  (photos / "a.png").rename(photos / "a.mp4")
+  told = []
+
+  def protect(work, source, target, sidecar):
+    told.append(sidecar)
+    target.touch()
+    return job.Outcome(str(source), 1, (), (), {})
+
+  monkeypatch.setattr(one, "protect", protect)
+  assert program.main(["photos", "safe", flag]) == program.OK
+  assert (told[0] is not None) == written == (tmp_path / "all.json").exists()
+  assert not (tmp_path / "safe.json").exists()
+
+
+def test_out_may_be_the_folder_itself_or_below_the_home(photos, tmp_path, monkeypatch):
+  (tmp_path / "safe").mkdir()
+  monkeypatch.chdir(tmp_path / "safe")
+  assert program.main(["../photos", ".", "--preview"]) == program.OK
+  assert {"safe.json", "safe.preview.png"} <= {path.name for path in tmp_path.iterdir()}
+  monkeypatch.setenv("HOME", str(tmp_path))
+  assert program.main(["../photos/a.png", "--output=~/x.png", "--preview"]) == program.OK
+  assert {"x.png", "x.png.json", "x.png.preview.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
+def test_a_contact_sheet_that_cannot_be_written_ends_with_a_message(photos, tmp_path, monkeypatch, capsys):
+  def write(self, path):
+    raise PermissionError(13, "Permission denied", str(path))
+
+  monkeypatch.setattr(contact_sheet.ContactSheet, "write", write)
+  assert program.main(["photos/a.png", "safe.png", "--preview"]) == program.FAILED
+  assert "safe.png.preview.png: Permission denied" in capsys.readouterr().err
