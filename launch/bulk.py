@@ -211,7 +211,8 @@ def main(arguments: list[str] | None = None) -> int:
   cut = arguments.index("--") if "--" in arguments else len(arguments)
   made = parser()
   given = made.parse_args(arguments[:cut])
-  forwarded = [str(given.source), str(given.target), *arguments[cut + 1 :]]
+  # A relative 2024 would be a camera where workers have another folder.
+  forwarded = [str(given.source.absolute()), str(given.target), *arguments[cut + 1 :]]
   chosen = options.parse(forwarded)
   command = "python -m launch.bulk " + shlex.join(arguments)
   root = given.root or (given.source if given.source.is_dir() else given.source.parent)

@@ -9,7 +9,7 @@ from PIL import Image
 from qm_vae import faces
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
-from qm_vae.deidentify import contact_sheet, folder, job, one
+from qm_vae.deidentify import contact_sheet, folder, job, one, options
 
 
 @pytest.fixture(scope="module")
@@ -217,3 +217,10 @@ def test_a_contact_sheet_that_cannot_be_written_ends_with_a_message(photos, tmp_
   monkeypatch.setattr(contact_sheet.ContactSheet, "write", write)
   assert program.main(["photos/a.png", "safe.png", "--preview"]) == program.FAILED
   assert "safe.png.preview.png: Permission denied" in capsys.readouterr().err
+
+
+def test_digits_are_a_camera_only_where_no_path_is_called_so(photos, tmp_path):
+  photos.rename(tmp_path / "0")
+  assert not options.parse(["0", "safe"]).live and options.parse(["1", "safe.mp4"]).live
+  assert options.parse(["cam", "safe.mp4"]).live
+  assert program.main(["0", "safe"]) == program.OK and (tmp_path / "safe" / "a.png").exists()

@@ -1,6 +1,7 @@
 """Bulk de-identification: what is to be done, where it lands, and that a killed job goes on."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -175,6 +176,24 @@ def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_pat
   (tmp_path / "in" / "0.png").touch()
   assert bulk.main(arguments) == bulk.USAGE and told in capsys.readouterr().err
   assert sorted(p.name for p in tmp_path.rglob("*")) == ["0.png", "in"]
+
+
+def test_a_folder_called_by_digits_is_no_camera_wherever_a_worker_runs(tmp_path, monkeypatch):
+  pictures(tmp_path / "2024", 1)
+  (tmp_path / "elsewhere").mkdir()
+  monkeypatch.chdir(tmp_path)
+  seen = []
+
+  def run_all(names, arguments, given):
+    with contextlib.chdir(tmp_path / "elsewhere"):
+      seen.append(options.parse(arguments[0]).live)
+      rows = [bulk.Worker(*arguments)({"path": [os.fsencode(name)]}) for name in names]
+    yield from ({key: value[0] for key, value in row.items()} for row in rows)
+
+  monkeypatch.setattr(bulk, "run_all", run_all)
+  monkeypatch.setattr(bulk.importlib.util, "find_spec", lambda name: name)
+  assert bulk.main(["2024", "out"]) == bulk.OK and seen == [False]
+  assert (tmp_path / "out" / bulk.place("0.png")).exists()
 
 
 @pytest.mark.slow
