@@ -67,7 +67,7 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
       )
       yield job.Outcome(str(source), 0, (told + (", ..." if len(found.others) > 10 else ""),), (), {})
     for path in filter(None, (sidecar, preview)):
-      key = str(path.resolve())
+      key = _beside(path, target)
       journal.begin(key)
       work.sheet.write(path) if path == preview else _write(path, work, source, outcomes, found)
       journal.made(key, path)
@@ -102,6 +102,8 @@ def protect_one(
   except OSError as error:
     return _failed(name, one.told(error))
   there = _lying(target)
+  if there is not None and target.parent.resolve() / target.name == source.parent.resolve() / source.name:
+    return _failed(name, f"{target} is the original, by a link; it is never replaced")
   if not work.options.overwrite and there is not None and (known := journal.known(name, state, there)) is not None:
     return job.Outcome(name, known.get("hidden", 0), ("done before",), (), known)
   recorded = bulk or (one.kind(source) == one.VIDEO and work.options.sidecar != "")
@@ -162,8 +164,13 @@ def _check_free(work, journal, source, target, path):
   names = (here.name, here.name.removesuffix(".json"))
   if target.resolve() in here.parents and (_JOURNAL in names or any(one.kind(pathlib.Path(name)) for name in names)):
     raise ValueError(f"{path} may be the name of a protected file in OUT; choose another")
-  if not work.options.overwrite and not journal.owns(str(here), _lying(path)):
+  if not work.options.overwrite and not journal.owns(_beside(path, target), _lying(path)):
     raise ValueError(f"{path} exists; --overwrite replaces it")
+
+
+def _beside(path, target):
+  """What the journal calls a file beside OUT."""
+  return os.path.relpath(path.resolve(), target.resolve())
 
 
 def state_of(path: pathlib.Path) -> list[int]:

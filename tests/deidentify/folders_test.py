@@ -109,9 +109,21 @@ def test_a_file_that_the_program_never_made_is_left(torn, photos, tmp_path, caps
   assert program.main(["photos", "safe"]) == program.FAILED
   assert "failed: a.png: safe/a.png exists; --overwrite replaces it" in capsys.readouterr().err
   assert mine.read_bytes() == b"mine"
-  (tmp_path / "safe.json").unlink()
   assert program.main(["photos", "safe", "--overwrite"]) == (program.FAILED if torn else program.OK)
   assert not mine.exists() if torn else mine.read_bytes() != b"mine"
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_an_original_is_never_replaced_through_a_link(torn, photos, tmp_path):
+  (photos / "below").mkdir()
+  (photos / "a.png").rename(photos / "below" / "a.png")
+  if torn:
+    (photos / "below" / "a.png").write_bytes(b"no picture")
+  before = (photos / "below" / "a.png").read_bytes()
+  (tmp_path / "safe").mkdir()
+  (tmp_path / "safe" / "below").symlink_to(photos / "below")
+  assert program.main(["photos", "safe", "--overwrite"]) == program.FAILED
+  assert (photos / "below" / "a.png").read_bytes() == before
 
 
 def test_what_somebody_changed_since_is_left_and_what_is_outdated_is_removed(photos, tmp_path, capsys):
@@ -182,6 +194,10 @@ def test_a_contact_sheet_of_an_earlier_run_is_replaced(photos, tmp_path):
   sheet = (tmp_path / "safe.preview.png").read_bytes()
   assert program.main(["photos", "safe", "--preview", "--method=blur"]) == program.OK
   assert (tmp_path / "safe.preview.png").read_bytes() != sheet
+  (tmp_path / "moved").mkdir()
+  for name in ("safe", "safe.json", "safe.preview.png"):
+    (tmp_path / name).rename(tmp_path / "moved" / name)
+  assert program.main(["photos", "moved/safe", "--preview"]) == program.OK
 
 
 @pytest.mark.parametrize(("flag", "written"), [("--sidecar=", False), ("--sidecar=all.json", True)])
