@@ -43,6 +43,8 @@ def _places(given):
   target = options.path_of(given.target)
   if target.name in ("", ".."):  # what lies beside it is named after it
     target = target.resolve()
+    if not target.name:
+      raise ValueError(f"OUT is {target}; name a file or folder below it")
   if given.live or given.source == "-":
     source = None
   else:
