@@ -35,7 +35,7 @@ import warnings
 from collections.abc import Iterator
 
 from qm_vae import progress, run, writer
-from qm_vae.deidentify import folder, job, methods, options
+from qm_vae.deidentify import folder, job, methods, one, options
 
 OK, FAILED, USAGE = range(3)
 _OWN = ".bulk"  # in OUT: what is finished, who works there and on what
@@ -94,15 +94,15 @@ def place(name: str) -> pathlib.Path:
 class Worker:
   """Protects files by one job's tools, one after the other; what Ray starts on every core."""
 
-  def __init__(self, arguments: list[str], command: str, root: str, out: str):
-    """Opens the method; `arguments` are those of python -m qm_vae.deidentify."""
+  def __init__(self, arguments: list[str], command: str, root: str, out: str, settings: str):
+    """Opens the method; `arguments` are those of python -m qm_vae.deidentify, `settings` as of folder.settings_of."""
     self._root, self._out = pathlib.Path(root), pathlib.Path(out)
     self._work = job.open_job(options.parse(arguments), command)
     own = self._out / _OWN
     self._alive = (own / "workers").open("a")
     fcntl.flock(self._alive, fcntl.LOCK_SH)  # until the process ends, however it does
     journal = own / f"{socket.gethostname()}-{os.getpid()}.jsonl"
-    self._journal = folder.Journal(journal, folder.settings_of(self._work)).__enter__()
+    self._journal = folder.Journal(journal, settings).__enter__()
 
   def __call__(self, batch: dict) -> dict:
     """{"path": names as bytes} -> the same with "hidden" faces and "failures", a text, '' for none."""
@@ -117,20 +117,31 @@ class Worker:
       begun.open("x").close()
     except FileExistsError:  # Ray hands out again what a dead worker had
       return job.Outcome(name, 0, (), (_LOST,), {})
-    outcome = folder.protect_one(self._work, self._root / name, target, name, self._journal, sidecars=True)
-    begun.unlink()
+    except OSError as error:
+      return job.Outcome(name, 0, (), (one.told(error),), {})
+    try:
+      outcome = folder.protect_one(self._work, self._root / name, target, name, self._journal, bulk=True)
+    except Exception as error:  # of the journal; else the block's other files were lost
+      outcome = job.Outcome(name, 0, (), (one.told(error),), {})
+    with contextlib.suppress(OSError):
+      begun.unlink()
     return outcome
 
 
 def remaining(names: list[str], root: pathlib.Path, out: pathlib.Path, settings: str) -> list[str]:
   """Those of the files that no earlier job finished as it is now; `settings` as of folder.settings_of."""
-  states = {}
+  newest = {}  # of what was made under a name, by any job: (time, size, of what, whether it is finished)
   for path in (out / _OWN).glob("*.jsonl"):
-    states |= {row["file"]: row["state"] for row in folder.finished(path, settings)}
+    for row in folder.rows(path):
+      if row["made"] is not None:
+        size, time = row["made"]
+        made = (time, size, (row["settings"], row["state"]), row["record"] is not None)
+        newest[row["file"]] = max(made, newest.get(row["file"], made), key=lambda known: known[0])
 
   def is_done(name):
     try:
-      return name in states and states[name] == folder.state_of(root / name) and (out / place(name)).exists()
+      size, time = folder.state_of(out / place(name))
+      return newest.get(name) == (time, size, (settings, folder.state_of(root / name)), True)
     except OSError:
       return False  # the worker tells why
 
@@ -200,7 +211,8 @@ def main(arguments: list[str] | None = None) -> int:
   cut = arguments.index("--") if "--" in arguments else len(arguments)
   made = parser()
   given = made.parse_args(arguments[:cut])
-  forwarded = [str(given.source), str(given.target), *arguments[cut + 1 :]]
+  # A relative 2024 would be a camera where workers have another folder.
+  forwarded = [str(given.source.absolute()), str(given.target), *arguments[cut + 1 :]]
   chosen = options.parse(forwarded)
   command = "python -m launch.bulk " + shlex.join(arguments)
   root = given.root or (given.source if given.source.is_dir() else given.source.parent)
@@ -224,8 +236,9 @@ def main(arguments: list[str] | None = None) -> int:
   try:
     with run.locked(given.target / _OWN):
       make_ready(given.target / _OWN)
-      wanted = names if chosen.overwrite else remaining(names, root, given.target, folder.settings_of(work))
-      worker = (forwarded, command, str(root.absolute()), str(given.target.absolute()))
+      settings = folder.settings_of(work, root)
+      wanted = names if chosen.overwrite else remaining(names, root, given.target, settings)
+      worker = (forwarded, command, str(root.absolute()), str(given.target.absolute()), settings)
       return _summary(given.target, names, wanted, _told(wanted, worker, given))
   except KeyboardInterrupt:
     _say("interrupted: the same command goes on where it stopped")

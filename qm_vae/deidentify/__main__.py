@@ -1,6 +1,5 @@
 """The command line: python -m qm_vae.deidentify."""
 
-import pathlib
 import shlex
 import signal
 import sys
@@ -36,14 +35,16 @@ def main(arguments: list[str] | None = None) -> int:
   except (ValueError, OSError, RuntimeError, ImportError) as error:
     _say(f"error: {given.source}: {one.told(error)}" if str(given.source) not in str(error) else f"error: {error}")
     return _summary(work, outcomes, FAILED)
-  if work.sheet:
-    work.sheet.write(pathlib.Path(f"{given.target.rstrip('/')}.preview.png"))
   return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK)
 
 
 def _places(given):
   """Source and target as paths; None for a source that is no path."""
   target = options.path_of(given.target)
+  if target.name in ("", ".."):  # what lies beside it is named after it
+    target = target.resolve()
+    if not target.name:
+      raise ValueError(f"OUT is {target}; name a file or folder below it")
   if given.live or given.source == "-":
     source = None
   else:
@@ -54,6 +55,7 @@ def _places(given):
       raise ValueError(f"OUT is IN, {target}; the original is never replaced")
   if given.target == "-" and (given.preview or (source and source.is_dir())):
     raise ValueError("OUT is -: raw frames have no preview and no folder; name a file or folder")
+  job.check_beside(given, source, target)
   if source is None or not source.is_dir():
     if target.is_dir():
       raise ValueError(f"OUT is the folder {target}; name a file")
@@ -61,20 +63,26 @@ def _places(given):
       raise ValueError(f"OUT, {target}, exists; --overwrite replaces it")
     if source and one.kind(source) == one.PICTURE and given.target == "-":
       raise ValueError("OUT is -, but IN is a picture; name a file")
+    for path in (job.sidecar_path(given, target), job.preview_path(given, target)):
+      if path and path.exists() and not given.overwrite:
+        raise ValueError(f"{path}, which would be written beside OUT, exists; --overwrite replaces it")
   return source, target
 
 
 def _outcomes(work, source, target):
-  if source is None:
-    yield moving.protect(work, work.options.source, target, job.sidecar_path(work.options, target))
-  elif source.is_dir():
+  if source is not None and source.is_dir():
     yield from folder.protect(work, source, target)
+    return
+  sidecar, preview = job.sidecar_path(work.options, target), job.preview_path(work.options, target)
+  if source is None:
+    yield moving.protect(work, work.options.source, target, sidecar)
   else:
-    sidecar = job.sidecar_path(work.options, target)
     outcome = one.protect(work, source, target, sidecar)
     if sidecar is not None:
       one.write_sidecar(work, source, sidecar, outcome)
     yield outcome
+  if preview is not None:
+    work.sheet.write(preview)
 
 
 def _summary(work, outcomes, status):

@@ -11,6 +11,7 @@ from qm_vae import progress, writer
 from qm_vae.deidentify import job, one
 
 _JOURNAL = ".deidentified.jsonl"
+_BEGUN = "begun"
 
 
 class Found(NamedTuple):
@@ -34,35 +35,42 @@ def walk(root: pathlib.Path) -> Found:
 def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterator[job.Outcome]:
   """Protects every picture and video below `source`, each under its own relative name below `target`.
 
-  A file that an earlier run of the same settings finished, and whose original has not changed since, is skipped. A
-  failure does not stop the others.
+  A file that an earlier run of the same settings finished is skipped while neither its original nor what was made of it
+  has changed since. A failure does not stop the others.
 
   Yields:
     What became of each file.
 
   Raises:
-    ValueError: where one folder lies inside the other.
+    ValueError: where one folder lies inside the other, or where the record or the contact sheet would replace what no
+      earlier run made.
     KeyboardInterrupt: what is finished stays, and is skipped the next time.
   """
   check_apart(source, target)
   found = walk(source)
+  journal = Journal(target / _JOURNAL, settings_of(work, source))
+  sidecar, preview = job.sidecar_path(work.options, target), job.preview_path(work.options, target)
+  for path in filter(None, (sidecar, preview)):
+    _check_free(work, journal, source, target, path)
   target.mkdir(parents=True, exist_ok=True)
-  journal = Journal(target / _JOURNAL, settings_of(work))
   outcomes = []
-  with journal, progress.bar(len(found.wanted), "files", "file", shown=len(found.wanted) > 1) as bar:
-    for path in found.wanted:
-      outcome = protect_one(work, source / path, target / path, str(path), journal)
-      outcomes.append(outcome)
-      yield outcome
-      bar.update()
-  if found.others:
-    told = (
-      f"{len(found.others)} files are neither picture nor video and were not copied: {', '.join(found.others[:10])}"
-    )
-    yield job.Outcome(str(source), 0, (told + (", ..." if len(found.others) > 10 else ""),), (), {})
-  sidecar = job.sidecar_path(work.options, target)
-  if sidecar is not None:
-    _write(sidecar, work, source, outcomes, found)
+  with journal:
+    with progress.bar(len(found.wanted), "files", "file", shown=len(found.wanted) > 1) as bar:
+      for path in found.wanted:
+        outcome = protect_one(work, source / path, target / path, str(path), journal)
+        outcomes.append(outcome)
+        yield outcome
+        bar.update()
+    if found.others:
+      told = (
+        f"{len(found.others)} files are neither picture nor video and were not copied: {', '.join(found.others[:10])}"
+      )
+      yield job.Outcome(str(source), 0, (told + (", ..." if len(found.others) > 10 else ""),), (), {})
+    for path in filter(None, (sidecar, preview)):
+      key = _beside(path, target)
+      journal.begin(key)
+      work.sheet.write(path) if path == preview else _write(path, work, source, outcomes, found)
+      journal.made(key, path)
 
 
 def check_apart(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -77,39 +85,92 @@ def check_apart(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def protect_one(
-  work: job.Job, source: pathlib.Path, target: pathlib.Path, name: str, journal: "Journal", *, sidecars: bool = False
+  work: job.Job, source: pathlib.Path, target: pathlib.Path, name: str, journal: "Journal", *, bulk: bool = False
 ) -> job.Outcome:
   """Protects one of many files, unless the journal knows it as finished; what fails is told by the outcome.
 
   Args:
     work: the tools.
     source: the original.
-    target: what is written; of a file that fails nothing is left under this name.
+    target: what is written; of a file that fails nothing is left under this name, but for what this program never made.
     name: what the journal and the outcome call it.
     journal: of what is finished.
-    sidecars: whether pictures, too, get a record of their own beside them, as videos do.
+    bulk: whether pictures, too, get a record of their own beside them, and all names below OUT are this program's.
   """
   try:
     state = state_of(source)
   except OSError as error:
-    return job.Outcome(name, 0, (), (one.told(error),), {"failures": [one.told(error)]})
-  if not work.options.overwrite and target.exists() and (known := journal.known(name, state)) is not None:
+    return _failed(name, one.told(error))
+  there = _lying(target)
+  if there is not None and target.parent.resolve() / target.name == source.parent.resolve() / source.name:
+    return _failed(name, f"{target} is the original, by a link; it is never replaced")
+  if not work.options.overwrite and there is not None and (known := journal.known(name, state, there)) is not None:
     return job.Outcome(name, known.get("hidden", 0), ("done before",), (), known)
+  recorded = bulk or (one.kind(source) == one.VIDEO and work.options.sidecar != "")
+  sidecar = target.with_name(target.name + ".json") if recorded else None
+  written = {name: target} | ({} if sidecar is None else {name + ".json": sidecar})
+  if not bulk and not work.options.overwrite:
+    for key, path in written.items():
+      if not journal.owns(key, _lying(path)):
+        return _failed(name, f"{path} exists; --overwrite replaces it")
+  for key in written if not bulk else ():
+    journal.begin(key)
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not one.kind(source):
       raise ValueError("neither picture nor video")
-    sidecar = target.with_name(target.name + ".json")
     outcome = one.protect(work, source, target, sidecar)
-    if sidecars:
+    if bulk:
       one.write_sidecar(work, source, sidecar, outcome)
-  except (ValueError, OSError, RuntimeError) as error:
-    target.unlink(missing_ok=True)  # of an earlier run: it is no longer what this one would make
-    return job.Outcome(name, 0, (), (one.told(error),), {"failures": [one.told(error)]})
+  except Exception as error:  # whatever a file brings about, the others go on
+    # Of an earlier run: it is no longer what this one would make.
+    left = [told for path in written.values() if (told := _remove(path))]
+    for key, path in written.items() if not bulk else ():
+      journal.made(key, path)
+    return _failed(name, one.told(error), *left)
   record = {"hidden": outcome.hidden} | outcome.record
-  if not outcome.failures:
-    journal.add(name, state, record)
+  if sidecar is not None and not bulk:
+    journal.made(name + ".json", sidecar)
+  journal.made(name, target, state, None if outcome.failures else record)
   return job.Outcome(name, outcome.hidden, outcome.notes, outcome.failures, record)
+
+
+def _failed(name, *told):
+  return job.Outcome(name, 0, (), told, {"failures": list(told)})
+
+
+def _lying(path):
+  """The state of what lies there, None for nothing."""
+  try:
+    return state_of(path)
+  except OSError:
+    return None
+
+
+def _remove(path):
+  """Removes a file that may be missing; returns why it could not, '' where it is gone."""
+  try:
+    path.unlink(missing_ok=True)
+  except OSError as error:
+    return f"what lay there before could not be removed: {one.told(error)}" if os.path.isfile(path) else ""
+  return ""
+
+
+def _check_free(work, journal, source, target, path):
+  """Raises ValueError where a record or a contact sheet would replace an original, or what is no such thing."""
+  here = path.resolve()
+  if source.resolve() in here.parents:
+    raise ValueError(f"{path} lies in IN, {source}; nothing is written there")
+  names = (here.name, here.name.removesuffix(".json"))
+  if target.resolve() in here.parents and (_JOURNAL in names or any(one.kind(pathlib.Path(name)) for name in names)):
+    raise ValueError(f"{path} may be the name of a protected file in OUT; choose another")
+  if not work.options.overwrite and not journal.owns(_beside(path, target), _lying(path)):
+    raise ValueError(f"{path} exists; --overwrite replaces it")
+
+
+def _beside(path, target):
+  """What the journal calls a file beside OUT."""
+  return os.path.relpath(path.resolve(), target.resolve())
 
 
 def state_of(path: pathlib.Path) -> list[int]:
@@ -118,9 +179,10 @@ def state_of(path: pathlib.Path) -> list[int]:
   return [stat.st_size, stat.st_mtime_ns]
 
 
-def settings_of(work: job.Job) -> str:
-  """A digest of all that shapes the pictures."""
+def settings_of(work: job.Job, source: pathlib.Path) -> str:
+  """A digest of all that shapes the pictures, and of the folder that their names are relative to."""
   shaping = {"method": work.method, "hiding": work.hider.told, "detector": work.detector.told}
+  shaping["source"] = str(source.resolve())
   ignored = ("source", "target", "output", "overwrite", "preview", "sidecar")
   shaping["options"] = {key: str(value) for key, value in vars(work.options).items() if key not in ignored}
   return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
@@ -132,40 +194,63 @@ def _write(sidecar, work, source, outcomes, found):
   writer.write_text(sidecar, json.dumps(head | {"files": rows}, indent=1, allow_nan=False) + "\n")
 
 
-def finished(path: pathlib.Path, settings: str) -> Iterator[dict]:
-  """What a journal notes of each file that was finished with these settings: file, state of the original, record."""
+def rows(path: pathlib.Path) -> Iterator[dict]:
+  """The lines of a journal, in their order.
+
+  Each has "file" (its name), "settings" (of the run), "made" (the state of what then lay in OUT; None: nothing; _BEGUN:
+  whatever a killed run may have left), "state" (of the original) and "record" (None: not finished).
+  """
   with path.open(encoding="utf-8") as file:
     for line in file:
       try:
         row = json.loads(line)
-        if row["settings"] == settings and {"file", "state", "record"} <= row.keys():
+        if {"file", "settings", "made", "state", "record"} <= row.keys():
           yield row
-      except (json.JSONDecodeError, KeyError, TypeError):
-        continue  # a last line cut short by a kill
+      except (json.JSONDecodeError, AttributeError):
+        continue  # a line cut short by a kill
 
 
 class Journal:
-  """A line for every finished file, so that a killed run loses nothing but the file it was at."""
+  """A line for every file begun and finished, so that a killed run loses nothing but the file it was at.
+
+  The last line of a file counts, whatever its settings: it tells what lies in OUT now.
+  """
 
   def __init__(self, path: pathlib.Path, settings: str):
-    """Reads what `path` knows of files that were finished with these `settings` (see settings_of)."""
+    """Reads what `path` knows; what was finished with these `settings` (see settings_of) is finished still."""
     self._path, self._settings = path, settings
-    self._known = {row["file"]: row for row in finished(path, settings)} if path.exists() else {}
+    self._rows = {row["file"]: row for row in rows(path)} if path.exists() else {}
 
   def __enter__(self):
     self._file = self._path.open("a", encoding="utf-8")
+    if self._file.tell():
+      with self._path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        self._file.write("" if file.read() == b"\n" else "\n")  # after a line cut short by a kill
     return self
 
   def __exit__(self, *_):
     self._file.close()
 
-  def known(self, name: str, state: list[int]) -> dict | None:
-    """The record of a file that was finished from the same original, or None."""
-    row = self._known.get(name)
-    return row["record"] if row and row["state"] == state else None
+  def known(self, name: str, state: list[int], there: list[int]) -> dict | None:
+    """The record of a file that was finished from the same original and lies `there` as it was made, or None."""
+    row = self._rows.get(name)
+    same = row and (row["settings"], row["state"], row["made"]) == (self._settings, state, there)
+    return row["record"] if same else None
 
-  def add(self, name: str, state: list[int], record: dict) -> None:
-    """Notes that a file is finished."""
-    row = {"settings": self._settings, "file": name, "state": state, "record": record}
+  def owns(self, name: str, there: list[int] | None) -> bool:
+    """Whether what lies `there` in OUT, if anything does, was made by a run of any settings."""
+    return there is None or (name in self._rows and self._rows[name]["made"] in (_BEGUN, there))
+
+  def begin(self, name: str) -> None:
+    """Notes that a file is being written: what a kill leaves under its name is this program's."""
+    self._add(name, _BEGUN, None, None)
+
+  def made(self, name: str, target: pathlib.Path, state: list[int] | None = None, record: dict | None = None) -> None:
+    """Notes what lies at `target` now; with the original's `state` and a `record` the file is finished."""
+    self._add(name, _lying(target), state, record)
+
+  def _add(self, name, made, state, record):
+    row = {"settings": self._settings, "file": name, "made": made, "state": state, "record": record}
     self._file.write(json.dumps(row, allow_nan=False) + "\n")
     self._file.flush()

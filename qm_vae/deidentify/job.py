@@ -77,3 +77,28 @@ def sidecar_path(options, target: pathlib.Path) -> pathlib.Path | None:
   if options.sidecar is not None:
     return pathlib.Path(options.sidecar).expanduser() if options.sidecar else None
   return None if str(target) == "-" else target.with_name(target.name + ".json")
+
+
+def preview_path(options, target: pathlib.Path) -> pathlib.Path | None:
+  """Where the contact sheet of `target` goes; None for nowhere."""
+  return target.with_name(target.name + ".preview.png") if options.preview else None
+
+
+def check_beside(options, source: pathlib.Path | None, target: pathlib.Path) -> None:
+  """Returns where neither the record nor the contact sheet falls on IN, on OUT, or on one another.
+
+  Raises:
+    ValueError: else, or where one of them is a folder.
+  """
+  taken = {target.resolve(): "OUT"} | ({} if source is None else {source.resolve(): "IN"})
+  for what, path in (
+    ("the contact sheet", preview_path(options, target)),
+    ("the sidecar", sidecar_path(options, target)),
+  ):
+    if path is None:
+      continue
+    if (here := path.resolve()) in taken:
+      raise ValueError(f"{what}, {path}, is {taken[here]}; choose another name")
+    if path.is_dir():
+      raise ValueError(f"{what}, {path}, is a folder; name a file")
+    taken[here] = what

@@ -56,7 +56,8 @@ def _picture(work, source, target):
 
 
 def told(error: Exception) -> str:
-  """An error in words, for a list."""
+  """An error in words, for a list; of a class that nobody raises on purpose, with the name of the class."""
   if isinstance(error, OSError) and error.strerror:
     return f"{error.filename or ''}: {error.strerror}".lstrip(": ")
-  return str(error)
+  expected = isinstance(error, (ValueError, OSError, RuntimeError, ImportError)) and str(error)
+  return str(error) if expected else f"{type(error).__name__}: {error}".removesuffix(": ")

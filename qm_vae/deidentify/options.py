@@ -43,7 +43,9 @@ def parser() -> argparse.ArgumentParser:
     allow_abbrev=False,
   )
   made.add_argument(
-    "source", metavar="IN", help="picture, folder, video, camera's number, cam (camera 0), rtsp://, or -"
+    "source",
+    metavar="IN",
+    help="picture, folder, video, camera's number (unless a file is called so), cam (camera 0), rtsp://, or -",
   )
   made.add_argument("target", metavar="OUT", nargs="?", help="where to; - for raw frames on standard output")
   made.add_argument("-o", "--output", metavar="OUT", help="the same as OUT")
@@ -129,7 +131,8 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if options.margin is not None:
       made.error("--margin and --mask-scale say the same; give one")
     options.margin = options.mask_scale - 1
-  if options.source == "cam":
+  named = options.source == "cam"
+  if named:
     options.source = "0"
   if options.source == "-" and not options.raw:
     made.error("IN is -, so --raw=WIDTHxHEIGHT@FPS must say what comes")
@@ -137,7 +140,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     made.error("--raw is of standard input; IN must be -")
   if options.end is not None and options.end <= options.start:
     made.error(f"--end={options.end:g} is not after --start={options.start:g}")
-  options.live = options.source.isdecimal() or options.source.lower().startswith(("rtsp://", "rtsps://"))
+  # A folder may be called 2024.
+  camera = named or (options.source.isdecimal() and not path_of(options.source).exists())
+  options.live = camera or options.source.lower().startswith(("rtsp://", "rtsps://"))
   if options.live and options.start:
     made.error("--start is of files; live pictures begin now")
   if options.source == "-" and (options.start or options.end is not None):

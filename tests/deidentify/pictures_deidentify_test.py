@@ -196,6 +196,7 @@ def test_a_picture_without_a_face_is_left_masked_or_refused(tmp_path):
     (["absent.png", "out.png"], "does not exist"),
     (["in.png", "in.png"], "never replaced"),
     (["in.png", "there.png"], "--overwrite"),
+    (["in.png", "/"], "name a file or folder below it"),
     (["in.png", "out.png", "--method=blurr"], "blurr"),
     (["in.png", "out.png", "--method=identity"], "identity"),
     (["in.png", "out.png", "--method=mosaic:blok=3"], "blok"),

@@ -1,6 +1,7 @@
 """Bulk de-identification: what is to be done, where it lands, and that a killed job goes on."""
 
 import collections
+import contextlib
 import json
 import os
 import pathlib
@@ -77,13 +78,18 @@ def finished(out):
   return collections.Counter(json.loads(line)["file"] for line in lines)
 
 
+def settings_of(arguments, root):
+  return bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""), root)
+
+
 def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
   pictures(tmp_path / "in", 2)
   (tmp_path / "in" / "torn.png").write_bytes(b"no picture")
   out = tmp_path / "out"
   bulk.make_ready(out / ".bulk")
   arguments = ["in", "out"]
-  worker = bulk.Worker(arguments, "a command", str(tmp_path / "in"), str(out))
+  settings = settings_of(arguments, tmp_path / "in")
+  worker = bulk.Worker(arguments, "a command", str(tmp_path / "in"), str(out), settings)
   names = ["0.png", "1.png", "torn.png", "absent.png"]
   told = worker({"path": [os.fsencode(name) for name in names]})
   assert [bool(failure) for failure in told["failures"]] == [False, False, True, True]
@@ -93,7 +99,6 @@ def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
     assert record["command"] == "a command" and record["method"]["name"] == "solid"
     before, after = (np.asarray(Image.open(path)) for path in (tmp_path / "in" / name, out / bulk.place(name)))
     assert before.shape == after.shape and ((before != after).any() == bool(record["faces"]))
-  settings = bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""))
   root = tmp_path / "in"
   assert bulk.remaining(names, root, out, settings) == names[2:]
   assert bulk.remaining(names, root, out, "others") == names
@@ -103,13 +108,56 @@ def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
   assert finished(out) == {"0.png": 1, "1.png": 1} and not list((out / ".bulk" / "begun").iterdir())
 
 
+def test_what_another_method_wrote_since_is_to_be_done_again(tmp_path, monkeypatch):
+  pictures(tmp_path / "in", 1)
+  root, out = tmp_path / "in", tmp_path / "out"
+  bulk.make_ready(out / ".bulk")
+  keys = {}
+  for host, method in (("b", "solid"), ("a", "blur")):  # their journals in neither order
+    monkeypatch.setattr(bulk.socket, "gethostname", lambda host=host: host)
+    arguments = ["in", "out", f"--method={method}"]
+    keys[method] = settings_of(arguments, root)
+    assert bulk.remaining(["0.png"], root, out, keys[method]) == ["0.png"]
+    told = bulk.Worker(arguments, "", str(root), str(out), keys[method])({"path": [b"0.png"]})
+    assert told["failures"] == [""]
+  assert bulk.remaining(["0.png"], root, out, keys["blur"]) == []
+  assert bulk.remaining(["0.png"], root, out, keys["solid"]) == ["0.png"]
+  assert settings_of(arguments, tmp_path) != keys["blur"]  # the same name in another folder
+  (out / bulk.place("0.png")).write_bytes(b"something else")
+  assert bulk.remaining(["0.png"], root, out, keys["blur"]) == ["0.png"]
+
+
 def test_a_file_at_which_a_worker_died_is_not_tried_for_ever(tmp_path):
   pictures(tmp_path / "in", 1)
   bulk.make_ready(tmp_path / "out" / ".bulk")
   (tmp_path / "out" / ".bulk" / "begun" / bulk.place("0.png").name).touch()
-  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"))
+  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
   assert "its worker died" in worker({"path": [b"0.png"]})["failures"][0]
   assert not (tmp_path / "out" / bulk.place("0.png")).exists()
+
+
+@pytest.mark.parametrize("where", ["of the file", "of the journal", "of the mark"])
+def test_an_error_at_one_file_loses_no_other_of_its_block(where, tmp_path, monkeypatch):
+  pictures(tmp_path / "in", 2)
+  bulk.make_ready(tmp_path / "out" / ".bulk")
+  worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
+  owner, name, error = {
+    "of the file": (bulk.one, "protect", AttributeError("no codec")),
+    "of the journal": (bulk.folder.Journal, "made", OSError("the disk is full")),
+    "of the mark": (pathlib.Path, "open", PermissionError("read-only")),
+  }[where]
+  real, left = getattr(owner, name), [error]
+
+  def once(*arguments, **options):
+    if left:
+      raise left.pop()
+    return real(*arguments, **options)
+
+  monkeypatch.setattr(owner, name, once)
+  first, second = worker({"path": [b"0.png", b"1.png"]})["failures"]
+  assert str(error) in first and second == ""
+  assert not isinstance(error, AttributeError) or first.startswith("AttributeError: ")
+  assert not list((tmp_path / "out" / ".bulk" / "begun").iterdir())
 
 
 @pytest.mark.parametrize(
@@ -128,6 +176,24 @@ def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_pat
   (tmp_path / "in" / "0.png").touch()
   assert bulk.main(arguments) == bulk.USAGE and told in capsys.readouterr().err
   assert sorted(p.name for p in tmp_path.rglob("*")) == ["0.png", "in"]
+
+
+def test_a_folder_called_by_digits_is_no_camera_wherever_a_worker_runs(tmp_path, monkeypatch):
+  pictures(tmp_path / "2024", 1)
+  (tmp_path / "elsewhere").mkdir()
+  monkeypatch.chdir(tmp_path)
+  seen = []
+
+  def run_all(names, arguments, given):
+    with contextlib.chdir(tmp_path / "elsewhere"):
+      seen.append(options.parse(arguments[0]).live)
+      rows = [bulk.Worker(*arguments)({"path": [os.fsencode(name)]}) for name in names]
+    yield from ({key: value[0] for key, value in row.items()} for row in rows)
+
+  monkeypatch.setattr(bulk, "run_all", run_all)
+  monkeypatch.setattr(bulk.importlib.util, "find_spec", lambda name: name)
+  assert bulk.main(["2024", "out"]) == bulk.OK and seen == [False]
+  assert (tmp_path / "out" / bulk.place("0.png")).exists()
 
 
 @pytest.mark.slow
