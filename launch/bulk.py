@@ -102,7 +102,7 @@ class Worker:
     self._alive = (own / "workers").open("a")
     fcntl.flock(self._alive, fcntl.LOCK_SH)  # until the process ends, however it does
     journal = own / f"{socket.gethostname()}-{os.getpid()}.jsonl"
-    self._journal = folder.Journal(journal, settings).__enter__()
+    self._journal = folder.Journal(journal, settings, self._root).__enter__()
 
   def __call__(self, batch: dict) -> dict:
     """{"path": names as bytes} -> the same with "hidden" faces and "failures", a text, '' for none."""

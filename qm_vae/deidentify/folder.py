@@ -48,7 +48,7 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
   """
   check_apart(source, target)
   found = walk(source)
-  journal = Journal(target / _JOURNAL, settings_of(work, source))
+  journal = Journal(target / _JOURNAL, settings_of(work, source), source)
   sidecar, preview = job.sidecar_path(work.options, target), job.preview_path(work.options, target)
   for path in filter(None, (sidecar, preview)):
     _check_free(work, journal, source, target, path)
@@ -197,14 +197,14 @@ def _write(sidecar, work, source, outcomes, found):
 def rows(path: pathlib.Path) -> Iterator[dict]:
   """The lines of a journal, in their order.
 
-  Each has "file" (its name), "settings" (of the run), "made" (the state of what then lay in OUT; None: nothing; _BEGUN:
-  whatever a killed run may have left), "state" (of the original) and "record" (None: not finished).
+  Each has "file" (its name), "settings" and "source" (of the run), "made" (the state of what then lay in OUT; None:
+  nothing; _BEGUN: whatever a killed run may have left), "state" (of the original) and "record" (None: not finished).
   """
   with path.open(encoding="utf-8") as file:
     for line in file:
       try:
         row = json.loads(line)
-        if {"file", "settings", "made", "state", "record"} <= row.keys():
+        if {"file", "settings", "source", "made", "state", "record"} <= row.keys():
           yield row
       except (json.JSONDecodeError, AttributeError):
         continue  # a line cut short by a kill
@@ -216,9 +216,12 @@ class Journal:
   The last line of a file counts, whatever its settings: it tells what lies in OUT now.
   """
 
-  def __init__(self, path: pathlib.Path, settings: str):
-    """Reads what `path` knows; what was finished with these `settings` (see settings_of) is finished still."""
-    self._path, self._settings = path, settings
+  def __init__(self, path: pathlib.Path, settings: str, source: pathlib.Path):
+    """Reads what `path` knows; what was finished with these `settings` (see settings_of) is finished still.
+
+    What was made of another folder than `source` is not this one's to replace.
+    """
+    self._path, self._settings, self._source = path, settings, str(source.resolve())
     self._rows = {row["file"]: row for row in rows(path)} if path.exists() else {}
 
   def __enter__(self):
@@ -239,8 +242,9 @@ class Journal:
     return row["record"] if same else None
 
   def owns(self, name: str, there: list[int] | None) -> bool:
-    """Whether what lies `there` in OUT, if anything does, was made by a run of any settings."""
-    return there is None or (name in self._rows and self._rows[name]["made"] in (_BEGUN, there))
+    """Whether what lies `there` in OUT, if anything does, was made of the same folder by a run of any settings."""
+    row = self._rows.get(name, {})
+    return there is None or (row.get("source") == self._source and row["made"] in (_BEGUN, there))
 
   def begin(self, name: str) -> None:
     """Notes that a file is being written: what a kill leaves under its name is this program's."""
@@ -251,6 +255,7 @@ class Journal:
     self._add(name, _lying(target), state, record)
 
   def _add(self, name, made, state, record):
-    row = {"settings": self._settings, "file": name, "made": made, "state": state, "record": record}
+    row = {"settings": self._settings, "source": self._source, "file": name}
+    row |= {"made": made, "state": state, "record": record}
     self._file.write(json.dumps(row, allow_nan=False) + "\n")
     self._file.flush()

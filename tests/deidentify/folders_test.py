@@ -49,9 +49,14 @@ def test_what_another_method_wrote_since_is_done_again(photos, capsys):
 def test_the_same_name_in_another_folder_is_another_file(photos, tmp_path, capsys):
   assert program.main(["photos", "safe"]) == program.OK
   photos.rename(tmp_path / "others")
+  before = (tmp_path / "safe" / "a.png").stat()
   capsys.readouterr()
-  assert program.main(["others", "safe"]) == program.OK
-  assert "done before" not in capsys.readouterr().err
+  assert program.main(["others", "safe"]) == program.FAILED
+  assert "safe.json exists; --overwrite replaces it" in capsys.readouterr().err
+  assert program.main(["others", "safe", "--sidecar="]) == program.FAILED
+  assert "a.png exists; --overwrite replaces it" in capsys.readouterr().err
+  assert (tmp_path / "safe" / "a.png").stat() == before
+  assert program.main(["others", "safe", "--overwrite"]) == program.OK
 
 
 def test_a_file_that_failed_in_part_is_done_again_whatever_was_finished_before(photos, tmp_path, monkeypatch):
