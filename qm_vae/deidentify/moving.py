@@ -81,10 +81,10 @@ def _sink(options, target, source):
 
 def _settings(options, size):
   window = (_LIVE_WINDOW if options.live else footage.Settings().window) if options.window is None else options.window
-  settings = footage.Settings(options.every, max(window, options.every), on_miss=options.on_miss)
-  window = footage.within_memory(settings, size)
-  hold = window if options.hold is None else min(max(options.hold, options.every), window)
-  return settings._replace(window=window, hold=hold, group=1 if options.live else settings.group)
+  window = max(window, options.every)
+  hold = window if options.hold is None else max(options.hold, options.every)
+  settings = footage.Settings(options.every, window, hold, options.on_miss)
+  return footage.within_memory(settings._replace(group=1 if options.live else settings.group), size)
 
 
 def _origin(work, source, name, settings):
@@ -137,6 +137,11 @@ def _outcome(work, name, source, sink, result, settings):
     notes.append(
       f"{len(lost)} of {len(result.tracks)} tracks begin or end inside the picture, where a face may have been "
       f"missed ({done[settings.on_miss]}): {', '.join(map(str, lost[:20]))}{', ...' if len(lost) > 20 else ''}"
+    )
+  if settings.every < work.options.every:
+    notes.append(
+      f"faces were sought in every {settings.every} frames, not {work.options.every}: of {source.width} x "
+      f"{source.height} pixels no more than {settings.window} frames are kept, and findings may not lie further apart"
     )
   for reason, count in result.blanked.items():
     told = f"{count} frames were blanked: {reason}"
