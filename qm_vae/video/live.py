@@ -40,7 +40,7 @@ class Reader:
     self._thread.start()
 
   def stop(self) -> None:
-    """Ends the reading; what waits is still given out."""
+    """Ends the reading; what waits is still given out. Signal handlers may call it."""
     self._stopping.set()
 
   def close(self) -> None:
@@ -54,7 +54,7 @@ class Reader:
     number, began, newest = 0, None, -1
     while True:
       with self._ready:
-        while not self._waiting and not self._ended:
+        while not (self._waiting or self._ended or self._stopping.is_set()):
           self._ready.wait(0.2)
         if not self._waiting:
           return
@@ -82,10 +82,14 @@ class Reader:
             self.dropped += 1
           self._ready.notify()
       else:
-        self.broken = f"{self.name} ended"
+        self._broke(f"{self.name} ended")
     except VideoError as error:
-      self.broken = str(error)
+      self._broke(str(error))
     finally:
       with self._ready:
         self._ended = True
         self._ready.notify()
+
+  def _broke(self, why):
+    if not self._stopping.is_set():  # what ends after `stop` ends as it should
+      self.broken = why

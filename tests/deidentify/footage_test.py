@@ -267,7 +267,7 @@ def test_live_frames_that_nobody_takes_are_dropped_oldest_first(monkeypatch):
 
   class Camera:
     width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
-    codec, pixel_format = "h264", "yuv420p"
+    codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", None
 
     def __init__(self, *_, **__):
       pass
