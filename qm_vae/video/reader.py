@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import av
+import av.logging
 import numpy as np
 
 from qm_vae.video import Frame, VideoError
@@ -60,6 +61,11 @@ class Reader:
     self.stream = next((s for s in self._container.streams.video if not _is_cover(s)), None)
     if self.stream is None:
       raise VideoError(f"{self.name} holds no video but a cover picture")
+    if self.stream.codec_context is None:
+      raise VideoError(
+        f"{self.name} cannot be decoded: its video is of the codec {self._unknown()}; convert it first, to H.264 for "
+        "instance"
+      )
     self.stream.thread_type = "SLICE" if self._live else "AUTO"
     self.copied = tuple(s for s in self._container.streams if s.type in _COPIED)
     self.left_out = [
@@ -83,6 +89,17 @@ class Reader:
       raise VideoError(f"{self.name} shows no frame that can be decoded{self._span()}")
     picture = next(one for one in self._waiting if isinstance(one, Frame))
     self.height, self.width = picture.pixels().shape[:2]
+
+  def _unknown(self):
+    """How FFmpeg calls the codec of a stream that it cannot decode."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)  # the description goes through the log
+    try:
+      told = self._container.dumps_format()
+    finally:
+      av.logging.set_level(level)
+    match = re.search(rf"Stream #\d+:{self.stream.index}\b.*?Video: ([^,\n]+)", told)
+    return match[1] if match else "unknown"
 
   def _length(self):
     """Seconds of the pictures as the file states them; of the whole file where it says nothing of them alone."""
