@@ -19,6 +19,14 @@ _OPTIONS = {
   "gif": {},
 }
 _QUALITY = {"h264": 20, "hevc": 22, "vp9": 31}
+_TAKEN = {
+  "mpegts": {
+    *("libx264", "libx265"),
+    *("aac", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3"),
+    "dvbsub",
+  }
+}
+"""What a container takes, by names of encoders and decoders, where FFmpeg itself tells only of its usual ones."""
 _UNKNOWN = 2  # a colour tag that says nothing
 _FULL_RANGE = 2
 _KEPT_WORDS = ("language",)
@@ -59,13 +67,17 @@ class Writer:
     path = pathlib.Path(path)
     form = FORMATS.get(path.suffix.lower())
     if form is None:
-      raise VideoError(f"{path}: no video format has the suffix {path.suffix!r}; choose one of {' '.join(FORMATS)}")
+      raise VideoError(
+        f"{path}: no video is written with the suffix {path.suffix!r}; protect it by itself, to {path.stem}.mp4 for "
+        f"instance (one of {' '.join(FORMATS)})"
+      )
     self.frames, self.notes, self._name = 0, [], str(path)
     self._waiting, self._reached = collections.deque(), 0.0
     self._aside = Aside(path)
     self._out = None
     try:
       self._out = av.open(str(self._aside.path), "w", format=form)
+      self._taken = _TAKEN.get(form) or self._out.supported_codecs
       self.codec = self._choose(codec, like.codec)
       self._video = self._add_video(like, quality)
       self._copies = self._add_copies(like, audio, subtitles)
@@ -81,10 +93,10 @@ class Writer:
 
   def _choose(self, codec, original):
     if not codec:
-      codec = original if original in CODECS and CODECS[original] in self._out.supported_codecs else ""
+      codec = original if original in CODECS and CODECS[original] in self._taken else ""
     if not codec:
       codec = {"webm": "vp9", "gif": "gif"}.get(self._out.format.name, "h264")
-    if CODECS[codec] not in self._out.supported_codecs:
+    if CODECS[codec] not in self._taken:
       raise VideoError(
         f"{self._name} cannot hold {codec}; choose another --codec ({', '.join(CODECS)}) or another suffix"
       )
@@ -120,11 +132,12 @@ class Writer:
       if not {"audio": audio, "subtitle": subtitles}[stream.type]:
         continue
       name = stream.codec_context.name if stream.codec_context else "unknown"
-      if name not in self._out.supported_codecs:
+      if name not in self._taken:
         flag = {"audio": "--no-audio", "subtitle": "--no-subtitles"}[stream.type]
+        here, there = (pathlib.Path(path).suffix.lower() for path in (like.name, self._name))
+        other = "" if FORMATS.get(here) in (None, FORMATS[there]) else "give it the suffix of the original, or "
         raise VideoError(
-          f"{self._name} cannot hold the {stream.type} ({name}) of {like.name}; give it the suffix of the original, or "
-          f"leave it out with {flag}"
+          f"{self._name} cannot hold the {stream.type} ({name}) of {like.name}; {other}leave it out with {flag}"
         )
       made[stream.index] = self._out.add_stream_from_template(stream)
       words = {key: value for key, value in stream.metadata.items() if key in _KEPT_WORDS}

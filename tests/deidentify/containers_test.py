@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from qm_vae import video
+from qm_vae.video.codecs import CODECS, FORMATS, SUFFIXES
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
 reader, writer = pytest.importorskip("qm_vae.video.reader"), pytest.importorskip("qm_vae.video.writer")
@@ -55,3 +56,46 @@ def test_a_codec_that_nobody_can_decode_is_named_with_the_file(tmp_path):
   (tmp_path / "odd.mp4").write_bytes(whole[:at] + b"zzq1" + whole[at + 4 :])
   with pytest.raises(video.VideoError, match=r"odd\.mp4 cannot be decoded: .*zzq1.*; convert it first"):
     reader.Reader(str(tmp_path / "odd.mp4"))
+
+
+def heard(path):
+  """Samples of the sound, and seconds by which it begins after the pictures."""
+  with av.open(str(path)) as file:
+    blocks = list(file.decode(audio=0))
+  with av.open(str(path)) as file:
+    first = next(file.decode(video=0))
+  return sum(block.samples for block in blocks), blocks[0].time - first.time
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mts", ".m2ts"])
+@pytest.mark.parametrize(("codec", "sound"), [("libx264", "aac"), ("libx264", "libmp3lame"), ("libx265", "ac3")])
+def test_transport_streams_hold_the_pictures_and_sound_that_they_can(codec, sound, suffix, tmp_path):
+  source = write(tmp_path / "in.mp4", codec, sound=sound)
+  made = copy(source, tmp_path / f"out{suffix}")
+  assert CODECS[made.codec] == codec and made.frames == COUNT
+  again = copy(tmp_path / f"out{suffix}", tmp_path / f"again{suffix}")  # sound in the form of a transport stream
+  assert again.frames == COUNT
+  before = heard(source)
+  for name in (f"out{suffix}", f"again{suffix}"):
+    with av.open(str(tmp_path / name)) as file:
+      assert file.format.name == "mpegts" and len(list(file.decode(video=0))) == COUNT
+    samples, late = heard(tmp_path / name)
+    # Two blocks of AAC, of the encoder's padding, which MP4 marks and a transport stream does not; one picture.
+    assert abs(samples - before[0]) <= 2048 and abs(late - before[1]) < 0.04
+
+
+def test_what_a_transport_stream_cannot_hold_is_named_with_what_helps(tmp_path):
+  source = write(tmp_path / "in.mkv", sound="flac")
+  with pytest.raises(video.VideoError, match=r"audio \(flac\) .*; give it the suffix of the original, or .*--no-audio"):
+    copy(source, tmp_path / "out.ts")
+  assert copy(source, tmp_path / "out.ts", audio=False).frames == COUNT
+  with pytest.raises(video.VideoError, match="cannot hold vp9; choose another --codec"):
+    copy(source, tmp_path / "other.ts", codec="vp9", audio=False)
+  assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mkv", "out.ts"]
+
+
+@pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in FORMATS])
+def test_a_suffix_that_is_only_read_is_refused_with_one_that_is_written(suffix, tmp_path):
+  source = write(tmp_path / "in.mp4")
+  with pytest.raises(video.VideoError, match=r"protect it by itself, to clip\.mp4 for instance"):
+    copy(source, tmp_path / f"clip{suffix}")
