@@ -32,6 +32,7 @@ class Reader:
     self.name, self.dropped, self.broken = address, 0, ""
     self.width, self.height, self.rate = self._inner.width, self._inner.height, self._inner.rate
     self.rotation, self.depth, self.colours = self._inner.rotation, self._inner.depth, self._inner.colours
+    self.sample_aspect_ratio = self._inner.sample_aspect_ratio
     self.codec, self.pixel_format, self.metadata = self._inner.codec, self._inner.pixel_format, {}
     self.time_base = fractions.Fraction(1, _TICKS)
     self._seconds, self._ended, self._stopping = seconds, False, threading.Event()

@@ -25,8 +25,9 @@ class Reader:
   """One video, opened. Iterate once: `Frame`s and copied `av.Packet`s come in the file's order.
 
   Attributes: width, height (pixels, upright), rate (mean frames per second, a fraction), time_base, expected (frames,
-  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees), depth (bits
-  a sample), codec, colours (the video's tags), copied (audio and subtitle streams), left_out (which streams are
+  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees),
+  sample_aspect_ratio (width of an upright pixel by its height, a fraction; 1 where nothing is said), depth (bits a
+  sample), codec, colours (the video's tags), copied (audio and subtitle streams), left_out (which streams are
   dropped), damaged_packets (so far).
   """
 
@@ -89,6 +90,8 @@ class Reader:
       raise VideoError(f"{self.name} shows no frame that can be decoded{self._span()}")
     picture = next(one for one in self._waiting if isinstance(one, Frame))
     self.height, self.width = picture.pixels().shape[:2]
+    aspect = fractions.Fraction(self.stream.sample_aspect_ratio or 1)
+    self.sample_aspect_ratio = 1 / aspect if round(self.rotation / 90) % 2 else aspect
 
   def _unknown(self):
     """How FFmpeg calls the codec of a stream that it cannot decode."""

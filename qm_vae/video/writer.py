@@ -27,6 +27,7 @@ _TAKEN = {
   }
 }
 """What a container takes, by names of encoders and decoders, where FFmpeg itself tells only of its usual ones."""
+_SHAPED = ("h264", "hevc", "gif")  # say in their own data how wide a pixel is
 _UNKNOWN = 2  # a colour tag that says nothing
 _FULL_RANGE = 2
 _KEPT_WORDS = ("language",)
@@ -53,7 +54,7 @@ class Writer:
 
     Args:
       path: its final name; the suffix chooses the container (FORMATS).
-      like: the Reader whose size, rate, time base, colours, sound and subtitles are taken over.
+      like: the Reader whose size, shape of pixels, rate, time base, colours, sound and subtitles are taken over.
       codec: a name in CODECS; '' for the original's where the container takes it, else h264 (vp9 for .webm).
       quality: constant rate factor, smaller is better; None for the codec's usual one.
       audio: copy the sound.
@@ -118,6 +119,7 @@ class Writer:
       self.notes.append(f"{like.depth} bits a sample became 8")
     if like.rotation:
       self.notes.append(f"turned by {like.rotation} degrees, as its rotation mark asked; the mark is gone")
+    self._shape_pixels(video, like.sample_aspect_ratio)
     video.pix_fmt = "rgb8" if self.codec == "gif" else "yuv420p"
     video.codec_context.time_base = video.time_base = like.time_base
     self._colours = like.colours if even else {}
@@ -125,6 +127,16 @@ class Writer:
       if value != _UNKNOWN and hasattr(video.codec_context, tag):
         setattr(video.codec_context, tag, value)
     return video
+
+  def _shape_pixels(self, video, aspect):
+    if aspect == 1:
+      return
+    video.codec_context.sample_aspect_ratio = aspect
+    if self.codec not in _SHAPED:
+      self.notes.append(
+        f"its pixels are {aspect.numerator} : {aspect.denominator}, which {self.codec} does not say here: players will "
+        "show it too narrow or too wide; --codec=h264 keeps its shape where the container takes it"
+      )
 
   def _add_copies(self, like, audio, subtitles):
     made = {}

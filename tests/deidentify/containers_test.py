@@ -99,3 +99,33 @@ def test_a_suffix_that_is_only_read_is_refused_with_one_that_is_written(suffix, 
   source = write(tmp_path / "in.mp4")
   with pytest.raises(video.VideoError, match=r"protect it by itself, to clip\.mp4 for instance"):
     copy(source, tmp_path / f"clip{suffix}")
+
+
+def shape(path):
+  """Width of a pixel by its height, as a player is told."""
+  with av.open(str(path)) as file:
+    next(file.decode(video=0))
+    return file.streams.video[0].sample_aspect_ratio
+
+
+@pytest.mark.parametrize("codec", ["h264", "hevc"])
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".avi", ".ts"])
+def test_pixels_that_are_not_square_keep_their_shape(codec, suffix, tmp_path):
+  if (codec, suffix) == ("hevc", ".avi"):
+    pytest.skip("AVI holds no H.265")
+  source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3))
+  copy(source, tmp_path / f"out{suffix}", codec=codec)
+  assert shape(source) == shape(tmp_path / f"out{suffix}") == fractions.Fraction(4, 3)
+
+
+@pytest.mark.parametrize(("turned", "aspect"), [(90, (3, 4)), (-90, (3, 4)), (180, (4, 3))])
+def test_pixels_are_turned_with_their_picture(turned, aspect, tmp_path):
+  source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3), turned=turned)
+  made = copy(source, tmp_path / "out.mp4")
+  assert shape(tmp_path / "out.mp4") == fractions.Fraction(*aspect) and any("turned" in note for note in made.notes)
+
+
+def test_it_is_told_where_the_shape_of_pixels_is_lost(tmp_path):
+  source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3))
+  assert any("its pixels are 4 : 3, which vp9" in note for note in copy(source, tmp_path / "out.webm").notes)
+  assert not copy(write(tmp_path / "square.mp4"), tmp_path / "square.webm").notes

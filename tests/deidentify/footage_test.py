@@ -267,7 +267,7 @@ def test_live_frames_that_nobody_takes_are_dropped_oldest_first(monkeypatch):
 
   class Camera:
     width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
-    codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", None
+    codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", fractions.Fraction(1)
 
     def __init__(self, *_, **__):
       pass

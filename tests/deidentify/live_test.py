@@ -23,7 +23,7 @@ class Camera:
   """Grey pictures, a hundred a second, until it is closed."""
 
   width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
-  codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", None
+  codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", fractions.Fraction(1)
 
   def __init__(self, *_, **__):
     self.over = threading.Event()
