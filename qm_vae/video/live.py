@@ -35,14 +35,15 @@ class Reader:
     self.sample_aspect_ratio = self._inner.sample_aspect_ratio
     self.codec, self.pixel_format, self.metadata = self._inner.codec, self._inner.pixel_format, {}
     self.time_base = fractions.Fraction(1, _TICKS)
-    self._seconds, self._ended, self._stopping = seconds, False, threading.Event()
+    self._seconds, self._ended = seconds, False
+    self._stopping = False  # no Event: its lock could be held where a signal arrives
     self._waiting, self._ready = collections.deque(), threading.Condition()
     self._thread = threading.Thread(target=self._read, daemon=True)
     self._thread.start()
 
   def stop(self) -> None:
     """Ends the reading; what waits is still given out. Signal handlers may call it."""
-    self._stopping.set()
+    self._stopping = True
 
   def close(self) -> None:
     """Stops, and releases the camera or connection."""
@@ -55,7 +56,7 @@ class Reader:
     number, began, newest = 0, None, -1
     while True:
       with self._ready:
-        while not (self._waiting or self._ended or self._stopping.is_set()):
+        while not (self._waiting or self._ended or self._stopping):
           self._ready.wait(0.2)
         if not self._waiting:
           return
@@ -72,7 +73,7 @@ class Reader:
   def _read(self):
     try:
       for one in self._inner:
-        if self._stopping.is_set():
+        if self._stopping:
           break
         if not isinstance(one, Frame):
           continue
@@ -92,5 +93,5 @@ class Reader:
         self._ready.notify()
 
   def _broke(self, why):
-    if not self._stopping.is_set():  # what ends after `stop` ends as it should
+    if not self._stopping:  # what ends after `stop` ends as it should
       self.broken = why
