@@ -13,8 +13,30 @@ from qm_vae import types
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 """Endings of the files that count as images, compared in lower case."""
 
-_ORIENTATION, _EXIF_BLOCK, _GPS_BLOCK = 0x0112, 0x8769, 0x8825
+_EXIF_BLOCK, _GPS_BLOCK = 0x8769, 0x8825
 _MAKER_NOTE = 0x927C  # of the camera's own form; it may hold a small copy of the picture
+_INTEROPERABILITY = 0xA005  # a place in the original file
+_WORDS = {
+  0x010E,  # ImageDescription
+  0x010F,  # Make
+  0x0110,  # Model
+  0x011A,  # XResolution
+  0x011B,  # YResolution
+  0x0128,  # ResolutionUnit
+  0x0131,  # Software
+  0x0132,  # DateTime
+  0x013B,  # Artist
+  0x8298,  # Copyright
+  *range(0x9C9B, 0x9CA0),  # XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject
+}
+"""Of the first block, which in a TIFF also says how its pixels are stored, and holds small copies of the picture."""
+_BLOCKS = {
+  _EXIF_BLOCK: {0x829A, 0x829D, *range(0x8822, 0x8836), *range(0x9000, 0x9406), *range(0xA000, 0xA501)}
+  - {_MAKER_NOTE, _INTEROPERABILITY},
+  _GPS_BLOCK: set(range(0x20)),
+}
+"""The tags of the Exif standard (CIPA DC-008), by block."""
+_LONGEST = 2000  # bytes or numbers of one tag; what is longer could be a picture
 
 
 def read_image(file: str | os.PathLike | BinaryIO, name: str | None = None) -> np.ndarray:
@@ -105,33 +127,57 @@ def write_image(
     image: uint8 [H, W, 3] RGB.
     form: suffix that tells the format, where that of `path` does not.
     like: an image file, the original, whose RGB colour profile is taken over.
-    words: take over its EXIF block too, without its orientation, which `read_image` applied, and without its thumbnail,
-      which shows the original.
+    words: take over too what its EXIF block says of camera, time, place, author and resolution; never its orientation,
+      which `read_image` applied, nor thumbnails, maker's notes, XMP and image resources, which may show the original.
 
   Raises:
-    OSError, ValueError: as Pillow raises them, for what cannot be written.
+    OSError, ValueError: as Pillow raises them, for what cannot be written; with `like`, ValueError too where what was
+      written cannot be read.
   """
   options, suffix = {}, (form or os.path.splitext(path)[1]).lower()
+  kind = Image.registered_extensions()[suffix]
   if like is not None:
     with Image.open(like) as original:
       if original.mode in ("RGB", "RGBA") and original.info.get("icc_profile"):
         options["icc_profile"] = original.info["icc_profile"]
       if words:
-        exif = original.getexif()
-        exif.pop(_ORIENTATION, None)
-        kept = Image.Exif()
-        kept.update(exif)
-        for block in (_EXIF_BLOCK, _GPS_BLOCK):
-          found = {tag: value for tag, value in exif.get_ifd(block).items() if tag != _MAKER_NOTE}
-          kept.pop(block, None)
-          if found:
-            kept[block] = found
-        options["exif"] = kept.tobytes()
+        options["exif"] = _words(original)
   if suffix in (".jpg", ".jpeg"):
     options |= {"quality": 95, "subsampling": 0}
   elif suffix == ".webp":
     options |= {"quality": 95}
-  Image.fromarray(image).save(path, Image.registered_extensions()[suffix], **options)
+  Image.fromarray(image).save(path, kind, **options)
+  if like is not None:
+    _read_again(path, kind, image.shape)
+
+
+def _words(original):
+  """The EXIF block, as bytes, of what an open image says about itself in words and numbers."""
+  try:
+    exif, kept = original.getexif(), Image.Exif()
+    kept.update({tag: exif[tag] for tag in exif if tag in _WORDS and _is_short(exif[tag])})
+    for block, known in _BLOCKS.items():
+      found = {tag: value for tag, value in exif.get_ifd(block).items() if tag in known and _is_short(value)}
+      if found:
+        kept[block] = found
+    return kept.tobytes()
+  except Exception as error:  # see read_image
+    raise ValueError(f"its EXIF block is damaged and cannot be kept ({error}); leave its metadata out") from error
+
+
+def _is_short(value):
+  return not hasattr(value, "__len__") or len(value) <= _LONGEST
+
+
+def _read_again(path, kind, shape):
+  try:
+    with Image.open(path, formats=[kind]) as written:
+      written.load()
+      size = written.size
+  except Exception as error:  # see read_image
+    raise ValueError(f"what was written as {kind} cannot be read ({error}); choose another format") from error
+  if size != (shape[1], shape[0]):
+    raise ValueError(f"what was written as {kind} has {size} pixels, not {shape[1::-1]}; choose another format")
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:

@@ -23,6 +23,7 @@ LOST = "a face was lost"
 _GROUP = 8  # frames that are looked at, and written, together
 _MEMORY = 512 * 2**20  # bytes that the window's frames may fill
 _BYTES_A_PIXEL = 2  # of a decoded frame, at most for the usual formats of 8 and 10 bits
+_LEAST_WINDOW = 8  # frames that are kept however large they are
 _LATENCIES = 4096  # newest kept
 
 
@@ -33,7 +34,7 @@ class FaceLost(RuntimeError):
 class Settings(NamedTuple):
   """How faces are followed."""
 
-  every: int = 1  # faces are sought in every n-th frame
+  every: int = 1  # faces are sought in every n-th frame; at most the window
   window: int = 48  # frames that are known before one is written: gaps up to this long are filled from both sides
   hold: int = 48  # frames, at most the window: so long a face is hidden before its first and after its last finding
   on_miss: str = "hold"  # hold: that is all | mask: frames where a face is lost are blanked | stop: no file is made
@@ -91,8 +92,7 @@ def protect(
     FaceLost: where a face is lost and `settings.on_miss` is 'stop'.
     Whatever source and sink raise.
   """
-  settings = settings._replace(window=within_memory(settings, size))
-  settings = settings._replace(hold=min(settings.hold, settings.window))
+  settings = within_memory(settings, size)
   state = _State(sink, detector, hider, settings, selection, record, sheet, tell, size)
   began = time.perf_counter()
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
@@ -110,10 +110,20 @@ def protect(
   return state.result(time.perf_counter() - began)
 
 
-def within_memory(settings: Settings, size: tuple[int, int]) -> int:
-  """Frames of the window, fewer where they are so large that they would fill the memory."""
+def within_memory(settings: Settings, size: tuple[int, int]) -> Settings:
+  """The settings with fewer frames in the window where they are so large that they would fill the memory.
+
+  The others follow: findings are never further apart than the window, for else none would be linked to the next, and
+  no face is held for longer.
+
+  Args:
+    settings: as they are wanted.
+    size: (width, height) of the frames, pixels.
+  """
   fit = _MEMORY // (size[0] * size[1] * _BYTES_A_PIXEL)
-  return int(max(min(settings.window, fit), min(settings.window, 8)))
+  window = int(max(min(settings.window, fit), min(settings.window, _LEAST_WINDOW)))
+  every = min(settings.every, max(window, 1))
+  return settings._replace(window=window, every=every, hold=min(settings.hold, window))
 
 
 class _State:

@@ -1,7 +1,10 @@
 """One video, stream or pipe from end to end."""
 
+import contextlib
 import pathlib
+import signal
 import sys
+import threading
 
 from qm_vae import progress, video
 from qm_vae.deidentify import footage, job, selection
@@ -17,7 +20,8 @@ _ALLOWED_SHARE = 0.01  # and the share of either
 def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Path | None) -> job.Outcome:
   """Reads the video, stream or pipe called `name`, and writes it to `target` ('-': standard output) with faces hidden.
 
-  Nothing stands under the name of `target` until it is whole.
+  Nothing stands under the name of `target` until it is whole. Live pictures end at SIGINT and SIGTERM, and what was
+  read is written; the second of them raises KeyboardInterrupt, as the first does with other sources.
 
   Raises:
     ValueError: for options that do not go together.
@@ -25,7 +29,7 @@ def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Pat
   """
   options = work.options
   source = _open(options, name)
-  try:
+  with contextlib.closing(source), _stopped_by_signals(source) if options.live else contextlib.nullcontext():
     settings = _settings(options, (source.width, source.height))
     origin, finding = _origin(work, source, name, settings)
     chosen = selection.Selection(selection.parse(options.keep, finding), selection.parse(options.only, finding))
@@ -46,8 +50,6 @@ def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Pat
       record.abort()
       raise
     return outcome
-  finally:
-    source.close()
 
 
 def _open(options, name):
@@ -81,10 +83,10 @@ def _sink(options, target, source):
 
 def _settings(options, size):
   window = (_LIVE_WINDOW if options.live else footage.Settings().window) if options.window is None else options.window
-  settings = footage.Settings(options.every, max(window, options.every), on_miss=options.on_miss)
-  window = footage.within_memory(settings, size)
-  hold = window if options.hold is None else min(max(options.hold, options.every), window)
-  return settings._replace(window=window, hold=hold, group=1 if options.live else settings.group)
+  window = max(window, options.every)
+  hold = window if options.hold is None else max(options.hold, options.every)
+  settings = footage.Settings(options.every, window, hold, options.on_miss)
+  return footage.within_memory(settings._replace(group=1 if options.live else settings.group), size)
 
 
 def _origin(work, source, name, settings):
@@ -102,7 +104,7 @@ def _run(work, source, sink, hider, settings, chosen, record):
   with progress.bar(source.expected, pathlib.Path(source.name).name or "-", "frame") as bar:
     try:
       return footage.protect(
-        _until_interrupted(source) if work.options.live else source,
+        source,
         sink,
         work.detector,
         hider,
@@ -117,12 +119,31 @@ def _run(work, source, sink, hider, settings, chosen, record):
       bar.total = bar.n if bar.total is None else bar.total
 
 
-def _until_interrupted(source):
-  """Live pictures until somebody presses Ctrl-C, which then ends them as it should and breaks nothing."""
-  try:
-    yield from source
-  except KeyboardInterrupt:
+@contextlib.contextmanager
+def _stopped_by_signals(source):
+  """Within, SIGINT and SIGTERM stop the live `source`, wherever the program is at that moment; a second one interrupts.
+
+  Only the main thread hears signals; in another one nothing changes. A signal that is ignored remains so.
+  """
+  heard = []
+
+  def stop(*_):
+    if heard:
+      raise KeyboardInterrupt
+    heard.append(True)
     source.stop()
+
+  before = {}
+  try:
+    if threading.current_thread() is threading.main_thread():
+      for number in (signal.SIGINT, signal.SIGTERM):
+        if (usual := signal.getsignal(number)) not in (signal.SIG_IGN, None):
+          before[number] = usual
+          signal.signal(number, stop)
+    yield
+  finally:
+    for number, usual in before.items():
+      signal.signal(number, usual)
 
 
 def _outcome(work, name, source, sink, result, settings):
@@ -137,6 +158,11 @@ def _outcome(work, name, source, sink, result, settings):
     notes.append(
       f"{len(lost)} of {len(result.tracks)} tracks begin or end inside the picture, where a face may have been "
       f"missed ({done[settings.on_miss]}): {', '.join(map(str, lost[:20]))}{', ...' if len(lost) > 20 else ''}"
+    )
+  if settings.every < work.options.every:
+    notes.append(
+      f"faces were sought in every {settings.every} frames, not {work.options.every}: of {source.width} x "
+      f"{source.height} pixels no more than {settings.window} frames are kept, and findings may not lie further apart"
     )
   for reason, count in result.blanked.items():
     told = f"{count} frames were blanked: {reason}"

@@ -26,8 +26,9 @@ def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: t
   """The faces of `frame`, in the order of their tracks.
 
   A track's gap between two findings is filled by the line between them, with the larger of the two sizes. Beyond its
-  ends the last (or first) box is held for `hold` frames, a quarter of them where it touches the frame's border,
-  together with where its movement leads. The further from a finding, the larger the box.
+  ends the last (or first) box is held for `hold` frames, a quarter of them where it touches the frame's border, and in
+  any case up to the nearest frame in which somebody looked, together with where its movement leads. The further from a
+  finding, the larger the box.
 
   Args:
     tracks: see link.py; everything up to the window's end is known.
@@ -48,11 +49,13 @@ def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: t
     forward = after > 0
     end = len(track.frames) - 1 if forward else 0
     away, leaves = abs(frame - track.frames[end]), _at_border(track.boxes[end], size)
-    if away > (hold / _BORDER if leaves else hold):
+    step = 1 if forward else -1
+    sought_before = any(i in looked for i in range(track.frames[end] + step, frame, step))
+    # Frames that nobody looked at are no sign that the face is gone.
+    if sought_before and away > (hold / _BORDER if leaves else hold):
       continue
     box = _grown(_hull(track.boxes[end], _moved(track, forward, frame)), away)
-    step = 1 if forward else -1
-    sought = any(i in looked for i in range(track.frames[end] + step, frame + step, step))
+    sought = sought_before or frame in looked
     made.append(Place(track.number, box, track.scores[end], HELD, sought and not leaves))
   return made
 

@@ -8,6 +8,8 @@ FORMATS = {
   ".webm": "webm",
   ".avi": "avi",
   ".ts": "mpegts",
+  ".mts": "mpegts",
+  ".m2ts": "mpegts",
   ".gif": "gif",
 }
 """Container by the suffix of a file's name."""
@@ -15,5 +17,5 @@ FORMATS = {
 CODECS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "gif": "gif"}
 """Encoder by the name of its format."""
 
-SUFFIXES = (*FORMATS, ".mpg", ".mpeg", ".wmv", ".3gp", ".flv", ".m2ts", ".mts")
-"""Of files that are taken for videos."""
+SUFFIXES = (*FORMATS, ".mpg", ".mpeg", ".wmv", ".3gp", ".flv")
+"""Of files that are taken for videos; those that FORMATS lacks are read but not written."""

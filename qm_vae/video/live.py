@@ -32,16 +32,18 @@ class Reader:
     self.name, self.dropped, self.broken = address, 0, ""
     self.width, self.height, self.rate = self._inner.width, self._inner.height, self._inner.rate
     self.rotation, self.depth, self.colours = self._inner.rotation, self._inner.depth, self._inner.colours
+    self.sample_aspect_ratio = self._inner.sample_aspect_ratio
     self.codec, self.pixel_format, self.metadata = self._inner.codec, self._inner.pixel_format, {}
     self.time_base = fractions.Fraction(1, _TICKS)
-    self._seconds, self._ended, self._stopping = seconds, False, threading.Event()
+    self._seconds, self._ended = seconds, False
+    self._stopping = False  # no Event: its lock could be held where a signal arrives
     self._waiting, self._ready = collections.deque(), threading.Condition()
     self._thread = threading.Thread(target=self._read, daemon=True)
     self._thread.start()
 
   def stop(self) -> None:
-    """Ends the reading; what waits is still given out."""
-    self._stopping.set()
+    """Ends the reading; what waits is still given out. Signal handlers may call it."""
+    self._stopping = True
 
   def close(self) -> None:
     """Stops, and releases the camera or connection."""
@@ -54,7 +56,7 @@ class Reader:
     number, began, newest = 0, None, -1
     while True:
       with self._ready:
-        while not self._waiting and not self._ended:
+        while not (self._waiting or self._ended or self._stopping):
           self._ready.wait(0.2)
         if not self._waiting:
           return
@@ -71,7 +73,7 @@ class Reader:
   def _read(self):
     try:
       for one in self._inner:
-        if self._stopping.is_set():
+        if self._stopping:
           break
         if not isinstance(one, Frame):
           continue
@@ -82,10 +84,14 @@ class Reader:
             self.dropped += 1
           self._ready.notify()
       else:
-        self.broken = f"{self.name} ended"
+        self._broke(f"{self.name} ended")
     except VideoError as error:
-      self.broken = str(error)
+      self._broke(str(error))
     finally:
       with self._ready:
         self._ended = True
         self._ready.notify()
+
+  def _broke(self, why):
+    if not self._stopping:  # what ends after `stop` ends as it should
+      self.broken = why

@@ -14,7 +14,7 @@ class Reader:
 
   copied, left_out, rotation, depth, colours, codec, duration, expected = (), [], 0, 8, {}, "rawvideo", None, None
   damaged_packets, exact = 0, False
-  pixel_format = "rgb24"
+  pixel_format, sample_aspect_ratio = "rgb24", fractions.Fraction(1)
 
   def __init__(self, stream: BinaryIO, width: int, height: int, rate: fractions.Fraction):
     """Reads `width` x `height` frames, `rate` of them a second, from `stream`."""

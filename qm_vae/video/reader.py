@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import av
+import av.logging
 import numpy as np
 
 from qm_vae.video import Frame, VideoError
@@ -24,8 +25,9 @@ class Reader:
   """One video, opened. Iterate once: `Frame`s and copied `av.Packet`s come in the file's order.
 
   Attributes: width, height (pixels, upright), rate (mean frames per second, a fraction), time_base, expected (frames,
-  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees), depth (bits
-  a sample), codec, colours (the video's tags), copied (audio and subtitle streams), left_out (which streams are
+  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees),
+  sample_aspect_ratio (width of an upright pixel by its height, a fraction; 1 where nothing is said), depth (bits a
+  sample), codec, colours (the video's tags), copied (audio and subtitle streams), left_out (which streams are
   dropped), damaged_packets (so far).
   """
 
@@ -60,6 +62,11 @@ class Reader:
     self.stream = next((s for s in self._container.streams.video if not _is_cover(s)), None)
     if self.stream is None:
       raise VideoError(f"{self.name} holds no video but a cover picture")
+    if self.stream.codec_context is None:
+      raise VideoError(
+        f"{self.name} cannot be decoded: its video is of the codec {self._unknown()}; convert it first, to H.264 for "
+        "instance"
+      )
     self.stream.thread_type = "SLICE" if self._live else "AUTO"
     self.copied = tuple(s for s in self._container.streams if s.type in _COPIED)
     self.left_out = [
@@ -83,6 +90,19 @@ class Reader:
       raise VideoError(f"{self.name} shows no frame that can be decoded{self._span()}")
     picture = next(one for one in self._waiting if isinstance(one, Frame))
     self.height, self.width = picture.pixels().shape[:2]
+    aspect = fractions.Fraction(self.stream.sample_aspect_ratio or 1)
+    self.sample_aspect_ratio = 1 / aspect if round(self.rotation / 90) % 2 else aspect
+
+  def _unknown(self):
+    """How FFmpeg calls the codec of a stream that it cannot decode."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)  # the description goes through the log
+    try:
+      told = self._container.dumps_format()
+    finally:
+      av.logging.set_level(level)
+    match = re.search(rf"Stream #\d+:{self.stream.index}\b.*?Video: ([^,\n]+)", told)
+    return match[1] if match else "unknown"
 
   def _length(self):
     """Seconds of the pictures as the file states them; of the whole file where it says nothing of them alone."""

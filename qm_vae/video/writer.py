@@ -19,6 +19,15 @@ _OPTIONS = {
   "gif": {},
 }
 _QUALITY = {"h264": 20, "hevc": 22, "vp9": 31}
+_TAKEN = {
+  "mpegts": {
+    *("libx264", "libx265"),
+    *("aac", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3"),
+    "dvbsub",
+  }
+}
+"""What a container takes, by names of encoders and decoders, where FFmpeg itself tells only of its usual ones."""
+_SHAPED = ("h264", "hevc", "gif")  # say in their own data how wide a pixel is
 _UNKNOWN = 2  # a colour tag that says nothing
 _FULL_RANGE = 2
 _KEPT_WORDS = ("language",)
@@ -45,7 +54,7 @@ class Writer:
 
     Args:
       path: its final name; the suffix chooses the container (FORMATS).
-      like: the Reader whose size, rate, time base, colours, sound and subtitles are taken over.
+      like: the Reader whose size, shape of pixels, rate, time base, colours, sound and subtitles are taken over.
       codec: a name in CODECS; '' for the original's where the container takes it, else h264 (vp9 for .webm).
       quality: constant rate factor, smaller is better; None for the codec's usual one.
       audio: copy the sound.
@@ -59,13 +68,17 @@ class Writer:
     path = pathlib.Path(path)
     form = FORMATS.get(path.suffix.lower())
     if form is None:
-      raise VideoError(f"{path}: no video format has the suffix {path.suffix!r}; choose one of {' '.join(FORMATS)}")
+      raise VideoError(
+        f"{path}: no video is written with the suffix {path.suffix!r}; protect it by itself, to {path.stem}.mp4 for "
+        f"instance (one of {' '.join(FORMATS)})"
+      )
     self.frames, self.notes, self._name = 0, [], str(path)
     self._waiting, self._reached = collections.deque(), 0.0
     self._aside = Aside(path)
     self._out = None
     try:
       self._out = av.open(str(self._aside.path), "w", format=form)
+      self._taken = _TAKEN.get(form) or self._out.supported_codecs
       self.codec = self._choose(codec, like.codec)
       self._video = self._add_video(like, quality)
       self._copies = self._add_copies(like, audio, subtitles)
@@ -81,10 +94,10 @@ class Writer:
 
   def _choose(self, codec, original):
     if not codec:
-      codec = original if original in CODECS and CODECS[original] in self._out.supported_codecs else ""
+      codec = original if original in CODECS and CODECS[original] in self._taken else ""
     if not codec:
       codec = {"webm": "vp9", "gif": "gif"}.get(self._out.format.name, "h264")
-    if CODECS[codec] not in self._out.supported_codecs:
+    if CODECS[codec] not in self._taken:
       raise VideoError(
         f"{self._name} cannot hold {codec}; choose another --codec ({', '.join(CODECS)}) or another suffix"
       )
@@ -106,6 +119,7 @@ class Writer:
       self.notes.append(f"{like.depth} bits a sample became 8")
     if like.rotation:
       self.notes.append(f"turned by {like.rotation} degrees, as its rotation mark asked; the mark is gone")
+    self._shape_pixels(video, like.sample_aspect_ratio)
     video.pix_fmt = "rgb8" if self.codec == "gif" else "yuv420p"
     video.codec_context.time_base = video.time_base = like.time_base
     self._colours = like.colours if even else {}
@@ -114,17 +128,28 @@ class Writer:
         setattr(video.codec_context, tag, value)
     return video
 
+  def _shape_pixels(self, video, aspect):
+    if aspect == 1:
+      return
+    video.codec_context.sample_aspect_ratio = aspect
+    if self.codec not in _SHAPED:
+      self.notes.append(
+        f"its pixels are {aspect.numerator} : {aspect.denominator}, which {self.codec} does not say here: players will "
+        "show it too narrow or too wide; --codec=h264 keeps its shape where the container takes it"
+      )
+
   def _add_copies(self, like, audio, subtitles):
     made = {}
     for stream in like.copied:
       if not {"audio": audio, "subtitle": subtitles}[stream.type]:
         continue
       name = stream.codec_context.name if stream.codec_context else "unknown"
-      if name not in self._out.supported_codecs:
+      if name not in self._taken:
         flag = {"audio": "--no-audio", "subtitle": "--no-subtitles"}[stream.type]
+        here, there = (pathlib.Path(path).suffix.lower() for path in (like.name, self._name))
+        other = "" if FORMATS.get(here) in (None, FORMATS[there]) else "give it the suffix of the original, or "
         raise VideoError(
-          f"{self._name} cannot hold the {stream.type} ({name}) of {like.name}; give it the suffix of the original, or "
-          f"leave it out with {flag}"
+          f"{self._name} cannot hold the {stream.type} ({name}) of {like.name}; {other}leave it out with {flag}"
         )
       made[stream.index] = self._out.add_stream_from_template(stream)
       words = {key: value for key, value in stream.metadata.items() if key in _KEPT_WORDS}

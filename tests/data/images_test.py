@@ -1,8 +1,10 @@
+import base64
 import io
+import struct
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from qm_vae import types
 from qm_vae.data import images
@@ -115,3 +117,93 @@ def test_name_defaults_to_the_path(tmp_path):
   with pytest.raises(types.UnreadableImage) as error:
     images.read_image(tmp_path / "absent.png")
   assert error.value.name == str(tmp_path / "absent.png")
+
+
+def _jpeg(value=77, size=(48, 32)):
+  file = io.BytesIO()
+  Image.new("RGB", size, (value, 20, 200)).save(file, "JPEG", quality=60)
+  return file.getvalue()
+
+
+def _with_thumbnail(path, thumbnail):
+  """A JPEG whose EXIF block has words, a place, a maker's note and, as second directory, a thumbnail."""
+  words = Image.Exif()
+  words[0x010F], words[0x0112], words[0x0131], words[0x9C9B] = "Camera", 1, "Firmware", "Titel".encode("utf-16-le")
+  words[0x0201], words[0x8649] = 7, thumbnail
+  words[0x8769] = {0x9003: "2020:01:02 03:04:05", 0x829A: 0.01, 0x927C: thumbnail, 0x9286: thumbnail * 4}
+  words[0x8825] = {1: "N", 2: (48.0, 8.0, 14.0)}
+  block = words.tobytes()[6:]
+  order = "<" if block[:2] == b"II" else ">"
+  first = struct.unpack(order + "I", block[4:8])[0]
+  count = struct.unpack(order + "H", block[first : first + 2])[0]
+  link, second = first + 2 + 12 * count, len(block)
+  entries = [(0x0103, 3, 1, 6), (0x0201, 4, 1, second + 2 + 36 + 4), (0x0202, 4, 1, len(thumbnail))]
+  made = struct.pack(order + "H", 3)
+  for tag, kind, number, value in entries:
+    made += struct.pack(order + "HHI", tag, kind, number)
+    made += struct.pack(order + "HH", value, 0) if kind == 3 else struct.pack(order + "I", value)
+  block = block[:link] + struct.pack(order + "I", second) + block[link + 4 :] + made + bytes(4) + thumbnail
+  Image.fromarray(RGB).save(path, exif=b"Exif\0\0" + block)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_words_are_taken_over_and_no_small_picture(suffix, tmp_path):
+  thumbnail = _jpeg()
+  _with_thumbnail(tmp_path / "in.jpg", thumbnail)
+  with Image.open(tmp_path / "in.jpg") as image:
+    assert image.getexif().get_ifd(ExifTags.IFD.IFD1)[0x0202] == len(thumbnail)
+  assert thumbnail in (tmp_path / "in.jpg").read_bytes()
+  target = tmp_path / f"out{suffix}"
+  images.write_image(target, RGB, like=tmp_path / "in.jpg", words=True)
+  assert thumbnail[20:60] not in target.read_bytes()
+  with Image.open(target) as image:
+    exif = image.getexif()
+    assert (exif[0x010F], exif[0x0131]) == ("Camera", "Firmware") and exif[0x9C9B].decode("utf-16-le") == "Titel"
+    assert not {0x0112, 0x0201, 0x8649} & set(exif)
+    assert dict(exif.get_ifd(0x8769)) == {0x9003: "2020:01:02 03:04:05", 0x829A: 0.01}
+    assert exif.get_ifd(0x8825) == {1: "N", 2: (48.0, 8.0, 14.0)} and not exif.get_ifd(ExifTags.IFD.IFD1)
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
+def test_the_image_resources_and_xmp_of_a_tiff_stay_behind(suffix, tmp_path):
+  thumbnail = _jpeg()
+  resource = b"8BIM" + struct.pack(">HHI", 0x040C, 0, 28 + len(thumbnail)) + bytes(28) + thumbnail
+  xmp = b"<x:xmpmeta><xmp:Thumbnails>" + base64.b64encode(thumbnail) + b"</xmp:Thumbnails></x:xmpmeta>"
+  words = TiffImagePlugin.ImageFileDirectory_v2()
+  words[0x010F], words[0x8649], words[700] = "Camera", resource, xmp
+  words.tagtype[0x8649], words.tagtype[700] = 7, 1
+  Image.fromarray(RGB).save(tmp_path / "in.tif", tiffinfo=words)
+  original = (tmp_path / "in.tif").read_bytes()
+  assert resource in original and xmp in original
+  target = tmp_path / f"out{suffix}"
+  images.write_image(target, RGB, like=tmp_path / "in.tif", words=True)
+  written = target.read_bytes()
+  assert thumbnail[20:60] not in written and xmp[40:80] not in written and b"8BIM" not in written
+  with Image.open(target) as image:
+    assert image.getexif()[0x010F] == "Camera"
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+@pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png", ".webp"])
+def test_the_words_of_any_tiff_leave_a_picture_that_can_be_read(mode, suffix, tmp_path):
+  original = Image.new(mode, (8, 6)) if mode in ("LA", "I;16") else Image.fromarray(RGB).convert(mode)
+  original.save(tmp_path / "in.tif", dpi=(72, 72), compression="tiff_lzw", description="Words")
+  target = tmp_path / f"out{suffix}"
+  images.write_image(target, RGB, like=tmp_path / "in.tif", words=True)
+  # JPEG and WebP change noise, and WebP in a picture as small as this one much.
+  assert np.abs(images.read_image(target).astype(int) - RGB).mean() < (1 if suffix in (".tif", ".png") else 60)
+  with Image.open(target) as image:
+    assert image.getexif()[0x010E] == "Words" and image.getexif()[0x011A] == 72
+
+
+def test_a_file_that_cannot_be_read_again_is_an_error(tmp_path, monkeypatch):
+  Image.fromarray(RGB).save(tmp_path / "in.png")
+  real = Image.Image.save
+
+  def torn(self, path, *others, **options):
+    real(self, path, *others, **options)
+    path.write_bytes(path.read_bytes()[:60])
+
+  monkeypatch.setattr(Image.Image, "save", torn)
+  with pytest.raises(ValueError, match="cannot be read"):
+    images.write_image(tmp_path / "out.png", RGB, like=tmp_path / "in.png")

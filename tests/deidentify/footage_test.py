@@ -112,6 +112,48 @@ def test_faces_are_sought_in_every_nth_frame_alone_and_covered_in_all(hider):
   assert len(asked) == 10 and not any(square(sink, n).any() for n in range(40))
 
 
+def still(number, since=0):
+  """Noise with a plain square at the left border, from frame `since` on."""
+  image = picture(number, shown=False)
+  if number >= since:
+    image[24 : 24 + SIDE, 2 : 2 + SIDE] = 250
+  return image
+
+
+@pytest.mark.parametrize(
+  ("count", "since", "settings"),
+  [
+    (100, 26, {"every": 25, "window": 48, "hold": 48}),
+    (60, 16, {"every": 15, "window": 48, "hold": 48}),
+    (16, 5, {"every": 4, "window": 8, "hold": 8}),
+  ],
+)
+def test_a_face_that_stays_at_the_border_is_hidden_between_two_looks(hider, count, since, settings):
+  pixels = {n: lambda n=n: still(n, since) for n in range(count)}
+  sink, _ = run(frames(count, pixels=pixels), hider, **settings)
+  clear = [n for n in range(since, count) if sink.pictures[n][1][24 : 24 + SIDE, 2 : 2 + SIDE].any()]
+  assert not clear
+
+
+def test_where_the_memory_holds_few_frames_faces_are_sought_more_often(hider, monkeypatch):
+  monkeypatch.setattr(footage, "_MEMORY", 8 * 2 * WIDTH * HEIGHT)
+  asked = []
+
+  def counting(image):
+    asked.append(1)
+    return find(image)
+
+  sink, result = run(frames(50), hider, counting, every=25, window=48, hold=48)
+  assert len(asked) == 7 and not any(square(sink, n).any() for n in range(50))
+  assert [track["track"] for track in result.tracks] == [1]
+
+
+def test_faces_are_sought_at_least_once_a_window_at_any_size():
+  for size, window in (((7680, 4320), 8), ((5760, 2880), 16), ((3840, 2160), 32), ((1920, 1080), 48)):
+    settings = footage.within_memory(footage.Settings(every=40), size)
+    assert settings.window == settings.hold == window and settings.every == min(40, window)
+
+
 def test_a_damaged_frame_and_one_that_nobody_could_look_at_are_blanked(hider):
   def failing(image):
     if image.tobytes() == picture(6).tobytes():
@@ -165,7 +207,7 @@ def test_never_more_frames_wait_than_the_window(hider):
     counted(), sink, detector, hider, settings, selection.Selection(), Sidecar(None, {}), None, lambda n: None, SIZE
   )
   assert max(most) <= 10 + 8 and not alive
-  assert footage.within_memory(footage.Settings(window=48), (7680, 4320)) == 8
+  assert footage.within_memory(footage.Settings(window=48), (7680, 4320)).window == 8
 
 
 def test_a_face_is_left_by_region_and_the_sidecar_says_so(hider, tmp_path):
@@ -225,7 +267,7 @@ def test_live_frames_that_nobody_takes_are_dropped_oldest_first(monkeypatch):
 
   class Camera:
     width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
-    codec, pixel_format = "h264", "yuv420p"
+    codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", fractions.Fraction(1)
 
     def __init__(self, *_, **__):
       pass

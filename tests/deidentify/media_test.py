@@ -254,3 +254,19 @@ def test_a_network_stream_is_written_as_it_comes(pictures, tmp_path, capsys):
   times, size, _, duration = read(tmp_path / "out.mkv")
   assert len(times) == record["summary"]["frames"] > 20 and size == (WIDTH, HEIGHT) and 4 < duration < 7
   assert protect("rtsp://127.0.0.1:9/none", tmp_path / "none.mkv")[0] == program.FAILED
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_a_stream_that_is_interrupted_is_finished(how, pictures, tmp_path):
+  safe = tmp_path / "safe"
+  safe.mkdir()
+  with Server(lambda n: pictures[n % COUNT], WIDTH, HEIGHT) as server:
+    running = started(f"rtsp://127.0.0.1:{server.port}/live", safe / "out.mkv", "--scale=160", "--min-size=24")
+    wait_for(safe, ".out.mkv.json.*.part")
+    time.sleep(2)
+    running.send_signal(how)
+    _, told = running.communicate(timeout=60)
+  assert running.returncode == program.OK, told
+  assert sorted(path.name for path in safe.iterdir()) == ["out.mkv", "out.mkv.json"]
+  frames = json.loads((safe / "out.mkv.json").read_text())["summary"]["frames"]
+  assert len(read(safe / "out.mkv")[0]) == frames > 10

@@ -85,6 +85,15 @@ def test_where_nobody_looked_nobody_is_lost():
   assert places(linker.tracks, 3, {0, 3}, 12, SIZE)[0].lost
 
 
+def test_a_face_at_the_border_is_held_until_somebody_looks_again():
+  linker = linked({n: found([600, 150, 40, 40]) for n in (50, 75)})
+  looked = {0, 25, 50, 75}
+  held = [n for n in range(100) if places(linker.tracks, n, looked, 48, SIZE)]
+  assert held == list(range(25, 100))
+  looked.add(100)
+  assert places(linker.tracks, 100, looked, 48, SIZE) and not places(linker.tracks, 101, looked, 48, SIZE)
+
+
 def test_a_gap_longer_than_the_window_is_no_link_and_memory_stays_flat():
   linker = linked({0: found(box(0, 0)), 60: found(box(0, 0))}, max_gap=48)
   assert len(linker.tracks) == 2
