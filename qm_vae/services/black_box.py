@@ -121,7 +121,10 @@ class BlackBox:
     keys = _keys(images)
     new = self._new(keys)
     chunks = [new[start : start + self.how.batch_size] for start in range(0, len(new), self.how.batch_size)]
-    waiting = [self._pool.submit(self._fetch, images[chunk], [keys[i] for i in chunk]) for chunk in chunks]
+    try:
+      waiting = [self._pool.submit(self._fetch, images[chunk], [keys[i] for i in chunk]) for chunk in chunks]
+    except RuntimeError as error:  # closed, by another thread, between two of them
+      raise ServiceFailed(f"service {self.name!r} is closed") from error
     concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_EXCEPTION)
     under_way = [one for one in waiting if not one.cancel()]  # cancels what has not begun, after a failure
     for one in under_way:

@@ -202,6 +202,8 @@ def test_nobody_waits_for_a_closed_box():
   go_on.set()
   asking.join(10)
   assert raised and not asking.is_alive() and box.sent == 1
+  with pytest.raises(ServiceFailed, match="'slow' is closed"):
+    box.ask(np.ones((1, 8, 8, 3), np.uint8))
 
 
 def test_only_uint8_rgb_is_taken():
