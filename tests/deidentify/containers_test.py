@@ -108,11 +108,11 @@ def shape(path):
     return file.streams.video[0].sample_aspect_ratio
 
 
-@pytest.mark.parametrize("codec", ["h264", "hevc"])
-@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".mov", ".avi", ".ts"])
+@pytest.mark.parametrize(
+  ("codec", "suffix"),
+  [("h264", ".avi"), *((codec, suffix) for codec in ("h264", "hevc") for suffix in (".mp4", ".mkv", ".mov", ".ts"))],
+)
 def test_pixels_that_are_not_square_keep_their_shape(codec, suffix, tmp_path):
-  if (codec, suffix) == ("hevc", ".avi"):
-    pytest.skip("AVI holds no H.265")
   source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3))
   copy(source, tmp_path / f"out{suffix}", codec=codec)
   assert shape(source) == shape(tmp_path / f"out{suffix}") == fractions.Fraction(4, 3)
