@@ -68,7 +68,8 @@ def test_every_term_is_built_and_one_step_is_finite(config):
   assert experiment.parts.guarantee == {
     "mechanism": "exponential", "tokens": 1, "codes": 64, "answers": 7, "epsilon": 0.1, "epsilon_per_code": 0.1,
   }  # fmt: skip
-  assert set(build.provenance(config, experiment)["networks"]) == {"service", "ensemble.other", "judges.second"}
+  networks = {"service", "ensemble.other", "judges.second", "embedder 0"}
+  assert set(build.provenance(config, experiment)["networks"]) == networks
 
 
 @pytest.mark.parametrize(
