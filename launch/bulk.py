@@ -34,8 +34,10 @@ import sys
 import warnings
 from collections.abc import Iterator
 
-from qm_vae import progress, run, writer
 from qm_vae.deidentify import folder, job, methods, one, options
+from qm_vae.experiments import run
+from qm_vae.io import progress
+from qm_vae.io import records as writer
 
 OK, FAILED, USAGE = range(3)
 _OWN = ".bulk"  # in OUT: what is finished, who works there and on what

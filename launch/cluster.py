@@ -5,7 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from qm_vae import progress
+from qm_vae.io import progress
 
 _SECONDS_BETWEEN_LOOKS = 5
 

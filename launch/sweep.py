@@ -51,7 +51,7 @@ def _module(config):
 
 def programs(wanted: list[dict]) -> tuple[list[list[dict]], list[str]]:
   """The points in groups that train as one program each, and the keys that keep the groups apart."""
-  from qm_vae import build_qm_vae  # brings JAX along, which no other runner needs
+  from qm_vae.experiments import qm_vae as build_qm_vae
 
   groups, shapes = {}, []
   for point in wanted:

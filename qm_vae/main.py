@@ -20,7 +20,11 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae import build, compilation_cache, devices, evaluate, grid, rules, run
+from qm_vae.evaluate import qm_vae as evaluate
+from qm_vae.experiments import build, grid, run
+from qm_vae.experiments import schema as rules
+from qm_vae.io import cache as compilation_cache
+from qm_vae.training import distributed as devices
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True

@@ -13,9 +13,13 @@ import numpy as np
 import pytest
 
 from configs import default
-from qm_vae import evaluate, network_file, rules, run, writer
-from qm_vae.checkpoint import Checkpoints, digest
-from qm_vae.state import State
+from qm_vae.evaluate import qm_vae as evaluate
+from qm_vae.experiments import run
+from qm_vae.experiments import schema as rules
+from qm_vae.io import networks as network_file
+from qm_vae.io import records as writer
+from qm_vae.io.checkpoints import Checkpoints, digest
+from qm_vae.training.state import State
 
 ROOT = pathlib.Path(__file__).parents[1]
 

@@ -19,8 +19,10 @@ import sys
 
 import jax
 
-from qm_vae import build, compilation_cache, writer
 from qm_vae.bench import data, floor, inference, memory, peer, scaling, search, startup, timing, train_step, workload
+from qm_vae.experiments import build
+from qm_vae.io import cache as compilation_cache
+from qm_vae.io import records as writer
 from qm_vae.models import vqvae
 
 MEASURES = {

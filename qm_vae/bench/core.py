@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from qm_vae import losses
 from qm_vae.bench.workload import LEARNING_RATE, Workload
+from qm_vae.losses import qm_vae as losses
 
 
 class Core(NamedTuple):

@@ -8,9 +8,11 @@ import tempfile
 import jax
 import numpy as np
 
-from qm_vae import faces, types
+from qm_vae import types
 from qm_vae.bench import floor, timing, workload
-from qm_vae.data import batches, folder, images, synthetic
+from qm_vae.data import batches, folder, synthetic
+from qm_vae.faces import cropping as faces
+from qm_vae.io import images
 
 _PICTURES = 64
 _PICTURE_SIDE = 192  # pixels, as CelebA's 218 x 178 have about

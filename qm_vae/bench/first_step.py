@@ -10,9 +10,9 @@ import sys  # noqa: E402
 
 import jax  # noqa: E402
 
-from qm_vae import compilation_cache  # noqa: E402
 from qm_vae.bench import workload  # noqa: E402
-from qm_vae.compiled import compile_task  # noqa: E402
+from qm_vae.io import cache as compilation_cache  # noqa: E402
+from qm_vae.training.compile import compile_task  # noqa: E402
 
 
 def main(cache: str, setting: str) -> None:

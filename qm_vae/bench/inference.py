@@ -2,8 +2,8 @@
 
 import jax
 
-from qm_vae import generator as generators
 from qm_vae.bench import floor, timing, train_step, workload
+from qm_vae.models import generator as generators
 
 
 def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:

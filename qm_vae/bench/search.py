@@ -4,7 +4,7 @@ import jax
 
 from qm_vae.bench import floor, timing, train_step, workload
 from qm_vae.models import vqvae
-from qm_vae.quantize.nearest import nearest
+from qm_vae.quantizers.nearest import nearest
 
 
 def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:

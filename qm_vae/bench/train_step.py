@@ -7,12 +7,12 @@ parts.
 import jax
 import jax.numpy as jnp
 
-from qm_vae import generator as generators
-from qm_vae import losses
-from qm_vae.augment import augment
 from qm_vae.bench import floor, timing, workload
-from qm_vae.compiled import compile_task
-from qm_vae.terms import Scene
+from qm_vae.data.augment import augment
+from qm_vae.losses import Scene
+from qm_vae.losses import qm_vae as losses
+from qm_vae.models import generator as generators
+from qm_vae.training.compile import compile_task
 from qm_vae.types import EXPRESSIONS
 
 

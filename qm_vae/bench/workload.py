@@ -7,16 +7,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from qm_vae import generator as generators
-from qm_vae import losses
-from qm_vae.augment import Augmentation
-from qm_vae.deid import DEIDENTIFIERS
+from qm_vae.data.augment import Augmentation
+from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.losses import TERMS, Term
+from qm_vae.losses import qm_vae as losses
+from qm_vae.models import generator as generators
 from qm_vae.models import vqvae
-from qm_vae.quantize import QUANTIZERS
+from qm_vae.quantizers import QUANTIZERS
 from qm_vae.services import expression
-from qm_vae.state import Task
-from qm_vae.tasks import qm_vae
-from qm_vae.terms import TERMS, Term
+from qm_vae.training.state import Task
+from qm_vae.training.tasks import qm_vae
 from qm_vae.types import EXPRESSIONS, Deidentifier, Face, Quantizer, Service
 
 VIEWS = ("blindfold", "mosaic", "laplace", "cartoon")

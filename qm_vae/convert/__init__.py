@@ -14,10 +14,10 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from qm_vae import network_file
 from qm_vae.convert.keras import keras_expression
 from qm_vae.convert.torch import torch_mobilefacenet
 from qm_vae.convert.torch_generators import torch_amtgan, torch_ugatit
+from qm_vae.io import networks as network_file
 
 
 class Format(NamedTuple):

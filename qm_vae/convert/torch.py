@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from qm_vae import torch_file
-from qm_vae.alignment import TEMPLATE_EYES
+from qm_vae.convert import torch_file
 from qm_vae.embedders import network
+from qm_vae.faces.alignment import TEMPLATE_EYES
 
 INPUT_SIZE = (112, 96)
 """Height and width of the aligned face, pixels (SphereFace's)."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qm_vae import types
-from qm_vae.data import images
+from qm_vae.io import images
 
 
 def existing_directory(root: str | os.PathLike) -> pathlib.Path:

@@ -4,7 +4,8 @@ import csv as csv_reader
 import pathlib
 
 from qm_vae import types
-from qm_vae.data import file_source, images, labels
+from qm_vae.data import file_source, labels
+from qm_vae.io import images
 
 _DEFAULT = {"image": "image", "identity": "identity", "label": "expression"}
 

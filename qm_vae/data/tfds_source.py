@@ -11,7 +11,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from qm_vae import types
-from qm_vae.data import images
+from qm_vae.io import images
 
 
 class TfdsSource:

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae import detect
 from qm_vae.deidentify import methods, pictures
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
+from qm_vae.faces import detectors as detect
 
 
 class Protected(NamedTuple):

@@ -4,8 +4,9 @@ import shlex
 import signal
 import sys
 
-from qm_vae import build, compilation_cache
 from qm_vae.deidentify import folder, job, methods, moving, one, options
+from qm_vae.experiments import build
+from qm_vae.io import cache as compilation_cache
 
 OK, FAILED, USAGE = range(3)
 _LISTED = 50

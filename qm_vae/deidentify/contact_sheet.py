@@ -4,8 +4,8 @@ import os
 
 import numpy as np
 
-from qm_vae import faces
-from qm_vae.data import images
+from qm_vae.faces import cropping as faces
+from qm_vae.io import images
 
 _CELLS, _COLUMNS, _SIDE = 24, 6, 240  # pictures at most; in a row; pixels of the longer side
 _GAP = 6  # pixels between two

@@ -14,9 +14,14 @@ import sys
 
 import numpy as np
 
-from qm_vae import detect, faces, pasting, progress, types, writer
+from qm_vae import types
 from qm_vae.deidentify import job
-from qm_vae.video import Frame, VideoError, reader
+from qm_vae.deidentify.video import Frame, VideoError, reader
+from qm_vae.faces import cropping as faces
+from qm_vae.faces import detectors as detect
+from qm_vae.faces import pasting
+from qm_vae.io import progress
+from qm_vae.io import records as writer
 
 COVERED = 0.9
 """Share of a found box's area that must be fully hidden."""

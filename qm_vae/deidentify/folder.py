@@ -7,8 +7,9 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from qm_vae import progress, writer
 from qm_vae.deidentify import job, one
+from qm_vae.io import progress
+from qm_vae.io import records as writer
 
 _JOURNAL = ".deidentified.jsonl"
 _BEGUN = "begun"

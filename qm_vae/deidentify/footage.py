@@ -9,13 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae import video
+from qm_vae.deidentify import video
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.sidecar import Sidecar
-from qm_vae.tracking.link import Linker
-from qm_vae.tracking.places import places
+from qm_vae.deidentify.tracking.link import Linker
+from qm_vae.deidentify.tracking.places import places
 from qm_vae.types import Detections, Detector
 
 ON_MISS = ("hold", "mask", "stop")

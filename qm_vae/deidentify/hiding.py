@@ -8,8 +8,10 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from qm_vae import faces, pasting, protect
 from qm_vae.deidentify import methods
+from qm_vae.deidentify import protector as protect
+from qm_vae.faces import cropping as faces
+from qm_vae.faces import pasting
 
 
 class Hider:

@@ -6,10 +6,10 @@ import pathlib
 from typing import Any, NamedTuple
 
 import qm_vae
-from qm_vae import detect
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
+from qm_vae.faces import detectors as detect
 from qm_vae.types import Detector
 
 _CHUNK = 2**20  # bytes

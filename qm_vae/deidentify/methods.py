@@ -7,10 +7,18 @@ from collections.abc import Mapping
 import jax
 import numpy as np
 
-from qm_vae import build, build_qm_vae, checkpoint, faces, network_file, protect, rules, run, types, writer
-from qm_vae.checkpoint import Checkpoints
-from qm_vae.deid import DEIDENTIFIERS, baselines
-from qm_vae.generator import told as told_of
+from qm_vae import types
+from qm_vae.deidentifiers import DEIDENTIFIERS, baselines
+from qm_vae.deidentify import protector as protect
+from qm_vae.experiments import build, run
+from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.experiments import schema as rules
+from qm_vae.faces import cropping as faces
+from qm_vae.io import checkpoints as checkpoint
+from qm_vae.io import networks as network_file
+from qm_vae.io import records as writer
+from qm_vae.io.checkpoints import Checkpoints
+from qm_vae.models.generator import told as told_of
 from qm_vae.services import SERVICES
 
 SAFE = ("solid", "mosaic")

@@ -6,10 +6,10 @@ import signal
 import sys
 import threading
 
-from qm_vae import progress, video
-from qm_vae.deidentify import footage, job, selection
+from qm_vae.deidentify import footage, job, selection, video
 from qm_vae.deidentify.sidecar import Sidecar
-from qm_vae.video import raw
+from qm_vae.deidentify.video import raw
+from qm_vae.io import progress
 
 _LIVE_WINDOW = 5  # frames
 _ALLOWED_SHORT = 2  # frames by which a whole file's count may be off its own statement
@@ -57,10 +57,10 @@ def _open(options, name):
     return raw.Reader(sys.stdin.buffer, *options.raw)
   # PyAV is loaded for those alone who need it.
   if options.live:
-    from qm_vae.video import live
+    from qm_vae.deidentify.video import live
 
     return live.Reader(name, seconds=options.end)
-  from qm_vae.video import reader
+  from qm_vae.deidentify.video import reader
 
   return reader.Reader(name, start=options.start, end=options.end)
 
@@ -68,7 +68,7 @@ def _open(options, name):
 def _sink(options, target, source):
   if str(target) == "-":
     return raw.Writer(sys.stdout.buffer)
-  from qm_vae.video import writer
+  from qm_vae.deidentify.video import writer
 
   return writer.Writer(
     target,

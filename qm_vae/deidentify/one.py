@@ -3,10 +3,10 @@
 import json
 import pathlib
 
-from qm_vae import writer
-from qm_vae.data import images
 from qm_vae.deidentify import job, moving, pictures, selection
-from qm_vae.video import codecs
+from qm_vae.deidentify.video import codecs
+from qm_vae.io import images
+from qm_vae.io import records as writer
 
 PICTURE, VIDEO = "picture", "video"
 

@@ -26,10 +26,10 @@ import fractions
 import pathlib
 import re
 
-from qm_vae import pasting
 from qm_vae.deidentify import footage, methods
-from qm_vae.detect import DETECTORS
-from qm_vae.video.codecs import CODECS
+from qm_vae.deidentify.video.codecs import CODECS
+from qm_vae.faces import pasting
+from qm_vae.faces.detectors import DETECTORS
 
 _EVER = float("inf")
 

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae.data import images
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
+from qm_vae.deidentify.video.aside import Aside
+from qm_vae.io import images
 from qm_vae.types import Detector
-from qm_vae.video.aside import Aside
 
 WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes of the pictures that are written; an animated .gif is a video."""

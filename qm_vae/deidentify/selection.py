@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae.detect.heads import overlap
+from qm_vae.faces.detectors.heads import overlap
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)$")
 _TRACK = re.compile(r"(.+\.json):(\d+)$")

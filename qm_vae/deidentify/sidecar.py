@@ -5,8 +5,8 @@ import os
 import pathlib
 from typing import Any
 
-from qm_vae.tracking.places import Place
-from qm_vae.video.aside import Aside
+from qm_vae.deidentify.tracking.places import Place
+from qm_vae.deidentify.video.aside import Aside
 
 VERSION = 1
 

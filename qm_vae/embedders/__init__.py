@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae import network_file, types
+from qm_vae import types
+from qm_vae.io import networks as network_file
 from qm_vae.registry import Registry
 
 EMBEDDERS = Registry("embedder", {"network": "qm_vae.embedders.network:load", "onnx": "qm_vae.embedders.onnx:load"})

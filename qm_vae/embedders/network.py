@@ -8,8 +8,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from qm_vae import network_file
-from qm_vae.alignment import align
+from qm_vae.faces.alignment import align
+from qm_vae.io import networks as network_file
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
 from qm_vae.types import Embedder
 

@@ -5,8 +5,9 @@ import os
 import jax
 import numpy as np
 
-from qm_vae import embedders, onnx_file
-from qm_vae.alignment import TEMPLATE_EYES, align
+from qm_vae import embedders
+from qm_vae.faces.alignment import TEMPLATE_EYES, align
+from qm_vae.io import onnx as onnx_file
 from qm_vae.types import HostEmbedder
 
 

@@ -11,7 +11,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from qm_vae import makeup
+from qm_vae.faces import makeup
 from qm_vae.models.adversarial_layers import Conv, ConvTranspose, InstanceNorm
 
 STRIDE = 4

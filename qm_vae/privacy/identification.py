@@ -6,7 +6,7 @@ import math
 import numpy as np
 import scipy.stats
 
-from qm_vae import rates
+from qm_vae.metrics import intervals as rates
 from qm_vae.privacy.scores import checked
 
 

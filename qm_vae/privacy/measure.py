@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae import embedders, paired_faces, types
+from qm_vae import embedders, types
+from qm_vae.audit import pairs as paired_faces
 from qm_vae.privacy import controls, statistics
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 from qm_vae.privacy.protocol import Protocol

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from qm_vae import rates
+from qm_vae.metrics import intervals as rates
 from qm_vae.privacy.trials import collect, curve, d_primes
 
 FARS = (1e-2, 1e-3)

@@ -1,6 +1,7 @@
 """Writes the figures and the self-contained `audit.html` of an audit from its `audit.json` and `audit.npz`."""
 
-from qm_vae.report import attacks, drawing, figures_privacy, files, rendering, tables, tables_privacy
+from qm_vae.report import attacks, drawing, files, rendering, tables, tables_privacy
+from qm_vae.report.figures import privacy as figures_privacy
 
 OUTCOMES = {
   0: "exit status 0, nothing refused",

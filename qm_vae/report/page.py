@@ -1,20 +1,13 @@
 """Writes the figures and the self-contained `report.html` of a run from its `report.json` and `evaluation.npz`."""
 
-from qm_vae.report import (
-  drawing,
-  figures_curves,
-  figures_frontier,
-  figures_images,
-  figures_privacy,
-  figures_probabilities,
-  figures_rates,
-  figures_tradeoff,
-  files,
-  published,
-  rendering,
-  tables,
-  tables_privacy,
-)
+from qm_vae.report import drawing, files, published, rendering, tables, tables_privacy
+from qm_vae.report.figures import curves as figures_curves
+from qm_vae.report.figures import frontier as figures_frontier
+from qm_vae.report.figures import images as figures_images
+from qm_vae.report.figures import privacy as figures_privacy
+from qm_vae.report.figures import probabilities as figures_probabilities
+from qm_vae.report.figures import rates as figures_rates
+from qm_vae.report.figures import tradeoff as figures_tradeoff
 
 
 def figures(report, arrays):

@@ -6,7 +6,9 @@ import pathlib
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
-from qm_vae.report import drawing, figures_curves, figures_frontier, files, published, tables
+from qm_vae.report import drawing, files, published, tables
+from qm_vae.report.figures import curves as figures_curves
+from qm_vae.report.figures import frontier as figures_frontier
 
 
 def setting(row, name):

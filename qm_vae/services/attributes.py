@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from qm_vae import network_file
+from qm_vae.io import networks as network_file
 from qm_vae.services import expression
 from qm_vae.types import Service
 

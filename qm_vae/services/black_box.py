@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae.qualities import Quality
 from qm_vae.registry import Registry
+from qm_vae.services.answers import Quality
 
 CLIENTS = Registry(
   "client",

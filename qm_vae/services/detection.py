@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qm_vae import faces
+from qm_vae.faces import cropping as faces
 
 _BORDER = 0.25  # of the side, repeated edge on every side: the cascade misses faces that fill the picture
 _LARGER = 2  # times, since its window is 24 pixels and steps by whole pixels

@@ -7,10 +7,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae import network_file, qualities
+from qm_vae.io import networks as network_file
 from qm_vae.models.expression import EXPRESSION_NETWORKS
-from qm_vae.qualities import Quality
+from qm_vae.services import answers as qualities
 from qm_vae.services import expression
+from qm_vae.services.answers import Quality
 
 
 class Settings(NamedTuple):

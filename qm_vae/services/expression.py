@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae import network_file
+from qm_vae.io import networks as network_file
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.types import Service
 

@@ -17,7 +17,7 @@ import urllib.parse
 
 import numpy as np
 
-from qm_vae.data import images as image_files
+from qm_vae.io import images as image_files
 from qm_vae.services.black_box import Client, ServiceFailed, Unavailable
 
 MAX_ANSWER = 16 * 2**20

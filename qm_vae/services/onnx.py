@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from qm_vae import onnx_file
+from qm_vae.io import onnx as onnx_file
 from qm_vae.services.black_box import Client
 
 

@@ -5,8 +5,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qm_vae import faces, paired_faces, types
-from qm_vae.data import paired, people, swaps, synthetic
+from qm_vae import types
+from qm_vae.audit import matching as paired
+from qm_vae.audit import pairs as paired_faces
+from qm_vae.audit import people, swaps
+from qm_vae.data import synthetic
+from qm_vae.faces import cropping as faces
 
 
 def _empty(root, *names):

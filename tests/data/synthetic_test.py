@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from qm_vae import types
-from qm_vae.data import drawing, face_drawing, face_sampling, synthetic
+from qm_vae.data import synthetic
+from qm_vae.data.synthetic import drawing, face_drawing, face_sampling
 
 
 def overlap(first, second):

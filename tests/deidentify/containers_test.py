@@ -5,8 +5,8 @@ import fractions
 import numpy as np
 import pytest
 
-from qm_vae import video
-from qm_vae.video.codecs import CODECS, FORMATS, SUFFIXES
+from qm_vae.deidentify import video
+from qm_vae.deidentify.video.codecs import CODECS, FORMATS, SUFFIXES
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
 reader, writer = pytest.importorskip("qm_vae.video.reader"), pytest.importorskip("qm_vae.video.writer")

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qm_vae import faces
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import contact_sheet, folder, job, one, options
+from qm_vae.faces import cropping as faces
 
 
 @pytest.fixture(scope="module")

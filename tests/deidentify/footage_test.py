@@ -8,11 +8,11 @@ import time
 import numpy as np
 import pytest
 
-from qm_vae import types, video
-from qm_vae.deidentify import footage, hiding, methods, selection
+from qm_vae import types
+from qm_vae.deidentify import footage, hiding, methods, selection, video
 from qm_vae.deidentify.sidecar import Sidecar
-from qm_vae.video import raw
-from qm_vae.video.aside import Aside
+from qm_vae.deidentify.video import raw
+from qm_vae.deidentify.video.aside import Aside
 
 SIZE = WIDTH, HEIGHT = 96, 64
 SIDE = 16
@@ -263,7 +263,7 @@ def test_files_written_aside_come_whole_or_not_at_all(tmp_path):
 
 def test_live_frames_that_nobody_takes_are_dropped_oldest_first(monkeypatch):
   pytest.importorskip("av")
-  from qm_vae.video import live
+  from qm_vae.deidentify.video import live
 
   class Camera:
     width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}

@@ -9,8 +9,8 @@ import time
 import numpy as np
 import pytest
 
-from qm_vae import types, video
-from qm_vae.deidentify import footage, hiding, job, methods, moving, options
+from qm_vae import types
+from qm_vae.deidentify import footage, hiding, job, methods, moving, options, video
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
 live = pytest.importorskip("qm_vae.video.live")

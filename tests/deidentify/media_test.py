@@ -229,7 +229,7 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(how, pictures, t
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full here")
 def test_a_disk_that_takes_nothing_more_fails(pictures, tmp_path, monkeypatch, capsys):
-  from qm_vae.video.aside import Aside
+  from qm_vae.deidentify.video.aside import Aside
 
   source = write(tmp_path / "in.mp4", pictures)
   real = Aside.__init__

@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from qm_vae import deidentify, detect, faces, pasting, protect, types
+from qm_vae import deidentify, types
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import hiding, methods, options, pictures, selection
+from qm_vae.deidentify import protector as protect
 from qm_vae.deidentify.contact_sheet import ContactSheet
+from qm_vae.faces import cropping as faces
+from qm_vae.faces import detectors as detect
+from qm_vae.faces import pasting
 
 
 @pytest.fixture(scope="module")

@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 
 from configs import smoke
-from qm_vae import build, build_qm_vae, network_file, protect, state
-from qm_vae.checkpoint import Checkpoints
 from qm_vae.deidentify import hiding, methods
+from qm_vae.deidentify import protector as protect
+from qm_vae.experiments import build
+from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.io import networks as network_file
+from qm_vae.io.checkpoints import Checkpoints
+from qm_vae.training import state
 from qm_vae.types import Face
 
 

@@ -4,8 +4,9 @@ import jax
 import numpy as np
 import pytest
 
-from qm_vae import embedders, network_file
+from qm_vae import embedders
 from qm_vae.embedders import network
+from qm_vae.io import networks as network_file
 from qm_vae.types import Embedder
 
 OPTIONS = {"embedding_size": 8, "widths": [4, 8]}

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qm_vae import embedders
-from qm_vae.alignment import TEMPLATE_EYES, align
+from qm_vae.faces.alignment import TEMPLATE_EYES, align
 
 EYES = np.array([[9, 8, 17, 9], [8, 9, 16, 8], [8, 8, 15, 8]], np.float32)
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 20, 24, 3), np.uint8)

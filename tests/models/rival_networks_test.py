@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 from jax import lax
 
-from qm_vae import convert, makeup, network_file, torch_file
-from qm_vae.deid import DEIDENTIFIERS
+from qm_vae import convert
+from qm_vae.convert import torch_file
+from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.faces import makeup
+from qm_vae.io import networks as network_file
 from qm_vae.models import amt_gan, ugatit
 from qm_vae.models.adversarial_layers import Conv
 

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from made_up_people import ATTACKED, CHANCE, EACH, PEOPLE, SIDE, embedder, world
 
-from qm_vae import embedders, evaluate_privacy, lessons, types
+from qm_vae import embedders, types
+from qm_vae.evaluate import privacy as evaluate_privacy
 from qm_vae.privacy import identification, protocol
+from qm_vae.privacy import training as lessons
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from made_up_people import ATTACKED, CHANCE, embedder, world
 
-from qm_vae import embedders, lessons
+from qm_vae import embedders
 from qm_vae.privacy import controls, measure, protocol
+from qm_vae.privacy import training as lessons
 
 BLANK = lambda image, random: np.full_like(image, 128)
 MEAN = lambda image, random: (0 * image + image.mean((1, 2), keepdims=True)).astype(np.uint8)  # one colour a picture

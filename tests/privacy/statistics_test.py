@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from qm_vae import rates
+from qm_vae.metrics import intervals as rates
 from qm_vae.privacy import identification, scores, statistics, trials, verification
 
 MODULES = (scores, identification, trials, verification, statistics)

@@ -8,9 +8,12 @@ import page_reader
 import pytest
 
 from configs import black_box
-from qm_vae import evaluate, evaluate_black_box, progress, types
-from qm_vae.qualities import Quality
+from qm_vae import types
+from qm_vae.evaluate import black_box as evaluate_black_box
+from qm_vae.evaluate import qm_vae as evaluate
+from qm_vae.io import progress
 from qm_vae.report import page
+from qm_vae.services.answers import Quality
 from qm_vae.services.black_box import Asking, BlackBox
 
 RANDOM = np.random.default_rng(0)

@@ -7,15 +7,11 @@ import fabricated_run
 import numpy as np
 import pytest
 
-from qm_vae.report import (
-  drawing,
-  figures_curves,
-  figures_images,
-  figures_probabilities,
-  figures_rates,
-  published,
-  tables,
-)
+from qm_vae.report import drawing, published, tables
+from qm_vae.report.figures import curves as figures_curves
+from qm_vae.report.figures import images as figures_images
+from qm_vae.report.figures import probabilities as figures_probabilities
+from qm_vae.report.figures import rates as figures_rates
 
 
 @pytest.mark.parametrize("module", [drawing, tables])

@@ -9,16 +9,10 @@ import numpy as np
 import page_reader
 import pytest
 
-from qm_vae.report import (
-  attacks,
-  drawing,
-  figures_frontier,
-  figures_privacy,
-  figures_tradeoff,
-  page,
-  tables,
-  tables_privacy,
-)
+from qm_vae.report import attacks, drawing, page, tables, tables_privacy
+from qm_vae.report.figures import frontier as figures_frontier
+from qm_vae.report.figures import privacy as figures_privacy
+from qm_vae.report.figures import tradeoff as figures_tradeoff
 
 PEOPLE = fabricated_privacy.CROWDS[-1]
 

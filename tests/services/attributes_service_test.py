@@ -12,10 +12,12 @@ from PIL import Image
 
 from configs import attributes as attributes_config
 from configs import black_box as black_box_config
-from qm_vae import build, build_black_box, network_file
-from qm_vae.augment import Augmentation
+from qm_vae.data.augment import Augmentation
+from qm_vae.experiments import black_box as build_black_box
+from qm_vae.experiments import build
+from qm_vae.io import networks as network_file
 from qm_vae.services import SERVICES, attributes, expression, offered
-from qm_vae.tasks import attributes as attributes_task
+from qm_vae.training.tasks import attributes as attributes_task
 
 NAMES = ("Smiling", "Eyeglasses")
 IMAGES = np.random.default_rng(0).integers(0, 256, (5, 20, 20, 3), np.uint8)

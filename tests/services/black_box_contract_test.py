@@ -7,8 +7,8 @@ import numpy as np
 import offering
 import pytest
 
-from qm_vae.qualities import Quality
 from qm_vae.services import black_box
+from qm_vae.services.answers import Quality
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox, BudgetSpent, ServiceFailed, Unavailable
 
 QUALITY = Quality("classes", offering.CLASSES)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from qm_vae import faces
 from qm_vae.data import DATASETS
+from qm_vae.faces import cropping as faces
 from qm_vae.services import detection
 
 

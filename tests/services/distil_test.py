@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae import network_file
+from qm_vae.io import networks as network_file
 from qm_vae.models.expression import EXPRESSION_NETWORKS
-from qm_vae.qualities import Quality
 from qm_vae.services import distil, expression
+from qm_vae.services.answers import Quality
 
 SETTINGS = distil.Settings(questions=4, explored=2, doubt=0.5, delay=2, warmup=0, replay=6, rehearsed=8, decay=0.5)
 TOLD = {"a": Quality("classes", ("x", "y")), "b": Quality("values", ("v",), (0.1,))}

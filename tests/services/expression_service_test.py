@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae import network_file
+from qm_vae.io import networks as network_file
 from qm_vae.services import SERVICES, expression
 
 CLASSES = ("a", "b", "c")

@@ -6,7 +6,7 @@ import numpy as np
 import offering
 import pytest
 
-from qm_vae.qualities import Quality
+from qm_vae.services.answers import Quality
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox, ServiceFailed, Unavailable
 
 QUALITY = Quality("classes", offering.CLASSES)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from qm_vae import types
 from qm_vae.registry import Registry
-from qm_vae.state import State, Task
+from qm_vae.training.state import State, Task
 
 ATTACKERS = Registry(
   "attacker",

@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
-from qm_vae.augment import Augmentation
+from qm_vae.data.augment import Augmentation
 from qm_vae.models.code_embedder import CodeEmbedder
 from qm_vae.privacy.attackers import learning
-from qm_vae.tasks import embedder as embedder_task
+from qm_vae.training.tasks import embedder as embedder_task
 
 EPOCHS = 10
 _LEARNING_RATE = 1e-3

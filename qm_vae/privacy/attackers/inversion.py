@@ -4,10 +4,12 @@ import jax
 import numpy as np
 import optax
 
-from qm_vae import metrics, schedule, types
+from qm_vae import types
+from qm_vae.metrics import images as metrics
 from qm_vae.models.translator import Translator
 from qm_vae.privacy.attackers import Lesson
-from qm_vae.tasks import translator
+from qm_vae.training import schedule
+from qm_vae.training.tasks import translator
 
 MIN_FACES = 200
 EPOCHS = 8

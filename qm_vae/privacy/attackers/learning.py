@@ -4,11 +4,12 @@ import jax
 import numpy as np
 import optax
 
-from qm_vae import embedders, schedule, types
-from qm_vae.augment import Augmentation
+from qm_vae import embedders, types
+from qm_vae.data.augment import Augmentation
 from qm_vae.privacy import protocol
 from qm_vae.privacy.attackers import Lesson, Tools
-from qm_vae.tasks import embedder as embedder_task
+from qm_vae.training import schedule
+from qm_vae.training.tasks import embedder as embedder_task
 
 AUGMENTATION = Augmentation(shift=0.03, scale=0.05, flip=0.5, contrast=0.1, brightness=0.05)
 MIN_PEOPLE = 40

@@ -1,0 +1,1 @@
+"""Audits the pictures of any tool: privacy and utility of an original and a protected folder."""

@@ -1,0 +1,246 @@
+r"""Measures who can still be recognised in what a tool made of pictures: any tool, any method.
+
+  python -m qm_vae.audit ORIGINALS PROTECTED --embedder=NETWORK --labels=people.csv
+
+ORIGINALS and PROTECTED are two folders whose pictures have the same names (suffixes may differ), or two text files that
+list pictures line by line. Who is who comes from a CSV (columns image, identity) or, without one, from the folder that
+each picture lies in. --embedder is a face recogniser: a folder that `python -m qm_vae.convert torch-mobilefacenet` or
+--config=configs/embedder.py wrote, or an ONNX file; give several to be attacked by all of them.
+
+Writes OUT/audit.json, OUT/audit.html with its figures, and OUT/attackers, where attackers that learn are kept: the
+same command goes on where a killed one stopped. The page shows faces; --no-pictures leaves them out. Nothing is sent
+anywhere or fetched.
+
+Exit status: 0 measured, nothing to object; 1 the audit could not be made, or some files could not be judged; 2 a
+control failed, so that the numbers mean nothing; 3 too many people are named (--max-rank1), or a face was left
+unprotected.
+"""
+
+import argparse
+import dataclasses
+import datetime
+import json
+import shlex
+import sys
+
+import numpy as np
+
+from qm_vae import embedders
+from qm_vae.audit import matching as paired
+from qm_vae.audit import options as audit_options
+from qm_vae.audit import pairs as paired_faces
+from qm_vae.audit import people
+from qm_vae.data import split
+from qm_vae.evaluate.run_info import environment
+from qm_vae.experiments import build, run
+from qm_vae.faces import cropping as faces
+from qm_vae.io import cache as compilation_cache
+from qm_vae.io import progress
+from qm_vae.io import records as writer
+from qm_vae.privacy import measure, protocol
+from qm_vae.privacy import training as lessons
+from qm_vae.report import attacks, audit_page
+
+VERSION = 1
+OK, NOT_JUDGED, VOID, REFUSED = range(4)
+METHOD = "protected"
+_CASES = 8  # pictures of the best and of the worst cases
+
+
+def audit(options: argparse.Namespace, command: str) -> dict:
+  """Makes the audit that `options` (see audit_options.py) describe and writes it to `options.out`.
+
+  Returns:
+    The content of audit.json (its form is in docs/audit.md).
+
+  Raises:
+    ValueError: for files that do not match, identities that are missing, or too few people.
+  """
+  with run.locked(options.out):
+    return _audit(options, command)
+
+
+def _audit(options, command):
+  files = paired.match(options.originals, options.protected)
+  identity, _ = people.identities(
+    [pair.name for pair in files], options.labels, options.image_column, options.identity_column
+  )
+  recognisers = embedders.open_all(options.embedder)
+  settings = faces.Settings(image_size=options.size, detector=options.detector)
+  found = paired_faces.load(files, identity, settings, build.user_cache() / "faces")
+  _refuse_swapped(found.swapped)
+  kept = split.distinct(found.pairs.original)
+  pairs = found.pairs.take(kept)
+  chosen = protocol.choose(pairs.identity, people=options.people, probes=options.probes, seed=options.seed)
+  methods = [
+    _control("identity", pairs, pairs.original, found.original_pixels[kept]),
+    _control("blank", pairs, *(np.full_like(one, 128) for one in (pairs.original, pairs.pixels))),
+    measure.Method(METHOD, "audited", pairs),
+  ]
+  with progress.bar(len(methods) * len(options.attackers), "privacy", "attack") as bar:
+    measured = measure.measure(
+      methods,
+      chosen,
+      recognisers,
+      attackers=options.attackers,
+      learn=lessons.learner(options.out / "attackers", options.seed),
+      crowds=options.crowds,
+      effort=options.effort,
+      seed=options.seed,
+      tell=progress.teller(bar),
+    )
+  report = {
+    "version": VERSION,
+    "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    "command": command,
+    "environment": environment(),
+    "originals": str(options.originals),
+    "protected": str(options.protected),
+    "labels": options.labels and str(options.labels),
+    "settings": settings._asdict(),
+    "files": _files(files, found, len(kept)),
+    "unprotected": _unprotected(found, measured.report["methods"][-1]),
+    "privacy": measured.report,
+    "max_rank1": options.max_rank1,
+    "max_missed": options.max_missed,
+    "pictures": options.pictures,
+  }
+  report["verdict"] = verdict(report)
+  _write(
+    options.out,
+    report,
+    _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures and METHOD in measured.scores else {},
+  )
+  return report
+
+
+def _control(name, pairs, image, pixels):
+  """The same faces as another method leaves them."""
+  return measure.Method(name, "control", dataclasses.replace(pairs, protected=image, pixels=pixels))
+
+
+def _refuse_swapped(swapped):
+  if swapped:
+    told = [f"{one.name} shows the original of {one.shows}" for one in swapped[:20]]
+    more = f"\n  and {len(swapped) - 20} more" if len(swapped) > 20 else ""
+    raise ValueError(
+      "protected pictures stand under other pictures' names; give each the name of its original:\n  "
+      + "\n  ".join(told)
+      + more
+    )
+
+
+def _files(files, found, distinct):
+  listed = lambda rows: [row._asdict() for row in rows]
+  return {
+    "pairs": len(files),
+    "faces": distinct,
+    "duplicates": len(found.pairs) - distinct,
+    "missed": listed(found.missed),
+    "unreadable": listed(found.unreadable),
+    "incomparable": listed(found.incomparable),
+    "resized": [row.name for row in found.resized],
+    "further": [
+      {"name": row.name, "reason": f"left as it was at x, y, width, height = {', '.join(map(str, row.box))}"}
+      for row in found.further
+    ],
+  }
+
+
+def _unprotected(found, method):
+  """Faces, by name, that are as their originals: of the whole file, or once cut out and resized."""
+  known = {one.name: None if np.isinf(one.psnr) else one.psnr for one in found.unprotected}
+  known = {one["name"]: one["psnr"] for one in method["unprotected"]} | known
+  return [{"name": name, "psnr": decibels} for name, decibels in sorted(known.items())]
+
+
+def verdict(report: dict) -> dict:
+  """{"exit": the exit status, "lines": why} of an audit's report without its verdict."""
+  lines, exits = [], [OK]
+  files, method = report["files"], report["privacy"]["methods"][-1]
+  if report["privacy"]["controls"]["void"]:
+    exits.append(VOID)
+    lines += [f"void: {reason}" for reason in report["privacy"]["controls"]["void"]]
+  if report["unprotected"]:
+    exits.append(REFUSED)
+    lines.append(f"{len(report['unprotected'])} pictures are unprotected: a PSNR of 40 dB or more to their originals")
+  headline, limit = method["headline"], report["max_rank1"]
+  if headline is None:
+    exits.append(VOID)
+    lines.append("void: no attacker gave a result; the report tells why each was left out")
+  elif limit is not None and headline["rank_1"]["high"] > limit:
+    exits.append(REFUSED)
+    high = headline["rank_1"]["high"]
+    lines.append(f"rank-1 rate up to {high:.3f} at 95 % confidence; --max-rank1 allows {limit:g}")
+  failed = len(files["unreadable"]) + len(files["incomparable"])
+  if failed:
+    exits.append(NOT_JUDGED)
+    lines.append(f"{failed} pictures could not be judged; each is listed with its reason")
+  if files["further"]:
+    exits.append(NOT_JUDGED)
+    lines.append(
+      f"{len(files['further'])} places besides the judged faces look like faces and were left as they were; look there"
+    )
+  if files["missed"]:
+    allowed = report["max_missed"] * files["pairs"]
+    exits.append(NOT_JUDGED if len(files["missed"]) > allowed else OK)
+    lines.append(
+      f"{len(files['missed'])} of {files['pairs']} originals without a face that was found: nobody tried to name "
+      f"these; --max-missed allows {report['max_missed']:.0%}"
+    )
+  order = (VOID, REFUSED, NOT_JUDGED, OK)
+  return {"exit": min(exits, key=order.index), "lines": lines}
+
+
+def _pictures(pairs, chosen, scores, report):
+  """The probes that the strongest attacker named most surely (worst) and is furthest from naming (best)."""
+  gallery, probe = pairs.take(chosen.gallery), pairs.take(chosen.probe)
+  mate = np.searchsorted(gallery.identity, probe.identity, sorter=np.argsort(gallery.identity))
+  mate = np.argsort(gallery.identity)[mate]
+  rows = np.arange(len(probe))
+  own = scores[rows, mate]
+  others = scores.copy()
+  others[rows, mate] = -np.inf
+  rank = 1 + (others > own[:, None]).sum(1)
+  order = np.lexsort((others.max(1) - own, rank))  # by rank, then by how far ahead of the next the own person is
+  arrays = {}
+  for name, chosen_rows in (("worst", order[:_CASES]), ("best", order[::-1][:_CASES])):
+    arrays |= {
+      f"{name}_original": probe.original[chosen_rows],
+      f"{name}_protected": probe.protected[chosen_rows],
+      f"{name}_match": gallery.original[scores[chosen_rows].argmax(1)],
+      f"{name}_rank": rank[chosen_rows],
+    }
+  return arrays
+
+
+def _write(out, report, arrays):
+  writer.write_arrays(out / "audit.npz", arrays)
+  writer.write_text(out / "audit.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+  audit_page.write(out)
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """The command line; returns the exit status."""
+  arguments = sys.argv[1:] if arguments is None else arguments
+  options = audit_options.parser(__doc__, wrong=NOT_JUDGED).parse_args(arguments)
+  compilation_cache.use(build.user_cache() / "xla")
+  try:
+    report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
+  except (ValueError, OSError, RuntimeError) as error:
+    print(f"error: {error}", file=sys.stderr)
+    return NOT_JUDGED
+  print(attacks.headline(report["privacy"], report["privacy"]["methods"][-1]))
+  for line in report["verdict"]["lines"]:
+    print(line)
+  for one in report["unprotected"][:20]:
+    print(f"  unprotected: {one['name']}" + (f" ({one['psnr']:.1f} dB)" if one["psnr"] is not None else " (identical)"))
+  files = report["files"]
+  for one in (files["unreadable"] + files["incomparable"] + files["further"])[:20]:
+    print(f"  not judged: {one['name']}: {one['reason']}")
+  print(f"Report: {options.out / 'audit.html'}")
+  return report["verdict"]["exit"]
+
+
+if __name__ == "__main__":
+  sys.exit(main())

@@ -1,0 +1,73 @@
+"""The face redrawn as an anime picture by a trained U-GAT-IT."""
+
+import os
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from qm_vae import types
+from qm_vae.deidentifiers import cartoon, region
+from qm_vae.io import networks as network_file
+from qm_vae.models.ugatit import STRIDE, Generator
+
+
+def describe(
+  size: int,
+  *,
+  light: bool = True,
+  channels: int = 64,
+  blocks: int = 4,
+  source: str = "trained by qm_vae",
+  licence: str = "that of the training data",
+) -> dict[str, Any]:
+  """The description of a generator that network_file.save stores and `make` reads.
+
+  Args:
+    size: side of the pictures that it was trained on, pixels.
+    light: see models.ugatit.Generator, as the next two.
+    channels: of its first layer.
+    blocks: residual blocks before and after the attention, each.
+    source: where the weights come from.
+    licence: the terms that hold for them.
+  """
+  return {
+    "kind": "ugatit",
+    "architecture": "ugatit_light" if light else "ugatit",
+    "options": {"light": light, "channels": channels, "blocks": blocks},
+    "input_size": int(size),
+    "input": "RGB float32 in [0, 1]; the de-identifier resizes it and scales it to [-1, 1]",
+    "source": source,
+    "licence": licence,
+  }
+
+
+def make(*, checkpoint: str | os.PathLike = "") -> types.Deidentifier:
+  """What the generator stored in a folder makes of the region.
+
+  Args:
+    checkpoint: a folder written by configs/ugatit.py or `qm_vae.convert torch-ugatit`; '' lets the classical cartoon
+      (deid/cartoon.py) stand in.
+
+  Raises:
+    ValueError: for a folder that holds no such network, or arrays that do not fit it.
+
+  Source: Qiu et al. 2022, Sec. 3.1, whose fourth view is a pre-trained U-GAT-IT.
+  """
+  if not checkpoint:
+    return cartoon.make()
+  meta, variables = network_file.load(checkpoint)
+  network_file.check_kind(checkpoint, meta, "ugatit")
+  module, size = Generator(**meta["options"]), meta["input_size"]
+  if size % STRIDE:
+    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {network_file.REMEDY}")
+  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+  network_file.check_shapes(checkpoint, expected, variables)
+
+  def ugatit(params, face, key):
+    """The face as the generator redraws it; `params` are its variables, `key` is unused."""
+    del key
+    draw = lambda image, eyes: (module.apply(params, image[None] * 2 - 1).image[0] + 1) / 2
+    return region.repaint(face, size, draw)
+
+  return types.Deidentifier(variables, ugatit)

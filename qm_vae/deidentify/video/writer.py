@@ -1,0 +1,242 @@
+"""Video files by PyAV: new pictures, and the sound and subtitles of another file packet for packet."""
+
+import collections
+import contextlib
+import os
+import pathlib
+
+import av
+import numpy as np
+
+from qm_vae.deidentify.video import VideoError
+from qm_vae.deidentify.video.aside import Aside
+from qm_vae.deidentify.video.codecs import CODECS, FORMATS
+
+_OPTIONS = {
+  "h264": {"preset": "veryfast"},
+  "hevc": {"preset": "veryfast", "x265-params": "log-level=error"},
+  "vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
+  "gif": {},
+}
+_QUALITY = {"h264": 20, "hevc": 22, "vp9": 31}
+_TAKEN = {
+  "mpegts": {
+    *("libx264", "libx265"),
+    *("aac", "mp2", "mp2float", "mp3", "mp3float", "ac3", "eac3"),
+    "dvbsub",
+  }
+}
+"""What a container takes, by names of encoders and decoders, where FFmpeg itself tells only of its usual ones."""
+_SHAPED = ("h264", "hevc", "gif")  # say in their own data how wide a pixel is
+_UNKNOWN = 2  # a colour tag that says nothing
+_FULL_RANGE = 2
+_KEPT_WORDS = ("language",)
+
+
+class Writer:
+  """One video file, written aside until `close` finds it whole.
+
+  Attributes: frames (written so far), codec, notes (what differs from the original, for the record).
+  """
+
+  def __init__(
+    self,
+    path: str | os.PathLike,
+    like,
+    *,
+    codec: str = "",
+    quality: int | None = None,
+    audio: bool = True,
+    subtitles: bool = True,
+    keep_metadata: bool = False,
+  ):
+    """Opens the file.
+
+    Args:
+      path: its final name; the suffix chooses the container (FORMATS).
+      like: the Reader whose size, shape of pixels, rate, time base, colours, sound and subtitles are taken over.
+      codec: a name in CODECS; '' for the original's where the container takes it, else h264 (vp9 for .webm).
+      quality: constant rate factor, smaller is better; None for the codec's usual one.
+      audio: copy the sound.
+      subtitles: copy the subtitles.
+      keep_metadata: also copy the file's and streams' words about themselves.
+
+    Raises:
+      VideoError: for a suffix, codec or stream that does not go together, with the remedy.
+      OSError: where the folder cannot be written.
+    """
+    path = pathlib.Path(path)
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+      raise VideoError(
+        f"{path}: no video is written with the suffix {path.suffix!r}; protect it by itself, to {path.stem}.mp4 for "
+        f"instance (one of {' '.join(FORMATS)})"
+      )
+    self.frames, self.notes, self._name = 0, [], str(path)
+    self._waiting, self._reached = collections.deque(), 0.0
+    self._aside = Aside(path)
+    self._out = None
+    try:
+      self._out = av.open(str(self._aside.path), "w", format=form)
+      self._taken = _TAKEN.get(form) or self._out.supported_codecs
+      self.codec = self._choose(codec, like.codec)
+      self._video = self._add_video(like, quality)
+      self._copies = self._add_copies(like, audio, subtitles)
+      if keep_metadata:
+        self._out.metadata.update(like.metadata)
+      self._out.start_encoding()
+    except av.error.FFmpegError as error:
+      self.abort()
+      raise VideoError(f"{path} cannot be written: {error}") from None
+    except BaseException:
+      self.abort()
+      raise
+
+  def _choose(self, codec, original):
+    if not codec:
+      codec = original if original in CODECS and CODECS[original] in self._taken else ""
+    if not codec:
+      codec = {"webm": "vp9", "gif": "gif"}.get(self._out.format.name, "h264")
+    if CODECS[codec] not in self._taken:
+      raise VideoError(
+        f"{self._name} cannot hold {codec}; choose another --codec ({', '.join(CODECS)}) or another suffix"
+      )
+    return codec
+
+  def _add_video(self, like, quality):
+    options = dict(_OPTIONS[self.codec])
+    if self.codec in _QUALITY:
+      options["crf"] = str(_QUALITY[self.codec] if quality is None else quality)
+    video = self._out.add_stream(CODECS[self.codec], rate=like.rate, options=options)
+    even = self.codec != "gif"
+    video.width, video.height = ((n + n % 2) if even else n for n in (like.width, like.height))
+    if (video.width, video.height) != (like.width, like.height):
+      self.notes.append(
+        f"{like.width} x {like.height} became {video.width} x {video.height}: the last row or column is repeated, "
+        f"since {self.codec} wants even sides"
+      )
+    if like.depth > 8:
+      self.notes.append(f"{like.depth} bits a sample became 8")
+    if like.rotation:
+      self.notes.append(f"turned by {like.rotation} degrees, as its rotation mark asked; the mark is gone")
+    self._shape_pixels(video, like.sample_aspect_ratio)
+    video.pix_fmt = "rgb8" if self.codec == "gif" else "yuv420p"
+    video.codec_context.time_base = video.time_base = like.time_base
+    self._colours = like.colours if even else {}
+    for tag, value in self._colours.items():
+      if value != _UNKNOWN and hasattr(video.codec_context, tag):
+        setattr(video.codec_context, tag, value)
+    return video
+
+  def _shape_pixels(self, video, aspect):
+    if aspect == 1:
+      return
+    video.codec_context.sample_aspect_ratio = aspect
+    if self.codec not in _SHAPED:
+      self.notes.append(
+        f"its pixels are {aspect.numerator} : {aspect.denominator}, which {self.codec} does not say here: players will "
+        "show it too narrow or too wide; --codec=h264 keeps its shape where the container takes it"
+      )
+
+  def _add_copies(self, like, audio, subtitles):
+    made = {}
+    for stream in like.copied:
+      if not {"audio": audio, "subtitle": subtitles}[stream.type]:
+        continue
+      name = stream.codec_context.name if stream.codec_context else "unknown"
+      if name not in self._taken:
+        flag = {"audio": "--no-audio", "subtitle": "--no-subtitles"}[stream.type]
+        here, there = (pathlib.Path(path).suffix.lower() for path in (like.name, self._name))
+        other = "" if FORMATS.get(here) in (None, FORMATS[there]) else "give it the suffix of the original, or "
+        raise VideoError(
+          f"{self._name} cannot hold the {stream.type} ({name}) of {like.name}; {other}leave it out with {flag}"
+        )
+      made[stream.index] = self._out.add_stream_from_template(stream)
+      words = {key: value for key, value in stream.metadata.items() if key in _KEPT_WORDS}
+      made[stream.index].metadata.update(words)
+    return made
+
+  def write(self, image: np.ndarray, ticks: int, duration: int) -> None:
+    """Appends a picture uint8 [H, W, 3] RGB, shown from `ticks` on for `duration` ticks (0: unknown)."""
+    down, right = self._video.height - image.shape[0], self._video.width - image.shape[1]
+    if down or right:
+      image = np.pad(image, ((0, down), (0, right), (0, 0)), mode="edge")
+    picture = av.VideoFrame.from_ndarray(image, format="rgb24")
+    if self._video.pix_fmt != "rgb24":
+      picture = picture.reformat(format=self._video.pix_fmt, **self._matrix())
+    picture.pts, picture.time_base = ticks, self._video.codec_context.time_base
+    if duration:
+      picture.duration = duration
+    self._send(picture)
+    self.frames += 1
+    self._reached = float(ticks * picture.time_base)
+    while self._waiting and self._waiting[0][0] <= self._reached:
+      self._mux(self._waiting.popleft()[1])
+
+  def _matrix(self):
+    space = self._colours.get("colorspace", _UNKNOWN)
+    return {} if space == _UNKNOWN else {"dst_colorspace": space}
+
+  def copy(self, packet: av.Packet) -> None:
+    """Takes over a packet of sound or subtitles; it is kept until the pictures have come so far."""
+    stream = self._copies.get(packet.stream.index)
+    if stream is None:
+      return
+    begins = packet.pts if packet.pts is not None else packet.dts
+    packet.stream = stream
+    self._waiting.append((float(begins * packet.time_base), packet))
+
+  def close(self) -> None:
+    """Finishes the file, counts what is in it, and gives it its name.
+
+    Raises:
+      VideoError, OSError: where that fails; nothing is left then.
+    """
+    try:
+      self._send(None)
+      while self._waiting:
+        self._mux(self._waiting.popleft()[1])
+      self._out.close()
+      self._out = None
+      self._check()
+      self._aside.publish()
+    except av.error.FFmpegError as error:
+      self.abort()
+      raise _as_os_error(self._name, error) from None
+    except BaseException:
+      self.abort()
+      raise
+
+  def _check(self):
+    with av.open(str(self._aside.path)) as again:
+      found = sum(packet.size > 0 for packet in again.demux(video=0))
+    if found != self.frames:
+      raise VideoError(f"{self._name}: {self.frames} frames were written, but {found} arrived; is the disk full?")
+
+  def abort(self) -> None:
+    """Closes and removes what was written."""
+    if self._out is not None:
+      # What is being removed need not be whole.
+      with contextlib.suppress(av.error.FFmpegError, OSError, ValueError):
+        self._out.close()
+      self._out = None
+    self._aside.drop()
+
+  def _send(self, picture):
+    try:
+      for packet in self._video.encode(picture):
+        self._mux(packet)
+    except av.error.FFmpegError as error:
+      raise _as_os_error(self._name, error) from None
+
+  def _mux(self, packet):
+    try:
+      self._out.mux(packet)
+    except av.error.FFmpegError as error:
+      raise _as_os_error(self._name, error) from None
+
+
+def _as_os_error(name: str, error) -> Exception:
+  """FFmpeg's errors of the disk are OSErrors already; the others become VideoError."""
+  words = getattr(error, "strerror", None) or str(error)
+  return VideoError(f"{name} cannot be written: {words}")

@@ -1,0 +1,1 @@
+"""Judges finished runs: one file for each task whose runs have a report."""

@@ -1,0 +1,107 @@
+"""The report's section on privacy: who is attacked, with what, and what is promised."""
+
+import pathlib
+from collections.abc import Callable
+
+import ml_collections
+import numpy as np
+
+from qm_vae import embedders
+from qm_vae.evaluate import outputs
+from qm_vae.experiments import embedder as build_privacy
+from qm_vae.io import progress
+from qm_vae.privacy import guarantees, measure, protocol
+from qm_vae.privacy import training as lessons
+from qm_vae.training.state import Experiment, State
+from qm_vae.types import Deidentifier, Pairs
+
+
+def section(
+  config: ml_collections.ConfigDict,
+  workdir: pathlib.Path,
+  experiment: Experiment,
+  state: State,
+  controls: dict[str, Deidentifier],
+  kind: Callable,
+) -> dict:
+  """The privacy table of the controls, the views, their union, baselines and QM-VAE; without one, why.
+
+  Args:
+    config: of the run.
+    workdir: its folder; attackers that learn are kept in it.
+    experiment: of the task `qm_vae`.
+    state: the trained state.
+    controls: as for outputs.make.
+    kind: (name of a method, experiment.parts) -> measure.Method.kind.
+
+  Returns:
+    {"privacy": ...} as docs/report.md has it, or {"privacy": None, "not_measured": ...}.
+  """
+  told = config.privacy
+  if not told.attackers or not told.embedders:
+    lacking = [name for name in ("attackers", "embedders") if not told[name]]
+    return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
+  found, barred = build_privacy.attacked(config, experiment.data)
+  try:
+    chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
+  except ValueError as error:  # the report is worth having without
+    return _not_measured(str(error))
+  is_attacked = np.isin(found.identity, found.identity[chosen.gallery])  # with all their pictures: a closed set
+  made, methods = outputs.make(experiment, state, controls, found, is_attacked), []
+  views = tuple(experiment.parts.views)
+  # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
+  for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
+    if name in views and not told.views:
+      continue
+    pairs = Pairs(
+      original=found.image,
+      protected=image,
+      eyes=found.eyes,
+      protected_eyes=_eyes(told.eyes, kind(name, experiment.parts), found.eyes),
+      identity=found.identity,
+      name=found.name,
+      pixels=image,
+      codes=made.codes if name == "qm_vae" else None,
+    )
+    methods.append(measure.Method(name, kind(name, experiment.parts), pairs))
+  with progress.bar(len(methods) * len(told.attackers), "privacy", "attack") as bar:
+    measured = measure.measure(
+      methods,
+      chosen,
+      embedders.open_all(told.embedders),
+      attackers=told.attackers,
+      learn=lessons.learner(workdir / "attackers", told.seed),
+      union=measure.Union("union", views) if told.views else None,
+      crowds=told.crowds,
+      effort=told.effort,
+      seed=told.seed,
+      tell=progress.teller(bar),
+    )
+  bounds = promised(experiment.parts.guarantee, measured.report["crowds"], measured.report["people"])
+  return {"privacy": measured.report | {"guarantee": bounds, "eyes": told.eyes}}
+
+
+def _eyes(told, kind, found):
+  """What attackers are told of the eyes in protected pictures; of the controls, which show them at work, all."""
+  if told == "original" or kind == "control":
+    return found
+  return np.broadcast_to(found.mean(axis=0), found.shape).copy()
+
+
+def promised(guarantee, crowds, people):
+  """What the mechanism promises in every crowd; None where nothing is promised.
+
+  The theorems speak of one picture of each person, all equally likely. A smaller crowd is a random choice of people, of
+  which k-same promises nothing: its groups are not in it as wholes.
+  """
+  if guarantee is None or people["probes"] != people["attacked"]:
+    return None
+  if "k" in guarantee:
+    crowds = [size for size in crowds if size == people["attacked"]]
+  bounds = [{"people": size, "at_most": guarantees.rank_1(guarantee, size)} for size in crowds]
+  return guarantee | {"rank_1": bounds} if any(bound["at_most"] < 1 for bound in bounds) else None
+
+
+def _not_measured(reason):
+  print(f"Privacy was not measured: {reason}.")
+  return {"privacy": None, "not_measured": {"privacy": reason}}

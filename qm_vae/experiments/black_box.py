@@ -1,0 +1,278 @@
+"""From a config to the parts of a run against black boxes."""
+
+import functools
+import hashlib
+import json
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from qm_vae.data.augment import Augmentation
+from qm_vae.experiments import build
+from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.io import networks as network_file
+from qm_vae.losses import qm_vae as losses
+from qm_vae.models import generator
+from qm_vae.models.vqvae import PRESETS
+from qm_vae.services import SERVICES, distil, expression
+from qm_vae.services import answers as qualities
+from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
+from qm_vae.training import schedule
+from qm_vae.training.state import Experiment
+from qm_vae.training.tasks import asking, black_box
+from qm_vae.types import EXPRESSIONS, Deidentifier, Service
+
+OFFERED = "qm_vae.services.offered:probabilities"
+"""The function that offers a network of this project; it needs a checkpoint."""
+
+
+class BlackBoxParts(NamedTuple):
+  """The pieces of a black-box run by name."""
+
+  generator: generator.Generator
+  views: dict[str, Deidentifier]
+  told: dict[str, qualities.Quality]
+  open: Callable[[pathlib.Path], dict[str, BlackBox]]  # from the run's folder; nothing is asked by it
+  judges: dict[str, Service]  # of those services that tell their classes
+  networks: dict[str, str]  # SHA-256 of what is known of the services, and of the judges
+
+
+def quality(config: ml_collections.ConfigDict, name: str) -> qualities.Quality:
+  """What the service `name` of `config.quality` tells.
+
+  Raises:
+    ValueError: naming the key, when it is not whole or not in the config.
+  """
+  if name not in config.quality:
+    raise ValueError(f"config.qualities has {name!r}; config.quality has {', '.join(config.quality)}")
+  one = config.quality[name]
+  found = qualities.Quality(one.kind, tuple(one.names), tuple(one.tolerance))
+  try:
+    qualities.check(found)
+  except ValueError as error:
+    raise ValueError(f"config.quality.{name}: {error}") from error
+  if one.checkpoint:
+    known = tuple(network_file.read_meta(one.checkpoint).get("classes", found.names))
+    if known != found.names:
+      raise ValueError(
+        f"config.quality.{name}.names are {found.names}, but the network {one.checkpoint} answers in {known}"
+      )
+  return found
+
+
+def client(config: ml_collections.ConfigDict, name: str):
+  """The client that `config.quality.NAME` describes.
+
+  Raises:
+    ValueError: naming the key; for an address without permission, too, before anything is sent.
+  """
+  one = config.quality[name]
+  options = {"callable": {"checkpoint": one.checkpoint}, "onnx": one.onnx.to_dict(), "http": one.http.to_dict()}
+  chosen = {key: value for key, value in options[one.client].items() if value not in ("", None)}
+  if not one.source:
+    raise ValueError(f"config.quality.{name}.source is empty; a service of client {one.client!r} needs one")
+  try:
+    return CLIENTS[one.client](one.source, **chosen)
+  except ValueError as error:
+    raise ValueError(f"config.quality.{name}: {error}") from error
+
+
+def open_boxes(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, BlackBox]:
+  """The services of `config.qualities`; answers are kept in the user's cache, what was sent is counted in `workdir`."""
+  tell = lambda sentence: print(f"\n{sentence}", file=sys.stderr)
+  boxes = {}
+  for name in config.qualities:
+    one = config.quality[name]
+    boxes[name] = BlackBox(
+      name,
+      client(config, name),
+      quality(config, name),
+      Asking(one.batch_size, one.concurrency, one.retries, one.backoff, one.budget),
+      answers=build.cache_dir(config) / "answers" / f"{_fingerprint(config, name)}.jsonl",
+      ledger=workdir / "black_box" / f"{name}.sent",
+      tell=tell,
+    )
+  return boxes
+
+
+def _fingerprint(config, name):
+  """Of everything that an answer depends on, as far as this side knows."""
+  one = config.quality[name].to_dict()
+  shaping = {key: one[key] for key in ("client", "source", "kind", "names", "onnx")}
+  shaping["digest"] = digests(config).get(name, "")
+  return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def digests(config: ml_collections.ConfigDict) -> dict[str, str]:
+  """SHA-256 of the network behind each service, of those that are files here."""
+  found = {}
+  for name in config.qualities:
+    one = config.quality[name]
+    if one.client == "onnx":
+      path = pathlib.Path(one.source)
+      if not path.is_file():
+        raise ValueError(f"config.quality.{name}.source: there is no file {path}")
+      found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    elif one.checkpoint:
+      found[name] = network_file.read_meta(one.checkpoint)["sha256"]
+  return found
+
+
+def judged(config: ml_collections.ConfigDict) -> str | None:
+  """The service whose answers the judges, which are expression recognisers, can confirm; None where there is none."""
+  told = lambda name: config.quality[name].kind == "classes" and set(config.quality[name].names) == set(EXPRESSIONS)
+  return next(filter(told, config.qualities), None)
+
+
+def offered(config: ml_collections.ConfigDict) -> list[str]:
+  """The services that are this run's own `service`, offered as a black box, for want of a checkpoint.
+
+  Raises:
+    ValueError: where a network of attributes has no checkpoint, which nothing here trains unasked.
+  """
+  if config.task != "black_box":
+    return []
+  names = []
+  for name in config.qualities:
+    quality(config, name)
+    one = config.quality[name]
+    if one.client == "callable" and one.source == OFFERED and not one.checkpoint:
+      if one.kind != "classes":
+        raise ValueError(
+          f"config.quality.{name}.checkpoint is empty; train a network, with --config=configs/attributes.py, and give "
+          "the folder that it tells"
+        )
+      names.append(name)
+  return names
+
+
+def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
+  """The run that trains a QM-VAE against services outside the graph.
+
+  Raises:
+    ValueError: for settings that do not fit each other, or a service that cannot be opened.
+  """
+  told = {name: quality(config, name) for name in config.qualities}
+  for name in told:
+    client(config, name)  # what cannot be asked is refused before hours of work
+  _check_left_out(config)
+  settings = _settings(config)
+  data = build.load_faces(config.data, build.image_size(config), build.cache_dir(config))
+  views = {name: build.deidentifier(config, name, data.train) for name in config.views}
+  vq, code_dim = build_qm_vae.quantizer(config)
+  preset, dtype = PRESETS[build.preset(config)], jnp.dtype(config.model.dtype)
+  size = build.image_size(config)
+  made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)
+  steps = config.epochs * (len(data.train) // config.batch_size)
+  own, about = config.black_box, tuple(told.values())
+  augment_faces, augment_before = Augmentation(**config.augment_faces), Augmentation(**config.augment_before_service)
+  if any(one.kind == "values" for one in about):
+    # Where something is moves with the picture; the answer on the original would no longer be the one to keep.
+    augment_faces = augment_faces._replace(flip=0.0)
+    augment_before = augment_before._replace(shift=0.0, scale=0.0, flip=0.0)
+  open_all = functools.partial(open_boxes, config)
+
+  def host(workdir):
+    return asking.Host(
+      open_all(workdir),
+      delay=settings.delay,
+      questions=settings.questions,
+      batch_size=config.batch_size,
+      mirrored=augment_faces.flip > 0,
+      reserve=reserve(len(data.test)),
+      shuffle=own.shuffle_answers,
+    )
+
+  task = black_box.make(
+    made,
+    told,
+    distil.student(told, own.architecture, own.input_size, own.start),
+    {
+      "generator": optax.adam(schedule.make(config.schedule, config.learning_rate, steps)),
+      "student": optax.adamw(own.learning_rate, weight_decay=own.weight_decay),
+    },
+    host,
+    settings,
+    service_loss=config.service_loss,
+    augment_faces=augment_faces,
+    augment_before_service=augment_before,
+  )
+  weights = black_box.Weights(
+    loss=losses.Weights(
+      alpha=jnp.float32(config.alpha), beta=jnp.float32(config.beta), service=jnp.float32(config.service_weight)
+    ),
+    services={name: jnp.float32(config.quality[name].weight) for name in told},
+    structure=jnp.float32(own.structure_weight),
+  )
+  judges, networks = _judges(config, told, digests(config) | _start(config))
+  frozen = {"views": tuple(view.params for view in views.values())}
+  parts = BlackBoxParts(made, views, told, open_all, judges, networks)
+  return build.experiment_of(config, task, frozen, weights, data, config, parts)
+
+
+def reserve(faces: int) -> int:
+  """Images that training leaves of every budget for what a report cannot do without.
+
+  Original and output of every test face, and the picture that stands for all, the control that must lose.
+  """
+  return 2 * faces + 1
+
+
+def _check_left_out(config):
+  """Names what only the task qm_vae does, so that nobody takes it for done here."""
+  asked = {
+    "condition.answer": config.condition.answer != "none",
+    "target.image": config.target.image != "original" or config.target.outside_face,
+    "release.mechanism": config.release.mechanism != "none",
+    "baselines": len(config.baselines) > 0,
+  } | {f"terms.{name}.weight": one.weight > 0 for name, one in config.terms.items()}
+  wrong = [f"config.{key}" for key, one in asked.items() if one]
+  if wrong:
+    raise ValueError(f"{', '.join(wrong)}: the task black_box does not do this; leave it at its default")
+
+
+def _settings(config):
+  own = config.black_box
+  if not own.explored <= own.questions <= min(config.batch_size, own.rehearsed, own.replay):
+    raise ValueError(
+      f"config.black_box: explored ({own.explored}) <= questions ({own.questions}) <= batch_size "
+      f"({config.batch_size}), rehearsed ({own.rehearsed}) and replay ({own.replay}) must hold"
+    )
+  return distil.Settings(
+    questions=own.questions,
+    explored=own.explored,
+    doubt=own.doubt,
+    delay=own.delay,
+    warmup=own.warmup,
+    replay=own.replay,
+    rehearsed=own.rehearsed,
+    decay=own.decay,
+  )
+
+
+def _start(config):
+  path = config.black_box.start
+  return {"start of the student": network_file.read_meta(path)["sha256"]} if path else {}
+
+
+def _judges(config, told, networks):
+  """The judges by name, and `networks` with theirs."""
+  name = judged(config)
+  if name is None:
+    return {}, networks
+  judges, known = {}, set(networks.values())
+  for judge, network in config.judges.items():
+    digest = network_file.read_meta(network.checkpoint)["sha256"]
+    networks = networks | {f"judges.{judge}": digest}
+    if digest in known:
+      raise ValueError(
+        f"config.judges.{judge}.checkpoint is the network of a service that is asked, or the one that the "
+        "student starts from; a judge must be another one"
+      )
+    judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), told[name].names)
+  return judges, networks

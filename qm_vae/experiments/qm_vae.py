@@ -1,0 +1,216 @@
+"""From a config to a QM-VAE run: the generator, its views, its loss and who judges it."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import ml_collections
+import optax
+
+from qm_vae import embedders
+from qm_vae.data.augment import Augmentation
+from qm_vae.experiments import build
+from qm_vae.io import networks as network_file
+from qm_vae.losses import TERMS
+from qm_vae.losses import qm_vae as losses
+from qm_vae.models import generator
+from qm_vae.models.vqvae import PRESETS, STRIDE
+from qm_vae.privacy import guarantees
+from qm_vae.quantizers import QUANTIZERS
+from qm_vae.services import SERVICES, expression
+from qm_vae.training import schedule
+from qm_vae.training.state import Experiment
+from qm_vae.training.tasks import qm_vae
+from qm_vae.types import Deidentifier, Service
+
+_TRACED = ("seed", "alpha", "beta", "service_weight")
+
+
+class QmVaeParts(NamedTuple):
+  """The pieces of a QM-VAE run by name."""
+
+  generator: generator.Generator
+  views: dict[str, Deidentifier]
+  service: Service
+  judges: dict[str, Service]
+  baselines: dict[str, Deidentifier]  # judged beside the views, and no part of the training
+  k_same: int  # people who share what a face looks like when it is given away; 0: each face has its own codes
+  guarantee: dict | None  # what is promised whoever attacks, ready for JSON; its form is in docs/report.md
+
+
+def quantizer(config: ml_collections.ConfigDict):
+  """(quantizer, channels of its codes) as `config.quantizer` says."""
+  q = config.quantizer
+  if q.name == "fsq":
+    return QUANTIZERS["fsq"](levels=tuple(q.fsq.levels)), len(q.fsq.levels)
+  return QUANTIZERS["vq"](code_dim=q.code_dim, **q.vq), q.code_dim
+
+
+def generator_of(config: ml_collections.ConfigDict, views: dict[str, Deidentifier], answers: int):
+  """(generator, quantizer) that `config` describes, of those views and for a service of `answers` classes."""
+  vq, code_dim = quantizer(config)
+  release = config.release.mechanism
+  made = generator.make(
+    tuple(views.values()),
+    PRESETS[build.preset(config)],
+    code_dim,
+    vq,
+    jnp.dtype(config.model.dtype),
+    tokens=config.model.tokens,
+    size=build.image_size(config),
+    condition=config.condition.answer,
+    answers=answers,
+    release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
+  )
+  return made, vq
+
+
+def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
+  """The run that trains a QM-VAE.
+
+  Raises:
+    ValueError: where a judge is also in the loss, or a term lacks what it works with.
+  """
+  _check_judges(config)
+  _check_terms(config)
+  size = build.image_size(config)
+  data = build.load_faces(config.data, size, build.cache_dir(config))
+  service = SERVICES["expression"](config.service.checkpoint)
+  ensemble, judges = (_like(service, config[group]) for group in ("ensemble", "judges"))
+  views = {name: build.deidentifier(config, name, data.train) for name in config.views}
+  made, vq = generator_of(config, views, len(service.classes))
+  target = None if config.target.image == "original" else build.deidentifier(config, config.target.image, data.train)
+  terms = {name: _TERMS[name](config, ensemble, size) for name in _weighed(config)}
+  steps = config.epochs * (len(data.train) // config.batch_size)
+  task = qm_vae.make(
+    made,
+    service,
+    judges,
+    optax.adam(schedule.make(config.schedule, config.learning_rate, steps)),
+    service_loss=config.service_loss,
+    augment_faces=Augmentation(**config.augment_faces),
+    augment_before_service=Augmentation(**config.augment_before_service),
+    asking=qm_vae.Asking(config.condition.drop, config.condition.other),
+    picture=qm_vae.Picture(target, config.target.outside_face),
+    terms=terms,
+  )
+  frozen = {
+    "views": tuple(view.params for view in views.values()),
+    "service": service.params,
+    "judges": {name: judge.params for name, judge in judges.items()},
+    "terms": {name: term.frozen for name, term in terms.items()},
+    "target": target.params if target else (),
+  }
+  k_same = config.release.k if config.release.mechanism == "k_same" else 0
+  tokens = config.model.tokens or (size // STRIDE) ** 2
+  beside = {text: build.baseline(config, text, data.train) for text in config.baselines if text not in views}
+  guarantee = _guarantee(config, vq, tokens, len(service.classes))
+  parts = QmVaeParts(made, views, service, judges, beside, k_same, guarantee)
+  return build.experiment_of(config, task, frozen, weights_of(config), data, config, parts)
+
+
+def weights_of(config: ml_collections.ConfigDict) -> losses.Weights:
+  """The traced weights of the loss; a term whose weight is 0 is left out."""
+  return losses.Weights(
+    alpha=jnp.float32(config.alpha),
+    beta=jnp.float32(config.beta),
+    service=jnp.float32(config.service_weight),
+    terms={name: jnp.float32(config.terms[name].weight) for name in _weighed(config)},
+  )
+
+
+def shaping(flat: Mapping[str, Any]) -> dict[str, Any]:
+  """Of flat keys and their values those that shape the train step's program, for runs to be told alike.
+
+  The seed and the weights of the loss are arguments of the program; of a term it is only asked whether it is there.
+  """
+  weighs = lambda key: key.startswith("terms.") and key.endswith(".weight")
+  return {key: bool(value) if weighs(key) else value for key, value in flat.items() if key not in _TRACED}
+
+
+def _weighed(config):
+  return [name for name in TERMS.names() if config.terms[name].weight]
+
+
+def _like(service, networks):
+  """The networks' services, with the classes in the order of `service`."""
+  return {
+    name: expression.reorder(SERVICES["expression"](one.checkpoint), service.classes) for name, one in networks.items()
+  }
+
+
+def _ensemble(config, ensemble, size):
+  del size
+  return TERMS["ensemble"](ensemble, config.service_loss)
+
+
+def _perceptual(config, ensemble, size):
+  del ensemble, size
+  return TERMS["perceptual"](*expression.features(next(iter(config.ensemble.values())).checkpoint))
+
+
+def _identity(config, ensemble, size):
+  del ensemble, size
+  return TERMS["identity"](_recognisers(config), config.terms.identity.margin)
+
+
+def _parrot(config, ensemble, size):
+  del ensemble
+  return TERMS["parrot"](next(iter(_recognisers(config).values())), size, config.terms.parrot.renew_every)
+
+
+_TERMS = {
+  "ensemble": _ensemble,
+  "smoothness": lambda config, ensemble, size: TERMS["smoothness"](),
+  "perceptual": _perceptual,
+  "discriminator": lambda config, ensemble, size: TERMS["discriminator"](size, config.terms.discriminator.hidden),
+  "identity": _identity,
+  "parrot": _parrot,
+}
+"""Each is (config, ensemble, side of the faces) -> Term."""
+
+
+def _recognisers(config):
+  return {str(i): embedders.EMBEDDERS["network"](path) for i, path in enumerate(config.recognisers)}
+
+
+def _guarantee(config, vq, tokens, answers):
+  """What holds whoever attacks (privacy/guarantees.py); None where nothing does."""
+  told = config.release
+  num_answers = answers if config.condition.answer == "class" else 1
+  if config.condition.answer == "probabilities" and told.mechanism != "k_same":
+    return None  # a vector of reals has no number of forms
+  common = {"mechanism": told.mechanism, "tokens": tokens, "codes": vq.num_codes, "answers": num_answers}
+  if told.mechanism == "k_same":
+    return common | {"k": told.k, "answers": 1}  # a group gets one answer
+  if told.mechanism == "none":
+    return common | {"bits": guarantees.bits(tokens, vq.num_codes, num_answers)}
+  return common | {"epsilon": guarantees.composed(told.epsilon, tokens), "epsilon_per_code": told.epsilon}
+
+
+def _check_judges(config):
+  """A judge that is the service, or another judge, would confirm whatever the service says."""
+  seen = {}
+  for name, network in build.networks_of(config).items():
+    digest = network_file.read_meta(network.checkpoint)["sha256"]
+    if digest in seen:
+      raise ValueError(
+        f"config.{name}.checkpoint is the same network as config.{seen[digest]}.checkpoint; a judge must be another "
+        "one, best of another architecture and seed (configs/expression.py trains one)"
+      )
+    seen[digest] = name
+
+
+def _check_terms(config):
+  """Names the term that lacks networks to work with, and recognisers that would judge what they trained."""
+  needs = {"ensemble": "ensemble", "perceptual": "ensemble", "identity": "recognisers", "parrot": "recognisers"}
+  for term, key in needs.items():
+    if config.terms[term].weight and not len(config[key]):
+      raise ValueError(f"config.terms.{term}.weight is {config.terms[term].weight}, but config.{key} is empty; fill it")
+  trained = {network_file.read_meta(path)["sha256"]: path for path in config.recognisers}
+  judges = [one.sha256 for one in embedders.open_all(path for path in config.privacy.embedders if path)]
+  if trained and judges and set(judges) <= set(trained):
+    raise ValueError(
+      "every recogniser of config.privacy.embedders also trains, as one of config.recognisers "
+      f"({', '.join(trained.values())}); give privacy.embedders one that does not"
+    )

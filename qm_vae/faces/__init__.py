@@ -1,0 +1,1 @@
+"""From frames to face crops and back: detectors, cropping, alignment, pasting, cache."""

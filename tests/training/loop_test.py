@@ -1,0 +1,198 @@
+"""The loop, on a task small enough to reason about."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from tiny_run import experiment, faces, fit, rows_without_speed
+
+from qm_vae.io import records as writer
+from qm_vae.io.checkpoints import Checkpoints, OtherNetwork, digest
+from qm_vae.training import logbook
+from qm_vae.training import loop as train
+from qm_vae.training.state import Split, State
+
+
+def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
+  whole = fit(tmp_path / "whole")
+  fit(tmp_path / "parts", epochs=2)
+  # What a kill in the middle of epoch 3 leaves behind: rows past the last checkpoint, the last one cut short.
+  with (tmp_path / "parts" / "metrics.jsonl").open("a") as file:
+    file.write('{"step": 8, "split": "train", "loss": 1.0}\n{"step": 9, "spl')
+  resumed = fit(tmp_path / "parts")
+  assert int(resumed.step) == 12
+  assert digest(resumed) == digest(whole)
+  assert rows_without_speed(tmp_path / "parts") == rows_without_speed(tmp_path / "whole")
+
+
+def test_rows_hold_what_was_trained_and_tested(tmp_path):
+  fit(tmp_path)
+  rows = writer.read_rows(tmp_path)
+  assert [(r["step"], r["split"]) for r in rows[:3]] == [(2, "train"), (3, "train"), (3, "test")]
+  assert rows[2]["n"] == 6
+  assert "codes_used" not in rows[0]
+  assert rows[1]["codes_used"] == 1.0  # all four residues occur among 24 identities
+  assert rows[-1]["error"] < rows[2]["error"]
+
+
+def test_evaluation_counts_every_face_once(tmp_path):
+  state = fit(tmp_path, epochs=1)
+  found = faces(6, seed=1).image / 255
+  expected = np.mean((found - state.params) ** 2)  # six faces in a batch of eight: two of padding
+  # float32 means of 48 values: some units in the last place
+  np.testing.assert_allclose(writer.read_rows(tmp_path)[-1]["error"], expected, rtol=1e-5)
+
+
+def test_not_finite_names_step_and_term_and_keeps_the_checkpoint_before(tmp_path):
+  with pytest.raises(logbook.NotFinite, match=r"step 8: the term 'loss' is nan"):
+    fit(tmp_path, poison=7)
+  assert Checkpoints(tmp_path / "checkpoints").steps() == [3, 6]
+
+
+def test_an_update_that_is_not_finite_is_neither_kept_nor_judged(tmp_path):
+  with pytest.raises(logbook.NotFinite, match="step 6"):
+    fit(tmp_path, poison_update=5)
+  assert Checkpoints(tmp_path / "checkpoints").steps() == [3]
+  assert [row["step"] for row in writer.read_rows(tmp_path) if row["split"] == "test"] == [3]
+
+
+def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(tmp_path):
+  whole = fit(tmp_path / "whole")
+  fit(tmp_path / "hurt")
+  newest = tmp_path / "hurt" / "checkpoints" / "12"
+  for file in [p for p in newest.rglob("*") if p.is_file() and p.parent.name == "d"]:
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(data)
+  with pytest.warns(UserWarning, match=r"checkpoints/12 is damaged.*damaged-12"):
+    again = fit(tmp_path / "hurt")
+  assert digest(again) == digest(whole)
+  assert (tmp_path / "hurt" / "checkpoints" / "damaged-12").is_dir()
+
+
+@pytest.mark.parametrize("hurt", ["empty", "truncated"])
+def test_an_empty_or_truncated_checkpoint_is_passed_over(tmp_path, hurt):
+  fit(tmp_path)
+  newest = tmp_path / "checkpoints" / "12"
+  for file in [p for p in newest.rglob("*") if p.is_file()]:
+    if hurt == "empty":
+      file.unlink()
+    elif file.parent.name == "d":
+      file.write_bytes(file.read_bytes()[:10])
+  with pytest.warns(UserWarning, match="12 is damaged"):
+    assert int(fit(tmp_path).step) == 12
+
+
+def test_the_digest_notices_values_that_storage_does_not(tmp_path):
+  checkpoints = Checkpoints(tmp_path)
+  state = State(jnp.int32(1), jnp.arange(3.0), (), ())
+  checkpoints.save(1, state)
+  checkpoints.save(2, state)
+  checkpoints.wait()
+  (path,) = (tmp_path / "2" / "label").glob("metadata")
+  path.write_text(path.read_text().replace(digest(jax.device_get(state)), "0"))
+  with pytest.warns(UserWarning, match="not those that were saved"):
+    restored = checkpoints.restore(state)
+  assert checkpoints.steps() == [1]
+  assert digest(restored) == digest(jax.device_get(state))
+
+
+def test_a_checkpoint_of_another_network_is_refused_and_stays(tmp_path):
+  checkpoints = Checkpoints(tmp_path)
+  checkpoints.save(1, State(jnp.int32(1), jnp.zeros(3), (), ()))
+  checkpoints.wait()
+  with pytest.raises(OtherNetwork, match=r"params is float32\[3\] there and float32\[4\] here"):
+    checkpoints.restore(State(jnp.int32(1), jnp.zeros(4), (), ()))
+  assert checkpoints.steps() == [1]
+
+
+def test_the_step_is_traced_once(tmp_path):
+  traces = []
+  fit(tmp_path, traces=traces)
+  assert len(traces) == 1
+
+
+def test_weights_are_arguments_of_the_program():
+  one = experiment()
+  programs = train.compile_task(one.task, one.batch_size)
+  batch = next(iter(train.batches(one.data.train, np.arange(8), 8, pad=False)))
+  key = jax.random.key(0)
+  state = one.task.init(key, one.frozen, batch)
+  losses = []
+  for weight in (1.0, 2.0):
+    copy = jax.tree.map(jnp.copy, state)  # the program uses up the state it is given
+    losses.append(programs.step(copy, one.frozen, batch, jnp.float32(weight), key)[1]["loss"])
+  np.testing.assert_allclose(losses[1], 2 * losses[0], rtol=1e-6)  # a doubling in float32
+  assert programs.step._cache_size() == 1
+
+
+def test_the_step_uses_up_the_state_it_is_given():
+  one = experiment()
+  programs = train.compile_task(one.task, one.batch_size)
+  batch = next(iter(train.batches(one.data.train, np.arange(8), 8, pad=False)))
+  state = programs.init(jax.random.key(0), one.frozen, batch)
+  programs.step(state, one.frozen, batch, one.weights, jax.random.key(0))
+  assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
+
+
+def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_path, monkeypatch):
+  happened = []
+
+  class Pending:
+    """A term of a step that runs still: whoever looks at it waits."""
+
+    def __init__(self, step, value):
+      self.step, self.value = step, value
+
+    def __array__(self, dtype=None, copy=None):
+      happened.append(f"waited for {self.step}")
+      return np.asarray(self.value, dtype)
+
+  compile_task, batches = train.compile_task, train.batches
+
+  def compiled(*arguments):
+    programs = compile_task(*arguments)
+    steps = []
+
+    def step(*given):
+      state, terms = programs.step(*given)
+      steps.append(1)
+      happened.append(f"step {len(steps)}")
+      return state, {name: Pending(len(steps), value) for name, value in terms.items()}
+
+    return programs._replace(step=step)
+
+  def sent(*arguments, pad, part):
+    for number, batch in enumerate(batches(*arguments, pad=pad, part=part)):
+      if not pad:
+        happened.append(f"batch {number + 1}")
+      yield batch
+
+  monkeypatch.setattr(train, "compile_task", compiled)
+  monkeypatch.setattr(train, "batches", sent)
+  monkeypatch.setattr(train.Stream, "first", lambda stream, one: (jax.random.key(0), one.frozen, first))
+  one = experiment(epochs=1)._replace(log_every=3, data=Split(faces(48), faces(6, seed=1), None, 54, 0))
+  first = next(iter(batches(one.data.train, np.arange(8), 8, pad=False)))
+  tmp_path.mkdir(exist_ok=True)
+  checkpoints = Checkpoints(tmp_path / "checkpoints")
+  train.fit(one, tmp_path, checkpoints)
+  checkpoints.close()
+  order = [what for i, what in enumerate(happened) if what not in happened[:i]]
+  assert order[:9] == [
+    "batch 1",
+    "batch 2",
+    "batch 3",
+    "step 1",
+    "batch 4",
+    "step 2",
+    "batch 5",
+    "step 3",
+    "waited for 1",
+  ]
+  assert order.index("waited for 4") > order.index("step 6")
+
+
+def test_too_few_faces_for_a_batch_are_refused(tmp_path):
+  with pytest.raises(ValueError, match="batch"):
+    one = experiment()._replace(batch_size=32)
+    train.fit(one, tmp_path, Checkpoints(tmp_path / "checkpoints"))
