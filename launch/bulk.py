@@ -35,9 +35,9 @@ import warnings
 from collections.abc import Iterator
 
 from qm_vae.deidentify import folder, job, methods, one, options
-from qm_vae.experiments import run
 from qm_vae.io import progress
 from qm_vae.io import records as writer
+from qm_vae.io import workdir as workdir_files
 
 OK, FAILED, USAGE = range(3)
 _OWN = ".bulk"  # in OUT: what is finished, who works there and on what
@@ -236,7 +236,7 @@ def main(arguments: list[str] | None = None) -> int:
   if warning := methods.warning(work.method["name"]):
     _say(warning)
   try:
-    with run.locked(given.target / _OWN):
+    with workdir_files.locked(given.target / _OWN):
       make_ready(given.target / _OWN)
       settings = folder.settings_of(work, root)
       wanted = names if chosen.overwrite else remaining(names, root, given.target, settings)

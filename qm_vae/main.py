@@ -21,7 +21,7 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from qm_vae.evaluate import qm_vae as evaluate
-from qm_vae.experiments import build, grid, run
+from qm_vae.experiments import grid, resolve, run, settings, tasks
 from qm_vae.experiments import schema as rules
 from qm_vae.io import cache as compilation_cache
 from qm_vae.training import distributed as devices
@@ -44,15 +44,6 @@ _MEMBERS = flags.DEFINE_string(
   """'{"FOLDER": {"alpha": 0.0, "seed": 0}, ...}'; python -m launch.sweep --runner=grid writes it (docs/sweeps.md).""",
 )
 
-_TAKES = {
-  "classifier": "service.checkpoint=FOLDER",
-  "attributes": "quality.smile.checkpoint=FOLDER",
-  "embedder": "privacy.embedders=\"('FOLDER',)\"",
-  "ugatit": "deid.ugatit.checkpoint=FOLDER",
-  "amt_gan": "deid.amt_gan.checkpoint=FOLDER",
-}
-"""Which key takes the network that a task trains."""
-
 
 def main(arguments: list[str]) -> None:
   """Runs the experiment that the flags name."""
@@ -66,16 +57,16 @@ def main(arguments: list[str]) -> None:
     rules.check(config)
     if _DISTRIBUTED.value:
       devices.join(_DISTRIBUTED.value)
-    compilation_cache.use(build.cache_dir(config) / "xla")
+    compilation_cache.use(settings.cache_dir(config) / "xla")
     group = devices.together()
     if _MEMBERS.value:
       if group.size > 1:
         raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
       grid.check_alike(_members(config, workdir))  # before hours of work
-      _train_members(_members(run.resolve(config), workdir))
+      _train_members(_members(resolve.resolve(config), workdir))
       return
     # Services that are missing are trained by the first process alone, and so is the report made.
-    config = ml_collections.ConfigDict(group.agreed(lambda: run.resolve(config).to_dict()))
+    config = ml_collections.ConfigDict(group.agreed(lambda: resolve.resolve(config).to_dict()))
     run.run(config, workdir, group)
     group.agreed(lambda: _finish(config, workdir))
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
@@ -89,7 +80,7 @@ def _finish(config, workdir):
     evaluate.evaluate(workdir, command=_command())
     print(f"Report: {workdir / 'report.html'}")
   else:
-    print(f"Network: {workdir / 'network'} (give it as --config.{_TAKES[config.task]})")
+    print(f"Network: {workdir / 'network'} (give it as --config.{tasks.TASKS[config.task].exported_as})")
 
 
 def _members(config, workdir):

@@ -18,6 +18,7 @@ from qm_vae.experiments import run
 from qm_vae.experiments import schema as rules
 from qm_vae.io import networks as network_file
 from qm_vae.io import records as writer
+from qm_vae.io import workdir as workdir_files
 from qm_vae.io.checkpoints import Checkpoints, digest
 from qm_vae.training.state import State
 
@@ -56,7 +57,7 @@ def report(workdir):
 
 
 def state_digest(workdir):
-  experiment, state = run.restore(run.load_config(workdir), workdir)
+  experiment, state = run.restore(workdir_files.load_config(workdir), workdir)
   del experiment
   return digest(state)
 
@@ -90,11 +91,11 @@ def test_privacy_is_measured_on_people_who_trained_nothing(finished):
   names = [row["name"] for row in privacy["methods"]]
   assert names == ["identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae", "union"]
   assert all(row["headline"]["rank_1"]["n"] == privacy["people"]["probes"] for row in privacy["methods"])
-  experiment, _ = run.restore(run.load_config(finished), finished)
+  experiment, _ = run.restore(workdir_files.load_config(finished), finished)
   test = set(experiment.data.test.name)
   assert set(privacy["split"]["gallery"]) <= test and set(privacy["split"]["probe"]) <= test
   # The recogniser was trained on other people, and kept.
-  (path,) = run.load_config(finished).privacy.embedders
+  (path,) = workdir_files.load_config(finished).privacy.embedders
   assert privacy["embedders"][0]["sha256"] == network_file.read_meta(path)["sha256"]
   assert network_file.read_meta(path)["test_nearest"] > 0
 
@@ -131,7 +132,7 @@ def test_killed_and_resumed_equals_uninterrupted(home, finished):
 
 
 def test_a_service_cannot_judge_itself(home, finished):
-  own = run.load_config(finished).service.checkpoint
+  own = workdir_files.load_config(finished).service.checkpoint
   flags = (f"--config.service.checkpoint={own}", f"--config.judges.second.checkpoint={own}")
   done = call(home, home / "self", *flags)
   assert done.returncode == 1
@@ -151,7 +152,7 @@ def begun(workdir, **changes):
   config.update(changes)
   (workdir / "checkpoints" / "6").mkdir(parents=True, exist_ok=True)
   run.claim(config, workdir)
-  return run.load_config(workdir)
+  return workdir_files.load_config(workdir)
 
 
 def test_a_run_may_go_on_for_more_epochs(tmp_path):
@@ -238,7 +239,7 @@ def test_help_teaches(home):
 def test_the_checkpoint_holds_no_frozen_weights(finished):
   checkpoints = Checkpoints(finished / "checkpoints")
   assert checkpoints.steps()
-  config = run.load_config(finished)
+  config = workdir_files.load_config(finished)
   assert rules.flatten(config)["service.checkpoint"]
   experiment, state = run.restore(config, finished)
   assert isinstance(state, State)

@@ -31,12 +31,12 @@ from qm_vae.audit import options as audit_options
 from qm_vae.audit import pairs as paired_faces
 from qm_vae.audit import people
 from qm_vae.data import split
-from qm_vae.evaluate.run_info import environment
-from qm_vae.experiments import build, run
 from qm_vae.faces import cropping as faces
+from qm_vae.io import cache, progress
 from qm_vae.io import cache as compilation_cache
-from qm_vae.io import progress
 from qm_vae.io import records as writer
+from qm_vae.io import workdir as workdir_files
+from qm_vae.io.environment import environment
 from qm_vae.privacy import measure, protocol
 from qm_vae.privacy import training as lessons
 from qm_vae.report import attacks, audit_page
@@ -56,7 +56,7 @@ def audit(options: argparse.Namespace, command: str) -> dict:
   Raises:
     ValueError: for files that do not match, identities that are missing, or too few people.
   """
-  with run.locked(options.out):
+  with workdir_files.locked(options.out):
     return _audit(options, command)
 
 
@@ -67,7 +67,7 @@ def _audit(options, command):
   )
   recognisers = embedders.open_all(options.embedder)
   settings = faces.Settings(image_size=options.size, detector=options.detector)
-  found = paired_faces.load(files, identity, settings, build.user_cache() / "faces")
+  found = paired_faces.load(files, identity, settings, cache.user_cache() / "faces")
   _refuse_swapped(found.swapped)
   kept = split.distinct(found.pairs.original)
   pairs = found.pairs.take(kept)
@@ -224,7 +224,7 @@ def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status."""
   arguments = sys.argv[1:] if arguments is None else arguments
   options = audit_options.parser(__doc__, wrong=NOT_JUDGED).parse_args(arguments)
-  compilation_cache.use(build.user_cache() / "xla")
+  compilation_cache.use(cache.user_cache() / "xla")
   try:
     report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
   except (ValueError, OSError, RuntimeError) as error:

@@ -17,9 +17,7 @@ from qm_vae.data import file_source
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping as faces
 from qm_vae.io import images, progress
-
-UNPROTECTED = 40.0
-"""Decibels of PSNR: a face that is as near to its original as this, or nearer, was not protected."""
+from qm_vae.metrics import images as metrics
 
 WINDOW = 160
 """Pixels: the largest side of what Pairs.pixels keeps of a picture."""
@@ -130,7 +128,7 @@ def load(
     thumbnails.append(result.thumbnails)
     if result.sizes[0] != result.sizes[1]:
       resized.append(Resized(pair.name, *result.sizes))
-    if result.psnr >= UNPROTECTED:
+    if result.psnr >= metrics.UNPROTECTED:
       unprotected.append(Unprotected(pair.name, result.psnr))
     further += [Further(pair.name, box) for box in result.further]
     if i in row:
@@ -198,7 +196,7 @@ def _compare(settings, pair, box):
     face = _cut(protected, scaled, settings, settings.image_size)[0]
     windows = tuple(image[:WINDOW, :WINDOW].copy() for image in (original, protected))
   decibels = _psnr(original, square, protected, scaled, settings)
-  further = () if decibels >= UNPROTECTED else _further(original, square, protected, settings)
+  further = () if decibels >= metrics.UNPROTECTED else _further(original, square, protected, settings)
   thumbnails = swaps.thumbnail(original), swaps.thumbnail(protected)
   return _Compared(sizes, decibels, thumbnails, face, further, windows)
 
@@ -213,7 +211,7 @@ def _further(original, judged, protected, settings):
     centre = box[:2] + box[2:] / 2
     if not ((judged[:2] <= centre) & (centre < judged[:2] + judged[2:])).all():
       scaled = np.maximum(np.rint(box * ratio), (0, 0, 1, 1))
-      if _psnr(original, box.astype(np.float64), protected, scaled, settings) >= UNPROTECTED:
+      if _psnr(original, box.astype(np.float64), protected, scaled, settings) >= metrics.UNPROTECTED:
         boxes.append(tuple(int(side) for side in box))
   return tuple(boxes)
 
@@ -226,7 +224,7 @@ def _some_untouched(original, protected):
   part = slice(height * _BLOCK), slice(width * _BLOCK)
   error = np.square(np.subtract(original[part], protected[part], dtype=np.int16), dtype=np.int32)
   error = error.reshape(height, _BLOCK, width, _BLOCK, 3).mean((1, 3, 4))
-  return bool((error <= 255**2 / 10 ** (UNPROTECTED / 10)).any())
+  return bool((error <= 255**2 / 10 ** (metrics.UNPROTECTED / 10)).any())
 
 
 def _cut(image, box, settings, side):
@@ -239,13 +237,7 @@ def _psnr(original, box, protected, scaled, settings):
   first, mask = _cut(original, box, settings, side)
   second, _ = _cut(protected, scaled, settings, side)
   difference = np.subtract(first, second, dtype=np.int16)[mask[..., 0] == 1]
-  return psnr(difference)
-
-
-def psnr(difference) -> float:
-  """Peak signal-to-noise ratio, dB, of differences in grey levels; infinite where all are 0."""
-  error = np.mean(np.square(difference, dtype=np.int32))
-  return float(10 * np.log10(255**2 / error)) if error else float("inf")
+  return metrics.psnr_of_difference(difference)
 
 
 def _stacked(windows):

@@ -20,7 +20,7 @@ import sys
 import jax
 
 from qm_vae.bench import data, floor, inference, memory, peer, scaling, search, startup, timing, train_step, workload
-from qm_vae.experiments import build
+from qm_vae.io import cache
 from qm_vae.io import cache as compilation_cache
 from qm_vae.io import records as writer
 from qm_vae.models import vqvae
@@ -39,7 +39,7 @@ MEASURES = {
 def main(arguments: list[str] | None = None) -> None:
   """The command line."""
   options = _parser().parse_args(arguments)
-  compilation_cache.use(build.user_cache() / "xla")
+  compilation_cache.use(cache.user_cache() / "xla")
   device = f"{jax.devices()[0].device_kind}, {platform.machine()}, jax {jax.__version__}"
   try:
     peak = floor.measure()

@@ -10,13 +10,15 @@ import numpy as np
 from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS, baselines
 from qm_vae.deidentify import protector as protect
-from qm_vae.experiments import build, run
 from qm_vae.experiments import qm_vae as build_qm_vae
 from qm_vae.experiments import schema as rules
+from qm_vae.experiments import settings
+from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping as faces
 from qm_vae.io import checkpoints as checkpoint
 from qm_vae.io import networks as network_file
 from qm_vae.io import records as writer
+from qm_vae.io import workdir as workdir_files
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import told as told_of
 from qm_vae.services import SERVICES
@@ -82,7 +84,7 @@ def _deidentifier(name, given):
 
 
 def _run(folder):
-  config = run.load_config(folder)
+  config = workdir_files.load_config(folder)
   rules.check(config)
   if config.task != "qm_vae":
     raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
@@ -108,10 +110,10 @@ def _run(folder):
   service = _service(folder, config)
   for name in config.views:
     _check_trained_with(folder, f"deid.{name}", config.deid.get(name, {}).get("checkpoint", ""))
-  views = {name: build.deidentifier(config, name) for name in config.views}
+  views = {name: deidentifier(config, name) for name in config.views}
   generator, _ = build_qm_vae.generator_of(config, views, len(service.classes) if service else 0)
   params = tuple(view.params for view in views.values())
-  size = build.image_size(config)
+  size = settings.image_size(config)
   shapes = jax.eval_shape(generator.init, jax.random.key(0), params, _faces(size))
   trained, carried = (
     _filled(tree, arrays, f".{name}") for tree, name in zip(shapes, ("params", "carried"), strict=True)

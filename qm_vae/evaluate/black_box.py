@@ -13,11 +13,13 @@ from qm_vae.evaluate import outputs
 from qm_vae.evaluate import qm_vae as evaluate
 from qm_vae.evaluate import run_info as evaluate_setting
 from qm_vae.experiments import black_box as build_black_box
-from qm_vae.experiments import build, run
+from qm_vae.experiments import provenance, run
+from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import images as image_files
 from qm_vae.io import networks as network_file
 from qm_vae.io import progress
 from qm_vae.io import records as writer
+from qm_vae.io.environment import environment
 from qm_vae.metrics import utility
 from qm_vae.models.generator import make_views
 from qm_vae.report import page
@@ -37,7 +39,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   """
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: build.deidentifier(config, name, experiment.data.train) for name in evaluate.CONTROLS}
+  controls = {name: deidentifier(config, name, experiment.data.train) for name in evaluate.CONTROLS}
   images = _images(experiment, state, controls, test)
   boxes = parts.open(workdir)
   order = [*_LAST, *(name for name in images if name not in _LAST)]
@@ -65,7 +67,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
     "config": config.to_dict(),
-    "environment": evaluate_setting.environment(),
+    "environment": environment(),
     "data": evaluate_setting.faces(config, experiment.data),
     "service": _first(services[0]),
     "services": services,
@@ -80,7 +82,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "methods": methods,
     "curve": [],
     "training": evaluate_setting.training(config, workdir, int(state.step)),
-    "provenance": build.provenance(config, experiment),
+    "provenance": provenance.digests(config, experiment),
     "examples": [],
     "privacy": None,
     "not_measured": {

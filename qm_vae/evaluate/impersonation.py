@@ -20,9 +20,11 @@ from qm_vae import embedders, types
 from qm_vae.data.batches import batches, to_face
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.evaluate.outputs import as_file
-from qm_vae.experiments import build, run
+from qm_vae.experiments import provenance, tasks
+from qm_vae.io import cache
 from qm_vae.io import cache as compilation_cache
 from qm_vae.io import networks as network_file
+from qm_vae.io import workdir as workdir_files
 from qm_vae.metrics import intervals as rates
 from qm_vae.models.generator import make_views
 
@@ -96,13 +98,13 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
     ValueError: for another run, or a recogniser that the run was trained against among `unseen`.
   """
   workdir = pathlib.Path(workdir)
-  config = run.load_config(workdir)
+  config = workdir_files.load_config(workdir)
   if config.task != "amt_gan":
     raise ValueError(f"{workdir} is a run of the task {config.task!r}; give one of configs/amt_gan.py")
   meta = network_file.read_meta(workdir / "network")
   opened = embedders.open_all([*config.amt_gan.embedders, *unseen])  # refuses the same one twice
-  experiment = build.experiment(config)
-  run.check_provenance(config, experiment, workdir)
+  experiment = tasks.experiment(config)
+  provenance.check(config, experiment, workdir)
   data = experiment.data
   faces, plain = data.test.first, data.train.first
   target = plain.take([plain.name.index(meta["target"])])
@@ -162,7 +164,7 @@ def main(arguments: list[str] | None = None) -> None:
   told = parser.parse_args(arguments)
   if not 0 < told.false_accepts < 1:
     parser.error(f"--false-accepts is {told.false_accepts}; it must lie between 0 and 1")
-  compilation_cache.use(build.user_cache() / "xla")
+  compilation_cache.use(cache.user_cache() / "xla")
   try:
     result = impersonation(told.workdir, told.embedder, told.false_accepts)
   except (ValueError, OSError) as error:

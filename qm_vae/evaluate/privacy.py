@@ -2,18 +2,52 @@
 
 import pathlib
 from collections.abc import Callable
+from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 
-from qm_vae import embedders
+from qm_vae import embedders, types
+from qm_vae.data import split
 from qm_vae.evaluate import outputs
-from qm_vae.experiments import embedder as build_privacy
+from qm_vae.experiments import datasets, settings
+from qm_vae.faces import cache as face_cache
+from qm_vae.faces import cropping
 from qm_vae.io import progress
 from qm_vae.privacy import guarantees, measure, protocol
 from qm_vae.privacy import training as lessons
-from qm_vae.training.state import Experiment, State
+from qm_vae.training.state import Experiment, Split, State
 from qm_vae.types import Deidentifier, Pairs
+
+
+class Attacked(NamedTuple):
+  """Whose privacy is measured."""
+
+  faces: types.FaceSet
+  barred: np.ndarray  # positions in `faces` of those whose people the method has seen
+
+
+def attacked(config: ml_collections.ConfigDict, data: Split) -> Attacked:
+  """The faces of `config.privacy.data`, each picture once; nobody of the run's own data will be attacked.
+
+  Without such data the run's own faces, of whose people those who trained will not be attacked.
+
+  Raises:
+    ValueError: where nobody is known.
+  """
+  own = types.join(data.train, data.test)
+  if not config.privacy.data.name:
+    found, barred = own, np.arange(len(data.train))
+  else:
+    crop_settings = cropping.Settings(image_size=own.image.shape[1], **config.privacy.data.faces.to_dict())
+    source = datasets.dataset(config.privacy.data)
+    cache = settings.cache_dir(config) / "faces"
+    found = face_cache.load_or_crop(source, crop_settings, cache, config.privacy.data.limit)
+    names = {own.identities[i] for i in np.unique(own.identity) if i != types.UNKNOWN} if own.identities else set()
+    of_run = [found.identities[i] in names if i != types.UNKNOWN else False for i in found.identity]
+    barred = np.flatnonzero(of_run)
+  kept = split.distinct(found.image)
+  return Attacked(found.take(kept), np.flatnonzero(np.isin(kept, barred)))
 
 
 def section(
@@ -41,7 +75,7 @@ def section(
   if not told.attackers or not told.embedders:
     lacking = [name for name in ("attackers", "embedders") if not told[name]]
     return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
-  found, barred = build_privacy.attacked(config, experiment.data)
+  found, barred = attacked(config, experiment.data)
   try:
     chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
   except ValueError as error:  # the report is worth having without

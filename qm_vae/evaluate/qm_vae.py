@@ -19,11 +19,14 @@ from qm_vae.evaluate import end_to_end as pipeline
 from qm_vae.evaluate import outputs
 from qm_vae.evaluate import privacy as evaluate_privacy
 from qm_vae.evaluate import run_info as evaluate_setting
-from qm_vae.experiments import build, run
+from qm_vae.experiments import provenance, run
+from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping as faces
+from qm_vae.io import cache, progress
 from qm_vae.io import cache as compilation_cache
-from qm_vae.io import progress
 from qm_vae.io import records as writer
+from qm_vae.io import workdir as workdir_files
+from qm_vae.io.environment import environment
 from qm_vae.metrics import images as metrics
 from qm_vae.metrics import utility
 from qm_vae.registry import Registry
@@ -52,12 +55,12 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
   Raises:
     ValueError: when the folder holds no such run, or one that is not finished.
   """
-  with run.locked(pathlib.Path(workdir)):
+  with workdir_files.locked(pathlib.Path(workdir)):
     return _evaluate(pathlib.Path(workdir), command)
 
 
 def _evaluate(workdir, command):
-  config = run.load_config(workdir)
+  config = workdir_files.load_config(workdir)
   if config.task not in EVALUATIONS:
     raise ValueError(
       f"{workdir} holds a run of task {config.task!r}; a report is made for {', '.join(EVALUATIONS)} alone"
@@ -69,7 +72,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
   """The evaluation of a run whose service is in the graph; see `evaluate`."""
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: build.deidentifier(config, name, experiment.data.train) for name in CONTROLS} | parts.baselines
+  controls = {name: deidentifier(config, name, experiment.data.train) for name in CONTROLS} | parts.baselines
   made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
@@ -93,7 +96,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
     "config": config.to_dict(),
-    "environment": evaluate_setting.environment(),
+    "environment": environment(),
     "data": evaluate_setting.faces(config, experiment.data),
     "service": evaluate_setting.network("service", config.service, originals["service"], test, parts.service.classes)
     | {
@@ -117,7 +120,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     },
     "curve": evaluate_setting.curve(workdir, int(state.step)),
     "training": evaluate_setting.training(config, workdir, int(state.step)),
-    "provenance": build.provenance(config, experiment),
+    "provenance": provenance.digests(config, experiment),
   }
   if parts.generator.condition != "none" and config.release.mechanism != "k_same":  # which answers for groups
     report["asked"] = outputs.asked(experiment, state, test, answer)
@@ -193,9 +196,9 @@ def main(arguments: list[str] | None = None) -> None:
   told = parser.parse_args(arguments)
   workdir = told.workdir
   # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
-  compilation_cache.use(build.user_cache() / "xla")
+  compilation_cache.use(cache.user_cache() / "xla")
   try:
-    if not told.ask_services and run.load_config(workdir).task == "black_box":
+    if not told.ask_services and workdir_files.load_config(workdir).task == "black_box":
       raise ValueError(
         f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
         "--ask-services"

@@ -1,32 +1,16 @@
 """The report's sections on what was run: the machine, the faces, the networks and the training."""
 
-import os
 import pathlib
-import platform
 
-import flax
-import jax
 import ml_collections
 import numpy as np
 
-from qm_vae.experiments import build
+from qm_vae.experiments import settings
 from qm_vae.io import networks as network_file
 from qm_vae.io import records as writer
 from qm_vae.metrics import utility
 from qm_vae.training.state import Split
 from qm_vae.types import FaceSet
-
-
-def environment() -> dict:
-  """What a measurement ran on."""
-  return {
-    "python": platform.python_version(),
-    "jax": jax.__version__,
-    "flax": flax.__version__,
-    "platform": platform.platform(),
-    "device": jax.devices()[0].device_kind,
-    "cores": os.cpu_count(),
-  }
 
 
 def faces(config: ml_collections.ConfigDict, data: Split) -> dict:
@@ -78,7 +62,7 @@ def training(config: ml_collections.ConfigDict, workdir: pathlib.Path, last: int
     "images_per_second": float(np.median([row["images_per_second"] for row in rows])) if rows else None,
     "alpha": config.alpha,
     "service_loss": config.service_loss,
-    "preset": build.preset(config),
+    "preset": settings.preset(config),
   }
 
 

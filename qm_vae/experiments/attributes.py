@@ -7,7 +7,8 @@ import numpy as np
 import optax
 
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import build
+from qm_vae.experiments import datasets, settings
+from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.services import attributes as attribute_service
 from qm_vae.training import schedule
 from qm_vae.training.state import Experiment
@@ -22,7 +23,7 @@ def attributes_run(config: ml_collections.ConfigDict) -> Experiment:
     ValueError: for data without attributes, or names that they do not list.
   """
   network = config.service
-  source = build.dataset(config.data)
+  source = datasets.dataset(config.data)
   listed = getattr(source, "attributes", ())
   unlisted = sorted(set(config.attributes) - set(listed))
   if unlisted:
@@ -32,7 +33,7 @@ def attributes_run(config: ml_collections.ConfigDict) -> Experiment:
     )
   if config.data.split == "published":
     raise ValueError("config.data.split is 'published'; for attributes choose identity or order")
-  data = build.load_faces(config.data, build.image_size(config), build.cache_dir(config))
+  data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   values = source.attribute_values[:, [listed.index(name) for name in config.attributes]]
   train, test = (_with_attributes(found, values) for found in (data.train, data.test))
   for name, found in (("training", train), ("test", test)):
@@ -47,8 +48,8 @@ def attributes_run(config: ml_collections.ConfigDict) -> Experiment:
     augmentation=Augmentation(**network.augment),
     label_smoothing=network.label_smoothing,
   )
-  parts = build.NetworkParts(meta, classifier.export, lambda row: {"test_accuracy": row["correct"]})
-  return build.experiment_of(config, task, (), (), data._replace(train=train, test=test), network, parts)
+  parts = NetworkParts(meta, classifier.export, lambda row: {"test_accuracy": row["correct"]})
+  return experiment_of(config, task, (), (), data._replace(train=train, test=test), network, parts)
 
 
 def _with_attributes(found, values):

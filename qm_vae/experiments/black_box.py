@@ -13,8 +13,10 @@ import ml_collections
 import optax
 
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import build
+from qm_vae.experiments import datasets, settings
 from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.experiments.deidentifiers import deidentifier
+from qm_vae.experiments.parts import experiment_of
 from qm_vae.io import networks as network_file
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
@@ -93,7 +95,7 @@ def open_boxes(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict
       client(config, name),
       quality(config, name),
       Asking(one.batch_size, one.concurrency, one.retries, one.backoff, one.budget),
-      answers=build.cache_dir(config) / "answers" / f"{_fingerprint(config, name)}.jsonl",
+      answers=settings.cache_dir(config) / "answers" / f"{_fingerprint(config, name)}.jsonl",
       ledger=workdir / "black_box" / f"{name}.sent",
       tell=tell,
     )
@@ -162,11 +164,11 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
     client(config, name)  # what cannot be asked is refused before hours of work
   _check_left_out(config)
   settings = _settings(config)
-  data = build.load_faces(config.data, build.image_size(config), build.cache_dir(config))
-  views = {name: build.deidentifier(config, name, data.train) for name in config.views}
+  data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
+  views = {name: deidentifier(config, name, data.train) for name in config.views}
   vq, code_dim = build_qm_vae.quantizer(config)
-  preset, dtype = PRESETS[build.preset(config)], jnp.dtype(config.model.dtype)
-  size = build.image_size(config)
+  preset, dtype = PRESETS[settings.preset(config)], jnp.dtype(config.model.dtype)
+  size = settings.image_size(config)
   made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)
   steps = config.epochs * (len(data.train) // config.batch_size)
   own, about = config.black_box, tuple(told.values())
@@ -212,7 +214,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   judges, networks = _judges(config, told, digests(config) | _start(config))
   frozen = {"views": tuple(view.params for view in views.values())}
   parts = BlackBoxParts(made, views, told, open_all, judges, networks)
-  return build.experiment_of(config, task, frozen, weights, data, config, parts)
+  return experiment_of(config, task, frozen, weights, data, config, parts)
 
 
 def reserve(faces: int) -> int:

@@ -1,22 +1,18 @@
 """From a config to the parts of a privacy table, and the face recogniser that is trained for it."""
 
 import dataclasses
-from typing import NamedTuple
 
 import ml_collections
 import numpy as np
 import optax
 
-from qm_vae import types
-from qm_vae.data import split
 from qm_vae.data.augment import Augmentation
 from qm_vae.embedders import network
-from qm_vae.experiments import build
-from qm_vae.faces import cache as face_cache
-from qm_vae.faces import cropping as faces
+from qm_vae.experiments import datasets, settings
+from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.privacy import protocol
 from qm_vae.training import schedule
-from qm_vae.training.state import Experiment, Split
+from qm_vae.training.state import Experiment
 from qm_vae.training.tasks import embedder
 
 _EYES = (0.342, 0.462, 0.656, 0.462)
@@ -30,7 +26,7 @@ def embedder_run(config: ml_collections.ConfigDict) -> Experiment:
     ValueError: where too few people are known.
   """
   told = config.embedder
-  data = build.load_faces(config.data, build.image_size(config), build.cache_dir(config))
+  data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   train, test = (found.take(protocol.several_faces(found.identity)) for found in (data.train, data.test))
   people = np.unique(train.identity)
   if len(people) < protocol.MIN_PEOPLE or not len(test):
@@ -51,8 +47,8 @@ def embedder_run(config: ml_collections.ConfigDict) -> Experiment:
   rate = schedule.make("cosine", told.learning_rate, steps, warmup=steps // 20)
   optimizer = optax.adamw(rate, weight_decay=told.weight_decay)
   task = embedder.make(trainable, len(people), optimizer, margin=told.margin, towards=0.0)
-  parts = build.NetworkParts(meta, embedder.export, _test_result)
-  return build.experiment_of(config, task, embedder.Start(), (), data._replace(train=train, test=test), told, parts)
+  parts = NetworkParts(meta, embedder.export, _test_result)
+  return experiment_of(config, task, embedder.Start(), (), data._replace(train=train, test=test), told, parts)
 
 
 def _test_result(row):
@@ -61,38 +57,8 @@ def _test_result(row):
 
 def config_of_embedder(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   """The config of the run that trains `config.embedder` on `config.service_data`, or on the run's own faces."""
-  derived = build.service_config(config, config.service)
+  derived = settings.service_config(config, config.service)
   with derived.unlocked():
     derived.task = "embedder"
     derived.data.split = "identity"
   return derived
-
-
-class Attacked(NamedTuple):
-  """Whose privacy is measured."""
-
-  faces: types.FaceSet
-  barred: np.ndarray  # positions in `faces` of those whose people the method has seen
-
-
-def attacked(config: ml_collections.ConfigDict, data: Split) -> Attacked:
-  """The faces of `config.privacy.data`, each picture once; nobody of the run's own data will be attacked.
-
-  Without such data the run's own faces, of whose people those who trained will not be attacked.
-
-  Raises:
-    ValueError: where nobody is known.
-  """
-  own = types.join(data.train, data.test)
-  if not config.privacy.data.name:
-    found, barred = own, np.arange(len(data.train))
-  else:
-    settings = faces.Settings(image_size=own.image.shape[1], **config.privacy.data.faces.to_dict())
-    source = build.dataset(config.privacy.data)
-    cache = build.cache_dir(config) / "faces"
-    found = face_cache.load_or_crop(source, settings, cache, config.privacy.data.limit)
-    names = {own.identities[i] for i in np.unique(own.identity) if i != types.UNKNOWN} if own.identities else set()
-    of_run = [found.identities[i] in names if i != types.UNKNOWN else False for i in found.identity]
-    barred = np.flatnonzero(of_run)
-  kept = split.distinct(found.image)
-  return Attacked(found.take(kept), np.flatnonzero(np.isin(kept, barred)))

@@ -15,9 +15,10 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from qm_vae.experiments import build, run
+from qm_vae.experiments import provenance, run, tasks
 from qm_vae.experiments import qm_vae as build_qm_vae
 from qm_vae.experiments import schema as rules
+from qm_vae.io import workdir as workdir_files
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import loop as train
 from qm_vae.training.compile import Functions, Programs, compile_functions, functions_of
@@ -36,7 +37,7 @@ def fit(
   members leaves two such groups. A member whose loss is no longer finite ends there, the others go on.
 
   Args:
-    configs: {folder of the run: its config, as `run.resolve` returns it}.
+    configs: {folder of the run: its config, as `resolve.resolve` returns it}.
     tell: is told what begins.
 
   Returns:
@@ -51,10 +52,10 @@ def fit(
   with contextlib.ExitStack() as stack:
     for workdir, config in configs.items():
       try:
-        stack.enter_context(run.locked(workdir))
+        stack.enter_context(workdir_files.locked(workdir))
         run.claim(config, workdir)
-        first = first or build.experiment(config)
-        run.check_provenance(config, first, workdir)
+        first = first or tasks.experiment(config)
+        provenance.check(config, first, workdir)
         ready[workdir] = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
         stack.callback(ready[workdir].close)
       except ValueError as error:

@@ -9,7 +9,9 @@ import optax
 
 from qm_vae import embedders
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import build
+from qm_vae.experiments import datasets, settings
+from qm_vae.experiments.deidentifiers import baseline, deidentifier
+from qm_vae.experiments.parts import experiment_of
 from qm_vae.io import networks as network_file
 from qm_vae.losses import TERMS
 from qm_vae.losses import qm_vae as losses
@@ -52,12 +54,12 @@ def generator_of(config: ml_collections.ConfigDict, views: dict[str, Deidentifie
   release = config.release.mechanism
   made = generator.make(
     tuple(views.values()),
-    PRESETS[build.preset(config)],
+    PRESETS[settings.preset(config)],
     code_dim,
     vq,
     jnp.dtype(config.model.dtype),
     tokens=config.model.tokens,
-    size=build.image_size(config),
+    size=settings.image_size(config),
     condition=config.condition.answer,
     answers=answers,
     release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
@@ -73,13 +75,13 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   """
   _check_judges(config)
   _check_terms(config)
-  size = build.image_size(config)
-  data = build.load_faces(config.data, size, build.cache_dir(config))
+  size = settings.image_size(config)
+  data = datasets.load_faces(config.data, size, settings.cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)
   ensemble, judges = (_like(service, config[group]) for group in ("ensemble", "judges"))
-  views = {name: build.deidentifier(config, name, data.train) for name in config.views}
+  views = {name: deidentifier(config, name, data.train) for name in config.views}
   made, vq = generator_of(config, views, len(service.classes))
-  target = None if config.target.image == "original" else build.deidentifier(config, config.target.image, data.train)
+  target = None if config.target.image == "original" else deidentifier(config, config.target.image, data.train)
   terms = {name: _TERMS[name](config, ensemble, size) for name in _weighed(config)}
   steps = config.epochs * (len(data.train) // config.batch_size)
   task = qm_vae.make(
@@ -103,10 +105,10 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   }
   k_same = config.release.k if config.release.mechanism == "k_same" else 0
   tokens = config.model.tokens or (size // STRIDE) ** 2
-  beside = {text: build.baseline(config, text, data.train) for text in config.baselines if text not in views}
+  beside = {text: baseline(config, text, data.train) for text in config.baselines if text not in views}
   guarantee = _guarantee(config, vq, tokens, len(service.classes))
   parts = QmVaeParts(made, views, service, judges, beside, k_same, guarantee)
-  return build.experiment_of(config, task, frozen, weights_of(config), data, config, parts)
+  return experiment_of(config, task, frozen, weights_of(config), data, config, parts)
 
 
 def weights_of(config: ml_collections.ConfigDict) -> losses.Weights:
@@ -191,7 +193,7 @@ def _guarantee(config, vq, tokens, answers):
 def _check_judges(config):
   """A judge that is the service, or another judge, would confirm whatever the service says."""
   seen = {}
-  for name, network in build.networks_of(config).items():
+  for name, network in settings.networks_of(config).items():
     digest = network_file.read_meta(network.checkpoint)["sha256"]
     if digest in seen:
       raise ValueError(

@@ -9,7 +9,8 @@ from qm_vae.data.augment import Augmentation
 from qm_vae.data.unpaired import Unpaired
 from qm_vae.deidentifiers import amt_gan as amt_gan_file
 from qm_vae.deidentifiers import ugatit as ugatit_file
-from qm_vae.experiments import build
+from qm_vae.experiments import datasets, settings
+from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.models import amt_gan as amt_gan_models
 from qm_vae.models import ugatit as ugatit_models
 from qm_vae.training import schedule
@@ -26,7 +27,7 @@ def ugatit_run(config: ml_collections.ConfigDict) -> Experiment:
   Raises:
     ValueError: for pictures smaller than the discriminators need.
   """
-  told, size = config.ugatit, build.image_size(config)
+  told, size = config.ugatit, settings.image_size(config)
   smallest = ugatit_models.smallest_side(max(told.global_layers, told.local_layers))
   if size < smallest:
     raise ValueError(
@@ -42,10 +43,8 @@ def ugatit_run(config: ml_collections.ConfigDict) -> Experiment:
   optimizer = optax.chain(optax.add_decayed_weights(told.weight_decay), optax.adam(rate, **_BETAS))
   task = ugatit.make(networks, optimizer, augmentation=Augmentation(**config.augment_faces), average=told.average)
   weights = ugatit.Weights(*(np.float32(told.weights[name]) for name in ugatit.Weights._fields))
-  parts = build.NetworkParts(
-    ugatit_file.describe(size, **options), ugatit.export, lambda row: {"test_cycle": row["cycle"]}
-  )
-  return build.experiment_of(config, task, (), weights, data, config, parts)
+  parts = NetworkParts(ugatit_file.describe(size, **options), ugatit.export, lambda row: {"test_cycle": row["cycle"]})
+  return experiment_of(config, task, (), weights, data, config, parts)
 
 
 def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
@@ -57,7 +56,7 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
   Raises:
     ValueError: without a recogniser in the graph, or a target that is not among the training faces.
   """
-  told, size = config.amt_gan, build.image_size(config)
+  told, size = config.amt_gan, settings.image_size(config)
   if size < amt_gan_models.SMALLEST_SIDE:
     raise ValueError(f"config.image_size is {size}, but AMT-GAN needs {amt_gan_models.SMALLEST_SIDE} pixels; raise it")
   opened = embedders.open_all(told.embedders)
@@ -95,12 +94,12 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
   }
   weights = amt_gan.Weights(*(np.float32(told.weights[name]) for name in amt_gan.Weights._fields))
   reference = amt_gan_file.reference_of(made_up.image[0], made_up.eyes[0])
-  parts = build.NetworkParts(
+  parts = NetworkParts(
     amt_gan_file.describe(size, channels=told.channels) | {"target": target.name[0], "reference": made_up.name[0]},
     lambda state: amt_gan.export(state, reference),
     lambda row: {"test_like_target": row["like_target"], "test_like_target_before": row["like_target_before"]},
   )
-  return build.experiment_of(config, task, frozen, weights, data, config, parts)
+  return experiment_of(config, task, frozen, weights, data, config, parts)
 
 
 def two_kinds(config: ml_collections.ConfigDict, size: int) -> Split:
@@ -114,7 +113,7 @@ def two_kinds(config: ml_collections.ConfigDict, size: int) -> Split:
       f"config.target_data.name is '', but task {config.task!r} learns from two kinds of pictures; name the second: "
       "--config.target_data.name=folder --config.target_data.root=FOLDER"
     )
-  first, second = (build.load_faces(c, size, build.cache_dir(config)) for c in (config.data, config.target_data))
+  first, second = (datasets.load_faces(c, size, settings.cache_dir(config)) for c in (config.data, config.target_data))
   return Split(
     Unpaired(first.train, second.train),
     Unpaired(first.test, second.test),

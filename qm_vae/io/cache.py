@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk, so that a later start loads them."""
+"""The user's cache folder, and compiled programs kept in it so that a later start loads them."""
 
 import hashlib
 import os
@@ -11,6 +11,11 @@ import jax
 
 _OFF = "JAX_ENABLE_COMPILATION_CACHE=false"
 _SECONDS = 0.2  # of compilation; quicker programs are compiled again, for the file costs as much
+
+
+def user_cache() -> pathlib.Path:
+  """The user's own folder for what can be made again."""
+  return pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "qm_vae"
 
 
 def use(folder: str | os.PathLike) -> pathlib.Path | None:

@@ -22,6 +22,16 @@ def psnr(x, x_hat):
   return -10.0 * jnp.log10(error)
 
 
+UNPROTECTED = 40.0
+"""Decibels of PSNR: a face that is as near to its original as this, or nearer, was not protected."""
+
+
+def psnr_of_difference(difference) -> float:
+  """Peak signal-to-noise ratio, dB, of differences in grey levels (int16, any shape); infinite where all are 0."""
+  error = np.mean(np.square(difference, dtype=np.int32))
+  return float(10 * np.log10(255**2 / error)) if error else float("inf")
+
+
 def _windowed(x):
   """Gaussian means of [..., H, W, C] over the windows that lie wholly inside: [..., H - 10, W - 10, C]."""
   weights = np.exp(-0.5 * np.square((np.arange(WINDOW) - WINDOW // 2) / SIGMA))

@@ -10,8 +10,8 @@ import pytest
 from configs import smoke
 from qm_vae.deidentify import hiding, methods
 from qm_vae.deidentify import protector as protect
-from qm_vae.experiments import build
 from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import networks as network_file
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import state
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp("run")
   config = smoke.get_config()
   config.image_size, config.model.preset = 32, "small"
-  views = {name: build.deidentifier(config, name) for name in config.views}
+  views = {name: deidentifier(config, name) for name in config.views}
   generator, _ = build_qm_vae.generator_of(config, views, 7)
   face = Face(jnp.full((1, 32, 32, 3), 0.5), jnp.ones((1, 32, 32, 1)), jnp.float32([[10, 12, 20, 12]]))
   params, carried = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)

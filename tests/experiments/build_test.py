@@ -9,7 +9,7 @@ import pytest
 from configs import alpha04, black_box, default, expression, smoke
 from qm_vae import types
 from qm_vae.data import synthetic
-from qm_vae.experiments import build, run
+from qm_vae.experiments import datasets, resolve, run, settings
 from qm_vae.io import images
 
 
@@ -29,7 +29,7 @@ def fer2013(tmp_path):
 def test_a_published_split_leaves_out_test_images_that_train(fer2013, tmp_path):
   config = expression.get_config("fer2013")
   config.data.root = str(fer2013)
-  data = build.load_faces(config.data, 48, tmp_path)
+  data = datasets.load_faces(config.data, 48, tmp_path)
   assert (len(data.train), len(data.test), data.num_duplicates, data.num_records) == (14, 6, 1, 21)
   assert 1 not in data.test.index
 
@@ -38,7 +38,7 @@ def test_a_split_that_a_dataset_does_not_publish_is_refused(tmp_path):
   config = default.get_config()
   config.data.split = "published"
   with pytest.raises(ValueError, match=r"'synthetic' has no published split.*fer2013"):
-    build.load_faces(config.data, 64, tmp_path)
+    datasets.load_faces(config.data, 64, tmp_path)
 
 
 def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
@@ -46,7 +46,7 @@ def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
   sides = []
   for seed in (0, 0, 1):
     config.data.split_seed = seed
-    data = build.load_faces(config.data, 32, tmp_path)
+    data = datasets.load_faces(config.data, 32, tmp_path)
     assert not set(data.train.identity) & set(data.test.identity)
     assert len(data.train) + len(data.test) + len(data.test.missed) == data.num_records == 84
     sides.append(data.test.name)
@@ -66,7 +66,7 @@ def test_published_parts_share_one_numbering_of_people(tmp_path):
   config = default.get_config("celeba_folder").data
   config.root, config.split = str(tmp_path / "celeba"), "published"
   config.faces.detector, config.faces.eyes = "none", "average"
-  data = build.load_faces(config, 32, tmp_path)
+  data = datasets.load_faces(config, 32, tmp_path)
   assert data.train.identities == data.test.identities == tuple(map(str, range(100, 107)))
   own = [[int(part.identities[i]) for i in part.identity] for part in (data.train, data.test)]
   assert own == [person[:4], person[4:]]
@@ -79,13 +79,13 @@ def test_no_faces_tell_why(tmp_path):
   config = smoke.get_config()
   config.data.faces.min_size = 500
   with pytest.raises(ValueError, match=r"people|faces"):
-    build.load_faces(config.data, 32, tmp_path)
+    datasets.load_faces(config.data, 32, tmp_path)
 
 
 def test_a_missing_folder_is_asked_for():
   config = alpha04.get_config("folder")
   with pytest.raises(ValueError, match=r"config\.data\.root"):
-    build.dataset(config.data)
+    datasets.dataset(config.data)
 
 
 def test_a_cached_service_that_was_begun_by_another_command_goes_on(tmp_path, monkeypatch):
@@ -102,7 +102,7 @@ def test_a_cached_service_that_was_begun_by_another_command_goes_on(tmp_path, mo
     config = smoke.get_config()
     config.alpha, config.cache_dir = alpha, str(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-      run.resolve(config)
+      resolve.resolve(config)
   assert trained == [trained[0]] * 2
 
 
@@ -112,7 +112,7 @@ def test_paths_do_not_hang_on_where_a_command_was_given(tmp_path, monkeypatch):
   config.qualities, config.judges, config.privacy.attackers = ("expression",), {}, ()
   config.quality.smile.checkpoint, config.black_box.start = "networks/smile", "~/start"
   config.quality.expression.update(client="onnx", source="service.onnx")
-  resolved = run.resolve(config)
+  resolved = resolve.resolve(config)
   assert resolved.quality.smile.checkpoint == str(tmp_path / "networks/smile")
   assert resolved.quality.expression.source == str(tmp_path / "service.onnx")
   assert resolved.black_box.start == str(pathlib.Path("~/start").expanduser())
@@ -128,7 +128,7 @@ def folder_of(**changes):
     for part in path:
       target = target[part]
     target[last] = value
-  return run.network_folder(build.service_config(config, config.service))
+  return resolve.network_folder(settings.service_config(config, config.service))
 
 
 def test_a_cached_service_is_found_by_what_shaped_it():

@@ -1,0 +1,108 @@
+"""A config with nothing left open: sizes fixed, and every network trained or found."""
+
+import hashlib
+import json
+import pathlib
+
+import ml_collections
+
+from qm_vae import embedders
+from qm_vae.experiments import black_box as build_black_box
+from qm_vae.experiments import datasets, run, settings, tasks
+from qm_vae.experiments import embedder as build_privacy
+from qm_vae.experiments import schema as rules
+from qm_vae.io import networks as network_file
+from qm_vae.io import workdir as workdir_files
+
+_SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
+"""Keys that shape the network which a run of that task trains, besides those of its data."""
+
+
+def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+  """The config with nothing left to the machine: size and preset fixed, and the path of every network filled in.
+
+  Services, and the attackers' face recogniser, that have none are trained now and cached.
+
+  Raises:
+    ValueError: when one is missing and there is no data to train it on.
+  """
+  resolved = config.copy_and_resolve_references()
+  resolved.image_size = settings.image_size(config)
+  resolved.model.preset = settings.preset(config)
+  absolute = lambda path: path and str(pathlib.Path(path).expanduser().absolute())
+  resolved.amt_gan.embedders = tuple(absolute(path) for path in resolved.amt_gan.embedders)
+  for name in ("ugatit", "amt_gan"):
+    resolved.deid[name].checkpoint = absolute(resolved.deid[name].checkpoint)
+  resolved.black_box.start = absolute(resolved.black_box.start)
+  for quality in resolved.quality.values():
+    quality.checkpoint = absolute(quality.checkpoint)
+    if quality.client == "onnx":
+      quality.source = absolute(quality.source)
+  resolved.deid.amt_gan.reference = absolute(resolved.deid.amt_gan.reference)
+  if config.task not in ("qm_vae", "black_box"):
+    return resolved
+  for name, network in _networks(resolved).items():
+    if network.checkpoint:
+      network.checkpoint = str(pathlib.Path(network.checkpoint).expanduser().absolute())
+      continue
+    if not config.service_data.name and config.data.name not in datasets.LABELLED:
+      raise ValueError(
+        f"config.{name}.checkpoint is empty and data {config.data.name!r} trains no expression recogniser. Give a "
+        f"network: --config.{name}.checkpoint=FOLDER (python -m qm_vae.convert keras-expression makes one from the "
+        "public mini-Xception, --config=configs/expression.py trains one)"
+      )
+    network.checkpoint = str(_trained(settings.service_config(resolved, network), name, network.architecture))
+  resolved.recognisers = tuple(str(pathlib.Path(path).expanduser().absolute()) for path in resolved.recognisers)
+  for name in build_black_box.offered(resolved):
+    resolved.quality[name].checkpoint = resolved.service.checkpoint
+  resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
+  embedders.open_all(
+    path for path in resolved.privacy.embedders if path
+  )  # what is none is refused before hours of work
+  return resolved
+
+
+def _networks(config):
+  """The expression recognisers that the run needs, by their key."""
+  if config.task == "qm_vae":
+    return settings.networks_of(config)
+  judges = {f"judges.{name}": judge for name, judge in config.judges.items()}
+  service = {"service": config.service} if build_black_box.offered(config) else {}
+  return service | (judges if build_black_box.judged(config) else {})
+
+
+def _recogniser(config, path):
+  if path or not config.privacy.attackers:
+    return path and str(pathlib.Path(path).expanduser().absolute())
+  if not config.service_data.name and config.data.split != "identity":
+    raise ValueError(
+      f"config.privacy.embedders has an empty path, so that a face recogniser would be trained on data "
+      f"{config.data.name!r}, which are split by {config.data.split!r}: it would know people who are attacked. Give a "
+      "recogniser: --config.privacy.embedders=\"('FOLDER',)\" (docs/embedders.md)"
+    )
+  derived = build_privacy.config_of_embedder(config)
+  return str(_trained(derived, "a face recogniser", derived.embedder.architecture))
+
+
+def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where the network that such a config trains is cached; it depends on what shapes the network, on no more."""
+  row = tasks.TASKS[config.task]
+  shaping = {key: value for key, value in rules.flatten(config).items() if key.startswith(("data.", row.shaped_by))}
+  shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
+  shaping |= {"image_size": config.image_size, "source": datasets.dataset(config.data).fingerprint}
+  digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
+  return (settings.cache_dir(config) / row.cached_in / digest).absolute()
+
+
+def _trained(config, name, architecture):
+  folder = network_folder(config)
+  with workdir_files.locked(folder / "waiting", wait=True):
+    if not (folder / "network" / network_file.META).exists():
+      print(f"Training {name} ({architecture}) on {config.data.name} first; it is kept in {folder}.")
+      run.run(_as_begun(config, folder), folder)
+  return folder / "network"
+
+
+def _as_begun(config, folder):
+  """The config by which an earlier command began this network; the same folder means the same in all that shapes it."""
+  return workdir_files.load_config(folder) if (folder / "config.json").exists() else config

@@ -1,0 +1,45 @@
+"""What follows from a config before anything is built: sizes, folders, derived configs."""
+
+import pathlib
+
+import jax
+import ml_collections
+
+from qm_vae.io.cache import user_cache
+
+
+def cache_dir(config: ml_collections.ConfigDict) -> pathlib.Path:
+  """Where face crops and trained services are kept."""
+  return pathlib.Path(config.cache_dir).expanduser() if config.cache_dir else user_cache()
+
+
+def image_size(config: ml_collections.ConfigDict) -> int:
+  """Side of the face crop, pixels."""
+  return config.image_size or (64 if jax.default_backend() == "cpu" else 128)
+
+
+def preset(config: ml_collections.ConfigDict) -> str:
+  """Name of the network preset."""
+  if config.model.preset != "auto":
+    return config.model.preset
+  return "small" if jax.default_backend() == "cpu" else "paper"
+
+
+def service_config(config: ml_collections.ConfigDict, network: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
+  """The config of the run that trains `network`, the service or a judge, on `config.service_data` or the own faces."""
+  derived = config.copy_and_resolve_references()
+  with derived.unlocked():
+    derived.task = "classifier"
+    derived.image_size = image_size(config)
+    derived.data = (config.service_data if config.service_data.name else config.data).copy_and_resolve_references()
+    derived.service = network.copy_and_resolve_references()
+    derived.judges = ml_collections.ConfigDict()
+    derived.ensemble = ml_collections.ConfigDict()
+    derived.checkpoint_every = 1
+  return derived
+
+
+def networks_of(config: ml_collections.ConfigDict) -> dict[str, ml_collections.ConfigDict]:
+  """The expression networks of a QM-VAE run, by the name of their key: the service, its ensemble, the judges."""
+  groups = {f"{group}.{name}": one for group in ("ensemble", "judges") for name, one in config[group].items()}
+  return {"service": config.service} | groups
