@@ -35,9 +35,7 @@ import warnings
 from collections.abc import Iterator
 
 from qm_vae.deidentify import folder, job, methods, one, options
-from qm_vae.io import progress
-from qm_vae.io import records as writer
-from qm_vae.io import workdir as workdir_files
+from qm_vae.io import progress, records, workdir
 
 OK, FAILED, USAGE = range(3)
 _OWN = ".bulk"  # in OUT: what is finished, who works there and on what
@@ -236,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
   if warning := methods.warning(work.method["name"]):
     _say(warning)
   try:
-    with workdir_files.locked(given.target / _OWN):
+    with workdir.locked(given.target / _OWN):
       make_ready(given.target / _OWN)
       settings = folder.settings_of(work, root)
       wanted = names if chosen.overwrite else remaining(names, root, given.target, settings)
@@ -275,7 +273,7 @@ def _summary(out, names, wanted, told):
   failures = {name: told[name][1] if name in told else _LOST for name in wanted}
   failures = {name: failure for name, failure in failures.items() if failure}
   rows = [json.dumps({"path": name, "failure": failure}) + "\n" for name, failure in failures.items()]
-  writer.write_text(out / "failures.jsonl", "".join(rows))
+  records.write_text(out / "failures.jsonl", "".join(rows))
   for name, failure in list(failures.items())[:_LISTED]:
     _say(f"failed: {name}: {failure}")
   if len(failures) > _LISTED:

@@ -51,11 +51,11 @@ def _module(config):
 
 def programs(wanted: list[dict]) -> tuple[list[list[dict]], list[str]]:
   """The points in groups that train as one program each, and the keys that keep the groups apart."""
-  from qm_vae.experiments import qm_vae as build_qm_vae
+  from qm_vae.experiments import qm_vae
 
   groups, shapes = {}, []
   for point in wanted:
-    shapes.append(build_qm_vae.shaping(point))
+    shapes.append(qm_vae.shaping(point))
     groups.setdefault(json.dumps(shapes[-1], sort_keys=True), []).append(point)
   keys = sorted({key for shape in shapes for key in shape})
   return list(groups.values()), [key for key in keys if any(one.get(key) != shapes[0].get(key) for one in shapes)]

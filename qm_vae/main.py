@@ -20,11 +20,10 @@ import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae.evaluate import qm_vae as evaluate
-from qm_vae.experiments import grid, resolve, run, settings, tasks
-from qm_vae.experiments import schema as rules
-from qm_vae.io import cache as compilation_cache
-from qm_vae.training import distributed as devices
+from qm_vae.evaluate import EVALUATIONS, evaluate
+from qm_vae.experiments import grid, resolve, run, schema, settings, tasks
+from qm_vae.io import cache
+from qm_vae.training import distributed
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -54,11 +53,11 @@ def main(arguments: list[str]) -> None:
   try:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
     config = _CONFIG.value
-    rules.check(config)
+    schema.check(config)
     if _DISTRIBUTED.value:
-      devices.join(_DISTRIBUTED.value)
-    compilation_cache.use(settings.cache_dir(config) / "xla")
-    group = devices.together()
+      distributed.join(_DISTRIBUTED.value)
+    cache.use(settings.cache_dir(config) / "xla")
+    group = distributed.together()
     if _MEMBERS.value:
       if group.size > 1:
         raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
@@ -76,8 +75,8 @@ def main(arguments: list[str]) -> None:
 
 
 def _finish(config, workdir):
-  if config.task in evaluate.EVALUATIONS:
-    evaluate.evaluate(workdir, command=_command())
+  if config.task in EVALUATIONS:
+    evaluate(workdir, command=_command())
     print(f"Report: {workdir / 'report.html'}")
   else:
     print(f"Network: {workdir / 'network'} (give it as --config.{tasks.TASKS[config.task].exported_as})")
@@ -93,7 +92,7 @@ def _members(config, workdir):
     ) from None
   if not points:
     raise ValueError("--members names no run; give at least one as {FOLDER: {KEY: VALUE}}")
-  configs, known = {}, rules.flatten(config)
+  configs, known = {}, schema.flatten(config)
   for folder, point in points.items():
     if folder.resolve().parent != workdir.resolve():
       raise ValueError(f"--members: {folder.name!r} is no plain name of a folder in --workdir, {workdir}")
@@ -115,7 +114,7 @@ def _train_members(configs):
     if folder in failed:
       continue
     try:
-      evaluate.evaluate(folder, command=_command())
+      evaluate(folder, command=_command())
       print(f"Report: {folder / 'report.html'}", flush=True)
     except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
       failed[folder] = str(error)

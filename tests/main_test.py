@@ -13,12 +13,9 @@ import numpy as np
 import pytest
 
 from configs import default
-from qm_vae.evaluate import qm_vae as evaluate
-from qm_vae.experiments import run
-from qm_vae.experiments import schema as rules
-from qm_vae.io import networks as network_file
-from qm_vae.io import records as writer
-from qm_vae.io import workdir as workdir_files
+from qm_vae.evaluate import evaluate
+from qm_vae.experiments import run, schema
+from qm_vae.io import networks, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints, digest
 from qm_vae.training.state import State
 
@@ -57,7 +54,7 @@ def report(workdir):
 
 
 def state_digest(workdir):
-  experiment, state = run.restore(workdir_files.load_config(workdir), workdir)
+  experiment, state = run.restore(run_folder.load_config(workdir), workdir)
   del experiment
   return digest(state)
 
@@ -91,17 +88,17 @@ def test_privacy_is_measured_on_people_who_trained_nothing(finished):
   names = [row["name"] for row in privacy["methods"]]
   assert names == ["identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae", "union"]
   assert all(row["headline"]["rank_1"]["n"] == privacy["people"]["probes"] for row in privacy["methods"])
-  experiment, _ = run.restore(workdir_files.load_config(finished), finished)
+  experiment, _ = run.restore(run_folder.load_config(finished), finished)
   test = set(experiment.data.test.name)
   assert set(privacy["split"]["gallery"]) <= test and set(privacy["split"]["probe"]) <= test
   # The recogniser was trained on other people, and kept.
-  (path,) = workdir_files.load_config(finished).privacy.embedders
-  assert privacy["embedders"][0]["sha256"] == network_file.read_meta(path)["sha256"]
-  assert network_file.read_meta(path)["test_nearest"] > 0
+  (path,) = run_folder.load_config(finished).privacy.embedders
+  assert privacy["embedders"][0]["sha256"] == networks.read_meta(path)["sha256"]
+  assert networks.read_meta(path)["test_nearest"] > 0
 
 
 def test_metrics_are_finite_and_complete(finished):
-  rows = writer.read_rows(finished)
+  rows = records.read_rows(finished)
   train = [row for row in rows if row["split"] == "train"]
   assert {"loss", "service", "mse", "codebook", "commitment", "images_per_second", "seconds"} <= set(train[0])
   assert all(np.isfinite(value) for row in rows for value in row.values() if not isinstance(value, str))
@@ -132,7 +129,7 @@ def test_killed_and_resumed_equals_uninterrupted(home, finished):
 
 
 def test_a_service_cannot_judge_itself(home, finished):
-  own = workdir_files.load_config(finished).service.checkpoint
+  own = run_folder.load_config(finished).service.checkpoint
   flags = (f"--config.service.checkpoint={own}", f"--config.judges.second.checkpoint={own}")
   done = call(home, home / "self", *flags)
   assert done.returncode == 1
@@ -144,7 +141,7 @@ def test_an_unfinished_run_is_not_reported(home, finished, tmp_path):
   shutil.copytree(finished, copy)
   shutil.rmtree(sorted((copy / "checkpoints").glob("[0-9]"))[-1])
   with pytest.raises(ValueError, match="is not finished"):
-    evaluate.evaluate(copy, command="too early")
+    evaluate(copy, command="too early")
 
 
 def begun(workdir, **changes):
@@ -152,7 +149,7 @@ def begun(workdir, **changes):
   config.update(changes)
   (workdir / "checkpoints" / "6").mkdir(parents=True, exist_ok=True)
   run.claim(config, workdir)
-  return workdir_files.load_config(workdir)
+  return run_folder.load_config(workdir)
 
 
 def test_a_run_may_go_on_for_more_epochs(tmp_path):
@@ -175,7 +172,7 @@ def test_a_network_that_was_there_and_is_not_is_noticed(finished, tmp_path):
   told["networks"]["deid.ugatit"] = "of a view that was begun with"
   (copy / "provenance.json").write_text(json.dumps(told))
   with pytest.raises(ValueError, match=r"deid\.ugatit changed since the run"):
-    evaluate.evaluate(copy, command="another view")
+    evaluate(copy, command="another view")
 
 
 def test_data_that_changed_are_noticed(finished, tmp_path):
@@ -184,17 +181,17 @@ def test_data_that_changed_are_noticed(finished, tmp_path):
   told = json.loads((copy / "provenance.json").read_text())
   (copy / "provenance.json").write_text(json.dumps(told | {"train": "0"}))
   with pytest.raises(ValueError, match="train changed since the run"):
-    evaluate.evaluate(copy, command="other data")
+    evaluate(copy, command="other data")
 
 
 @pytest.mark.slow
 def test_a_finished_run_is_not_trained_again_and_gives_the_same_report(home, finished):
-  rows = writer.read_rows(finished)
+  rows = records.read_rows(finished)
   before = report(finished)
   (finished / "report.json").unlink()
   done = call(home, finished)  # a program like the first: with this one's compiler flags the last digits differ
   assert done.returncode == 0, done.stderr[-3000:]
-  assert writer.read_rows(finished) == rows
+  assert records.read_rows(finished) == rows
   assert report(finished)["methods"] == before["methods"]
 
 
@@ -239,8 +236,8 @@ def test_help_teaches(home):
 def test_the_checkpoint_holds_no_frozen_weights(finished):
   checkpoints = Checkpoints(finished / "checkpoints")
   assert checkpoints.steps()
-  config = workdir_files.load_config(finished)
-  assert rules.flatten(config)["service.checkpoint"]
+  config = run_folder.load_config(finished)
+  assert schema.flatten(config)["service.checkpoint"]
   experiment, state = run.restore(config, finished)
   assert isinstance(state, State)
   assert set(state.params) == {"encoder", "quantizer", "decoder"}
@@ -266,7 +263,7 @@ def test_members_of_a_grid_are_runs_like_any_other(home, finished):
   assert apart < 1e-6 * sum(np.sum(np.square(other[name], dtype=float)) for name in params)
   assert (workdir / "as ever" / "config.json").read_text() == (finished / "config.json").read_text()
   assert told["provenance"] == report(finished)["provenance"]
-  here, there = writer.read_rows(workdir / "as ever"), writer.read_rows(finished)
+  here, there = records.read_rows(workdir / "as ever"), records.read_rows(finished)
   assert [list(row) for row in here] == [list(row) for row in there]
   np.testing.assert_allclose([row.get("loss", 0) for row in here], [row.get("loss", 0) for row in there], rtol=1e-4)
   for name in ("other", "late"):

@@ -1,45 +1,21 @@
-r"""Measures who can still be recognised in what a tool made of pictures: any tool, any method.
-
-  python -m qm_vae.audit ORIGINALS PROTECTED --embedder=NETWORK --labels=people.csv
-
-ORIGINALS and PROTECTED are two folders whose pictures have the same names (suffixes may differ), or two text files that
-list pictures line by line. Who is who comes from a CSV (columns image, identity) or, without one, from the folder that
-each picture lies in. --embedder is a face recogniser: a folder that `python -m qm_vae.convert torch-mobilefacenet` or
---config=configs/embedder.py wrote, or an ONNX file; give several to be attacked by all of them.
-
-Writes OUT/audit.json, OUT/audit.html with its figures, and OUT/attackers, where attackers that learn are kept: the
-same command goes on where a killed one stopped. The page shows faces; --no-pictures leaves them out. Nothing is sent
-anywhere or fetched.
-
-Exit status: 0 measured, nothing to object; 1 the audit could not be made, or some files could not be judged; 2 a
-control failed, so that the numbers mean nothing; 3 too many people are named (--max-rank1), or a face was left
-unprotected.
-"""
+"""Measures privacy and utility of the pictures of any tool; see qm_vae/audit/__main__.py."""
 
 import argparse
 import dataclasses
 import datetime
 import json
-import shlex
-import sys
 
 import numpy as np
 
 from qm_vae import embedders
-from qm_vae.audit import matching as paired
-from qm_vae.audit import options as audit_options
+from qm_vae.audit import matching, people
 from qm_vae.audit import pairs as paired_faces
-from qm_vae.audit import people
 from qm_vae.data import split
-from qm_vae.faces import cropping as faces
-from qm_vae.io import cache, progress
-from qm_vae.io import cache as compilation_cache
-from qm_vae.io import records as writer
-from qm_vae.io import workdir as workdir_files
+from qm_vae.faces import cropping
+from qm_vae.io import cache, progress, records, workdir
 from qm_vae.io.environment import environment
-from qm_vae.privacy import measure, protocol
-from qm_vae.privacy import training as lessons
-from qm_vae.report import attacks, audit_page
+from qm_vae.privacy import measure, protocol, training
+from qm_vae.report import audit_page
 
 VERSION = 1
 OK, NOT_JUDGED, VOID, REFUSED = range(4)
@@ -56,17 +32,17 @@ def audit(options: argparse.Namespace, command: str) -> dict:
   Raises:
     ValueError: for files that do not match, identities that are missing, or too few people.
   """
-  with workdir_files.locked(options.out):
+  with workdir.locked(options.out):
     return _audit(options, command)
 
 
 def _audit(options, command):
-  files = paired.match(options.originals, options.protected)
+  files = matching.match(options.originals, options.protected)
   identity, _ = people.identities(
     [pair.name for pair in files], options.labels, options.image_column, options.identity_column
   )
   recognisers = embedders.open_all(options.embedder)
-  settings = faces.Settings(image_size=options.size, detector=options.detector)
+  settings = cropping.Settings(image_size=options.size, detector=options.detector)
   found = paired_faces.load(files, identity, settings, cache.user_cache() / "faces")
   _refuse_swapped(found.swapped)
   kept = split.distinct(found.pairs.original)
@@ -83,7 +59,7 @@ def _audit(options, command):
       chosen,
       recognisers,
       attackers=options.attackers,
-      learn=lessons.learner(options.out / "attackers", options.seed),
+      learn=training.learner(options.out / "attackers", options.seed),
       crowds=options.crowds,
       effort=options.effort,
       seed=options.seed,
@@ -215,32 +191,6 @@ def _pictures(pairs, chosen, scores, report):
 
 
 def _write(out, report, arrays):
-  writer.write_arrays(out / "audit.npz", arrays)
-  writer.write_text(out / "audit.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+  records.write_arrays(out / "audit.npz", arrays)
+  records.write_text(out / "audit.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
   audit_page.write(out)
-
-
-def main(arguments: list[str] | None = None) -> int:
-  """The command line; returns the exit status."""
-  arguments = sys.argv[1:] if arguments is None else arguments
-  options = audit_options.parser(__doc__, wrong=NOT_JUDGED).parse_args(arguments)
-  compilation_cache.use(cache.user_cache() / "xla")
-  try:
-    report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
-  except (ValueError, OSError, RuntimeError) as error:
-    print(f"error: {error}", file=sys.stderr)
-    return NOT_JUDGED
-  print(attacks.headline(report["privacy"], report["privacy"]["methods"][-1]))
-  for line in report["verdict"]["lines"]:
-    print(line)
-  for one in report["unprotected"][:20]:
-    print(f"  unprotected: {one['name']}" + (f" ({one['psnr']:.1f} dB)" if one["psnr"] is not None else " (identical)"))
-  files = report["files"]
-  for one in (files["unreadable"] + files["incomparable"] + files["further"])[:20]:
-    print(f"  not judged: {one['name']}: {one['reason']}")
-  print(f"Report: {options.out / 'audit.html'}")
-  return report["verdict"]["exit"]
-
-
-if __name__ == "__main__":
-  sys.exit(main())

@@ -11,11 +11,9 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae import types
-from qm_vae.audit import matching as paired
-from qm_vae.audit import swaps
+from qm_vae.audit import matching, swaps
 from qm_vae.data import file_source
-from qm_vae.faces import cache as face_cache
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cache, cropping
 from qm_vae.io import images, progress
 from qm_vae.metrics import images as metrics
 
@@ -86,9 +84,9 @@ class _Left(NamedTuple):
 
 
 def load(
-  pairs: Sequence[paired.Pair],
+  pairs: Sequence[matching.Pair],
   identity: np.ndarray,
-  settings: faces.Settings,
+  settings: cropping.Settings,
   cache_dir: str | os.PathLike,
   show: bool = True,
 ) -> PairedFaces:
@@ -113,7 +111,7 @@ def load(
     pictures: WINDOW on each side, or as much as 95 % of the pictures have; the border of smaller ones is repeated.
   """
   source = file_source.FileSource(pathlib.Path(), [str(pair.original) for pair in pairs])
-  found = face_cache.load_or_crop(source, settings, cache_dir, show=show)
+  found = cache.load_or_crop(source, settings, cache_dir, show=show)
   row = dict(zip(found.index.tolist(), range(len(found)), strict=True))
   no_face = {missed.name: missed.reason for missed in found.missed}
   boxes = [found.box[row[i]] if i in row else None for i in range(len(pairs))]
@@ -207,7 +205,7 @@ def _further(original, judged, protected, settings):
     return ()
   ratio = np.tile(np.divide(protected.shape[1::-1], original.shape[1::-1]), 2)
   boxes = []
-  for box in faces.detect(original, settings):
+  for box in cropping.detect(original, settings):
     centre = box[:2] + box[2:] / 2
     if not ((judged[:2] <= centre) & (centre < judged[:2] + judged[2:])).all():
       scaled = np.maximum(np.rint(box * ratio), (0, 0, 1, 1))
@@ -229,7 +227,7 @@ def _some_untouched(original, protected):
 
 def _cut(image, box, settings, side):
   """(Crop [side, side, 3], mask) of the box itself: what `faces` found has its margin already."""
-  return faces.crop(image, box, settings._replace(margin=0.0, image_size=side))[:2]
+  return cropping.crop(image, box, settings._replace(margin=0.0, image_size=side))[:2]
 
 
 def _psnr(original, box, protected, scaled, settings):

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from qm_vae.audit import matching as paired
+from qm_vae.audit import matching
 from qm_vae.data import file_source
 
 
@@ -57,8 +57,8 @@ def _from_csv(names, path, image_column, identity_column):
   for line, name, person in _rows(path, image_column, identity_column):
     name = _plain(name)
     by_name.setdefault(name, {}).setdefault(person, line)
-    by_stem.setdefault(paired.stem(name), {}).setdefault(person, line)
-  people = [by_name.get(_plain(name)) or by_stem.get(paired.stem(name), {}) for name in names]
+    by_stem.setdefault(matching.stem(name), {}).setdefault(person, line)
+  people = [by_name.get(_plain(name)) or by_stem.get(matching.stem(name), {}) for name in names]
   missing = [name for name, person in zip(names, people, strict=True) if not person]
   double = [
     f"{name} (" + ", ".join(f"{who or 'nobody'!r} in line {line}" for who, line in person.items()) + ")"
@@ -69,7 +69,7 @@ def _from_csv(names, path, image_column, identity_column):
     f"pictures without a row; column {image_column!r} must hold paths like these": missing,
     "pictures that are two people": double,
   }
-  message = paired.refusal(f"{path} does not tell whom every picture shows", problems)
+  message = matching.refusal(f"{path} does not tell whom every picture shows", problems)
   if message:
     raise ValueError(message)
   return [next(iter(person)) for person in people]

@@ -20,9 +20,7 @@ import sys
 import jax
 
 from qm_vae.bench import data, floor, inference, memory, peer, scaling, search, startup, timing, train_step, workload
-from qm_vae.io import cache
-from qm_vae.io import cache as compilation_cache
-from qm_vae.io import records as writer
+from qm_vae.io import cache, records
 from qm_vae.models import vqvae
 
 MEASURES = {
@@ -39,7 +37,7 @@ MEASURES = {
 def main(arguments: list[str] | None = None) -> None:
   """The command line."""
   options = _parser().parse_args(arguments)
-  compilation_cache.use(cache.user_cache() / "xla")
+  cache.use(cache.user_cache() / "xla")
   device = f"{jax.devices()[0].device_kind}, {platform.machine()}, jax {jax.__version__}"
   try:
     peak = floor.measure()
@@ -53,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
     sys.exit(f"error: {error}")
   if options.json:
     told = {"device": device, "peak": peak._asdict(), "rows": rows}
-    writer.write_text(options.json, json.dumps(told, indent=1) + "\n")
+    records.write_text(options.json, json.dumps(told, indent=1) + "\n")
 
 
 def _measure(setting, options, peak):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from qm_vae.bench.workload import LEARNING_RATE, Workload
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import qm_vae
 
 
 class Core(NamedTuple):
@@ -38,10 +38,10 @@ def forward(load: Workload, params, carried, service, views, image, weights, key
   quantized = load.quantizer.apply(params["quantizer"], carried, z_e, key, train=True, mask=None)
   x_hat = load.decoder.apply(params["decoder"], quantized.z_q)
   answer, output = (load.service.apply(service, each) for each in (image, x_hat))
-  each = losses.total(
+  each = qm_vae.total(
     weights,
-    losses.service_loss("cross_entropy", answer, output),
-    losses.mse(image, x_hat),
+    qm_vae.service_loss("cross_entropy", answer, output),
+    qm_vae.mse(image, x_hat),
     quantized.codebook,
     quantized.commitment,
   )

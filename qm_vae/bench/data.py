@@ -11,7 +11,7 @@ import numpy as np
 from qm_vae import types
 from qm_vae.bench import floor, timing, workload
 from qm_vae.data import batches, folder, synthetic
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 from qm_vae.io import images
 
 _PICTURES = 64
@@ -33,13 +33,17 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
   found = {}
   with tempfile.TemporaryDirectory() as root:
     paths = _pictures(pathlib.Path(root))
-    source, settings = folder.make(root=root), faces.Settings(image_size=size)
+    source, settings = folder.make(root=root), cropping.Settings(image_size=size)
 
     def decode():
       with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         return sum(len(image) for image in pool.map(images.read_image, paths))
 
-    calls = {"decode": decode, "crop": lambda: faces.crop_source(source, settings, show=False).image, "batches": epoch}
+    calls = {
+      "decode": decode,
+      "crop": lambda: cropping.crop_source(source, settings, show=False).image,
+      "batches": epoch,
+    }
     counts = {"decode": len(paths), "crop": len(paths), "batches": len(examples)}
     for name, times in timing.in_turns(calls, rounds).items():
       found[name] = timing.summary(times)

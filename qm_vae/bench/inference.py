@@ -3,7 +3,7 @@
 import jax
 
 from qm_vae.bench import floor, timing, train_step, workload
-from qm_vae.models import generator as generators
+from qm_vae.models import generator
 
 
 def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
@@ -14,7 +14,7 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
   params, carried = jax.jit(made.init)(key, load.frozen["views"], face)
 
   def faces(params, carried, frozen, face, key):
-    answer = generators.told(made.condition, load.service.apply(frozen["service"], face.image))
+    answer = generator.told(made.condition, load.service.apply(frozen["service"], face.image))
     out = made.apply(params, carried, frozen["views"], face, key, train=False, mask=None, answer=answer)
     return out.image
 

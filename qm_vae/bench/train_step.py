@@ -9,9 +9,8 @@ import jax.numpy as jnp
 
 from qm_vae.bench import floor, timing, workload
 from qm_vae.data.augment import augment
-from qm_vae.losses import Scene
-from qm_vae.losses import qm_vae as losses
-from qm_vae.models import generator as generators
+from qm_vae.losses import Scene, qm_vae
+from qm_vae.models import generator
 from qm_vae.training.compile import compile_task
 from qm_vae.types import EXPRESSIONS
 
@@ -62,13 +61,13 @@ def _parts(load, state, key):
   def answers(x_hat, x, params):
     answer = load.service.apply(params, x)
     output = load.service.apply(params, augment(x_hat, key, load.before_service))
-    return jnp.sum(losses.service_loss("cross_entropy", answer, output))
+    return jnp.sum(qm_vae.service_loss("cross_entropy", answer, output))
 
   def ids(carried, z):
     return load.quantizer.apply(params["quantizer"], carried, z, key, train=False, mask=None).ids
 
   parts = {
-    "views": (jax.jit(lambda f: generators.make_views(load.views, frozen["views"], f, key)), (face,)),
+    "views": (jax.jit(lambda f: generator.make_views(load.views, frozen["views"], f, key)), (face,)),
     "encoder and decoder": (jax.jit(jax.grad(networks)), (params, channels)),
     "search": (jax.jit(ids), (state.carried, z_e)),
     "service": (jax.jit(jax.grad(answers)), (face.image, face.image, frozen["service"])),

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from qm_vae.convert.keras import keras_expression
 from qm_vae.convert.torch import torch_mobilefacenet
 from qm_vae.convert.torch_generators import torch_amtgan, torch_ugatit
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 
 
 class Format(NamedTuple):
@@ -75,8 +75,8 @@ def main(argv: list[str] | None = None) -> None:
   arguments = parser.parse_args(argv)
   try:
     meta, variables = FORMATS[arguments.format].read(arguments.input)
-    network_file.save(arguments.output, meta, variables)
-    meta, _ = network_file.load(arguments.output)
+    networks.save(arguments.output, meta, variables)
+    meta, _ = networks.load(arguments.output)
   except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")
   answers = ", ".join(meta["classes"]) if "classes" in meta else _GIVES[meta["kind"]]

@@ -10,7 +10,7 @@ import numpy as np
 from qm_vae import types
 from qm_vae.deidentifiers import region
 from qm_vae.faces import makeup
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models.amt_gan import STRIDE, Generator, shapes
 
 _HOW = (
@@ -56,12 +56,12 @@ def make(*, checkpoint: str | os.PathLike = "", reference: str | os.PathLike = "
   """
   if not checkpoint:
     raise ValueError(f"amt_gan: checkpoint is '', and nothing stands in for this network; {_HOW}")
-  meta, variables = network_file.load(checkpoint)
-  network_file.check_kind(checkpoint, meta, "amt_gan")
+  meta, variables = networks.load(checkpoint)
+  networks.check_kind(checkpoint, meta, "amt_gan")
   module, size = Generator(**meta["options"]), meta["input_size"]
   if size % STRIDE:
-    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {network_file.REMEDY}")
-  network_file.check_shapes(checkpoint, shapes(module, size), {"params": variables["params"]})
+    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
+  networks.check_shapes(checkpoint, shapes(module, size), {"params": variables["params"]})
   if reference:
     variables |= {"reference": _read(reference, size)}
   if "reference" not in variables:
@@ -92,13 +92,13 @@ def reference_of(image: np.ndarray, eyes: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _read(path, size):
-  from qm_vae.faces import cropping as faces
+  from qm_vae.faces import cropping
   from qm_vae.io import images
 
-  settings = faces.Settings(image_size=size)
+  settings = cropping.Settings(image_size=size)
   picture = images.read_image(path)
-  found = faces.detect(picture, settings)
+  found = cropping.detect(picture, settings)
   if not len(found):
     raise ValueError(f"amt_gan: no face found in the reference {path}; give a frontal face, 24 pixels or more")
-  image, _, _ = faces.crop(picture, found[0], settings)
-  return reference_of(image, faces.find_eyes(image, settings))
+  image, _, _ = cropping.crop(picture, found[0], settings)
+  return reference_of(image, cropping.find_eyes(image, settings))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import cartoon, region
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models.ugatit import STRIDE, Generator
 
 
@@ -56,13 +56,13 @@ def make(*, checkpoint: str | os.PathLike = "") -> types.Deidentifier:
   """
   if not checkpoint:
     return cartoon.make()
-  meta, variables = network_file.load(checkpoint)
-  network_file.check_kind(checkpoint, meta, "ugatit")
+  meta, variables = networks.load(checkpoint)
+  networks.check_kind(checkpoint, meta, "ugatit")
   module, size = Generator(**meta["options"]), meta["input_size"]
   if size % STRIDE:
-    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {network_file.REMEDY}")
+    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
-  network_file.check_shapes(checkpoint, expected, variables)
+  networks.check_shapes(checkpoint, expected, variables)
 
   def ugatit(params, face, key):
     """The face as the generator redraws it; `params` are its variables, `key` is unused."""

@@ -7,7 +7,7 @@ import numpy as np
 from qm_vae.deidentify import methods, pictures
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
-from qm_vae.faces import detectors as detect
+from qm_vae.faces import detectors
 
 
 class Protected(NamedTuple):
@@ -48,7 +48,7 @@ def images(
   array = np.asarray(array)
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
-  finder = detect.open_detector(detector, threshold=threshold, min_size=min_size)
+  finder = detectors.open_detector(detector, threshold=threshold, min_size=min_size)
   hider = Hider(methods.open_method(method), margin=margin, shape=shape, seed=seed)
   batch = array if array.ndim == 4 else array[None]
   done = [pictures.protect(picture, finder, hider, Selection()) for picture in batch]

@@ -6,7 +6,6 @@ import sys
 
 from qm_vae.deidentify import folder, job, methods, moving, one, options
 from qm_vae.io import cache
-from qm_vae.io import cache as compilation_cache
 
 OK, FAILED, USAGE = range(3)
 _LISTED = 50
@@ -16,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status."""
   arguments = sys.argv[1:] if arguments is None else arguments
   given = options.parse(arguments)
-  compilation_cache.use(cache.user_cache() / "xla")
+  cache.use(cache.user_cache() / "xla")
   signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a service cleans up like Ctrl-C
   try:
     work = job.open_job(given, "python -m qm_vae.deidentify " + shlex.join(arguments))

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 from qm_vae.io import images
 
 _CELLS, _COLUMNS, _SIDE = 24, 6, 240  # pictures at most; in a row; pixels of the longer side
@@ -24,7 +24,7 @@ class ContactSheet:
         self._cells = self._cells[::2]
         self._step *= 2
       if self._seen % self._step == 0:
-        self._cells.append(faces.shrink(image, _SIDE))
+        self._cells.append(cropping.shrink(image, _SIDE))
     self._seen += 1
 
   def write(self, path: str | os.PathLike) -> None:

@@ -17,11 +17,8 @@ import numpy as np
 from qm_vae import types
 from qm_vae.deidentify import job
 from qm_vae.deidentify.video import Frame, VideoError, reader
-from qm_vae.faces import cropping as faces
-from qm_vae.faces import detectors as detect
-from qm_vae.faces import pasting
-from qm_vae.io import progress
-from qm_vae.io import records as writer
+from qm_vae.faces import cropping, detectors, pasting
+from qm_vae.io import progress, records
 
 COVERED = 0.9
 """Share of a found box's area that must be fully hidden."""
@@ -93,7 +90,7 @@ def _area(picture, row, method, how):
   white = np.full((2, 2, 3), 255, np.uint8)
   for face in row["faces"]:
     if face["hidden"] and face["how"] in how:
-      square = faces.crop(picture, np.array(face["box"]), faces.Settings(margin=margin, image_size=32))[2]
+      square = cropping.crop(picture, np.array(face["box"]), cropping.Settings(margin=margin, image_size=32))[2]
       feather = method["feather"] / (1 + 2 * margin)
       pasting.blend(painted, white, square, feather=feather, shape=method["shape"])
   return painted[..., 0] == 255
@@ -125,13 +122,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.error(f"--every={given.every}; it must be at least 1")
   try:
     record = json.loads(pathlib.Path(given.sidecar).read_text(encoding="utf-8"))
-    detector = detect.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
+    detector = detectors.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
     told = measure(given.original, record, detector, every=given.every)
   except (ValueError, OSError, KeyError, VideoError, ImportError) as error:
     print(f"error: {given.sidecar}: {error}", file=sys.stderr)
     return 2
   if given.json:
-    writer.write_text(pathlib.Path(given.json), json.dumps(told, indent=1) + "\n")
+    records.write_text(pathlib.Path(given.json), json.dumps(told, indent=1) + "\n")
   print(
     f"{told['detector']['name']} finds {told['faces']} faces in {told['frames']} frames; {told['hidden']} of them were "
     f"hidden, {told['found_only']} by the boxes that were found alone"

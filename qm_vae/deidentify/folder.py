@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qm_vae.deidentify import job, one
-from qm_vae.io import progress
-from qm_vae.io import records as writer
+from qm_vae.io import progress, records
 
 _JOURNAL = ".deidentified.jsonl"
 _BEGUN = "begun"
@@ -192,7 +191,7 @@ def settings_of(work: job.Job, source: pathlib.Path) -> str:
 def _write(sidecar, work, source, outcomes, found):
   head = job.head(work, {"name": str(source)}, None) | {"version": 1, "left_out": found.others}
   rows = [{"file": outcome.name} | outcome.record for outcome in outcomes]
-  writer.write_text(sidecar, json.dumps(head | {"files": rows}, indent=1, allow_nan=False) + "\n")
+  records.write_text(sidecar, json.dumps(head | {"files": rows}, indent=1, allow_nan=False) + "\n")
 
 
 def rows(path: pathlib.Path) -> Iterator[dict]:

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from qm_vae.deidentify import methods
-from qm_vae.deidentify import protector as protect
-from qm_vae.faces import cropping as faces
-from qm_vae.faces import pasting
+from qm_vae.deidentify import methods, protector
+from qm_vae.faces import cropping, pasting
 
 
 class Hider:
@@ -19,7 +17,7 @@ class Hider:
 
   def __init__(
     self,
-    method: protect.Method,
+    method: protector.Method,
     *,
     margin: float | None = None,
     feather: float = 0.05,
@@ -40,7 +38,7 @@ class Hider:
     self._feather = feather / (1 + 2 * self._settings.margin)
     self._shape = shape
     self._smallest = method.smallest
-    self._protector, self._key = protect.Protector(method), _key(seed)
+    self._protector, self._key = protector.Protector(method), _key(seed)
     self.told = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
   def of(self, shown: bytes) -> "Hider":
@@ -66,8 +64,8 @@ class Hider:
     crops = []
     for which, (picture, of_picture, numbers) in enumerate(zip(pictures, boxes, tracks, strict=True)):
       for box, number in zip(of_picture, numbers, strict=True):
-        image, _, square = faces.crop(picture, _outward(box), self._settings)
-        crops.append((which, number, image, square, faces.find_eyes(image, self._settings)))
+        image, _, square = cropping.crop(picture, _outward(box), self._settings)
+        crops.append((which, number, image, square, cropping.find_eyes(image, self._settings)))
     made = [picture.copy() for picture in pictures]
     if not crops:
       return made

@@ -9,7 +9,7 @@ import qm_vae
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
-from qm_vae.faces import detectors as detect
+from qm_vae.faces import detectors
 from qm_vae.types import Detector
 
 _CHUNK = 2**20  # bytes
@@ -42,7 +42,7 @@ def open_job(options, command: str) -> Job:
   Raises:
     ValueError: for a method or a detector that there is not, naming those that there are.
   """
-  detector = detect.open_detector(
+  detector = detectors.open_detector(
     options.detector, threshold=options.thresh, max_side=options.scale, min_size=options.min_size
   )
   method = methods.open_method(options.method)

@@ -9,16 +9,12 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS, baselines
-from qm_vae.deidentify import protector as protect
-from qm_vae.experiments import qm_vae as build_qm_vae
-from qm_vae.experiments import schema as rules
-from qm_vae.experiments import settings
+from qm_vae.deidentify import protector
+from qm_vae.experiments import qm_vae, schema, settings
 from qm_vae.experiments.deidentifiers import deidentifier
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
-from qm_vae.io import networks as network_file
-from qm_vae.io import records as writer
-from qm_vae.io import workdir as workdir_files
+from qm_vae.io import networks, records, workdir
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import told as told_of
 from qm_vae.services import SERVICES
@@ -37,7 +33,7 @@ _SMALLEST = (
 )
 
 
-def open_method(text: str) -> protect.Method:
+def open_method(text: str) -> protector.Method:
   """The method that `text` names.
 
   Args:
@@ -80,12 +76,12 @@ def _deidentifier(name, given):
       f"{name} has no such option among {', '.join(options)}; docs/deidentifiers.md lists them"
     ) from None
   told = {"name": name, "options": options | {"size": size}}
-  return protect.of_deidentifier(made, size, told, wants_eyes=name in _WANT_EYES)
+  return protector.of_deidentifier(made, size, told, wants_eyes=name in _WANT_EYES)
 
 
 def _run(folder):
-  config = workdir_files.load_config(folder)
-  rules.check(config)
+  config = workdir.load_config(folder)
+  schema.check(config)
   if config.task != "qm_vae":
     raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
   if config.release.mechanism == "k_same":
@@ -98,7 +94,7 @@ def _run(folder):
       f"{folder} sees the view k_same, which averages the run's training faces, and a run is opened without its data: "
       "give another run"
     )
-  rows = writer.read_rows(folder)
+  rows = records.read_rows(folder)
   epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)
   if epoch != config.epochs:
     raise ValueError(f"{folder} is not finished: epoch {epoch} of {config.epochs}; let python -m qm_vae.main go on")
@@ -111,7 +107,7 @@ def _run(folder):
   for name in config.views:
     _check_trained_with(folder, f"deid.{name}", config.deid.get(name, {}).get("checkpoint", ""))
   views = {name: deidentifier(config, name) for name in config.views}
-  generator, _ = build_qm_vae.generator_of(config, views, len(service.classes) if service else 0)
+  generator, _ = qm_vae.generator_of(config, views, len(service.classes) if service else 0)
   params = tuple(view.params for view in views.values())
   size = settings.image_size(config)
   shapes = jax.eval_shape(generator.init, jax.random.key(0), params, _faces(size))
@@ -136,7 +132,7 @@ def _run(folder):
     "release": config.release.mechanism,
     "smallest": smallest,
   }
-  return protect.Method(given, apply, size, margin, any(name in _WANT_EYES for name in config.views), smallest, told)
+  return protector.Method(given, apply, size, margin, any(name in _WANT_EYES for name in config.views), smallest, told)
 
 
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
@@ -159,7 +155,7 @@ def _service(folder, config):
 
 def _check_trained_with(folder, name, path):
   known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]
-  if (network_file.read_meta(path)["sha256"] if path else None) != known.get(name):
+  if (networks.read_meta(path)["sha256"] if path else None) != known.get(name):
     raise ValueError(
       f"the network of config.{name} in {path} is not the one that {folder} was trained with; bring it back"
     )
@@ -188,7 +184,7 @@ def _filled(tree, arrays, prefix):
   return jax.tree_util.tree_map_with_path(leaf, tree)
 
 
-def crop_settings(method: protect.Method, margin: float | None, feather: float) -> faces.Settings:
+def crop_settings(method: protector.Method, margin: float | None, feather: float) -> cropping.Settings:
   """How faces are cropped for a method: `margin` around the box is fully covered, and the soft edge lies around that.
 
   Args:
@@ -199,4 +195,4 @@ def crop_settings(method: protect.Method, margin: float | None, feather: float) 
   if margin is None:
     margin = 0.2 if method.margin is None else max(method.margin - feather, 0.0)
   eyes = "cascade" if method.wants_eyes else "average"
-  return faces.Settings(image_size=method.size, margin=margin + feather, eyes=eyes)
+  return cropping.Settings(image_size=method.size, margin=margin + feather, eyes=eyes)

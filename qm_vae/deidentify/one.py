@@ -5,8 +5,7 @@ import pathlib
 
 from qm_vae.deidentify import job, moving, pictures, selection
 from qm_vae.deidentify.video import codecs
-from qm_vae.io import images
-from qm_vae.io import records as writer
+from qm_vae.io import images, records
 
 PICTURE, VIDEO = "picture", "video"
 
@@ -34,7 +33,7 @@ def write_sidecar(work: job.Job, source: pathlib.Path, sidecar: pathlib.Path, ou
   """Writes a picture's own record; a video's was written with it."""
   if kind(source) == PICTURE:
     record = {"version": 1} | job.head(work, {"name": str(source), "sha256": job.sha256(source)}, None)
-    writer.write_text(sidecar, json.dumps(record | outcome.record, indent=1, allow_nan=False) + "\n")
+    records.write_text(sidecar, json.dumps(record | outcome.record, indent=1, allow_nan=False) + "\n")
 
 
 def _picture(work, source, target):

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.registry import Registry
 
 EMBEDDERS = Registry("embedder", {"network": "qm_vae.embedders.network:load", "onnx": "qm_vae.embedders.onnx:load"})
@@ -60,7 +60,7 @@ def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> Opened:
   """
   given, path = str(path), pathlib.Path(path).expanduser()
   if path.is_dir():
-    embedder, meta = EMBEDDERS["network"](path), network_file.read_meta(path)
+    embedder, meta = EMBEDDERS["network"](path), networks.read_meta(path)
     name = meta["architecture"] if embedder.name == "network" else embedder.name  # every run calls its folder so
     return Opened(name, on_host(embedder, batch_size), embedder, given, meta["sha256"])
   if path.suffix.lower() == ".onnx" and path.is_file():

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from qm_vae.faces.alignment import align
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
 from qm_vae.types import Embedder
 
@@ -91,11 +91,11 @@ def load(directory: str | os.PathLike) -> Embedder:
   Raises:
     ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
   """
-  meta, variables = network_file.load(directory)
-  network_file.check_kind(directory, meta, "embedder")
+  meta, variables = networks.load(directory)
+  networks.check_kind(directory, meta, "embedder")
   module = network(meta)
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *meta["input_size"], 3)))
-  network_file.check_shapes(directory, expected, variables)
+  networks.check_shapes(directory, expected, variables)
 
   def apply(params, image, eyes):
     lead = image.shape[:-3]

@@ -7,7 +7,7 @@ import numpy as np
 
 from qm_vae import embedders
 from qm_vae.faces.alignment import TEMPLATE_EYES, align
-from qm_vae.io import onnx as onnx_file
+from qm_vae.io import onnx
 from qm_vae.types import HostEmbedder
 
 
@@ -41,7 +41,7 @@ def load(
   Raises:
     ValueError: naming the file and the remedy: for what is no ONNX file, and for what nobody tells.
   """
-  net = onnx_file.load(path, input_range=input_range, layout=layout, colour=colour, size=size)
+  net = onnx.load(path, input_range=input_range, layout=layout, colour=colour, size=size)
   eyes = _eyes(net, eyes)
   name = net.output(output, "embeddings")
   aligned = jax.jit(jax.vmap(lambda image, at: align(image.astype(np.float32), at, eyes, net.size)))
@@ -56,7 +56,7 @@ def load(
 def _eyes(net, eyes):
   told = net.told.get("eyes")
   if eyes is None and told:
-    eyes = onnx_file.numbers(told)
+    eyes = onnx.numbers(told)
   eyes = TEMPLATE_EYES.get(net.size) if eyes is None else eyes
   if eyes is None or len(eyes) != 4:
     raise ValueError(

@@ -1,6 +1,46 @@
-"""python -m qm_vae.evaluate."""
+r"""Judges a trained QM-VAE on its test faces and writes the report.
 
-from qm_vae.evaluate.qm_vae import main
+  python -m qm_vae.evaluate --workdir=runs/alpha04
+
+Writes WORKDIR/report.json, evaluation.npz, report.html and figures/. The last checkpoint is judged, never one chosen by
+a number that is then reported.
+"""
+
+import argparse
+import pathlib
+
+from qm_vae.evaluate import evaluate
+from qm_vae.io import cache, run_folder
+
+
+def main(arguments: list[str] | None = None) -> None:
+  """The command line."""
+  parser = argparse.ArgumentParser(
+    prog="python -m qm_vae.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("--workdir", required=True, help="folder of a finished run")
+  parser.add_argument(
+    "--ask-services",
+    action="store_true",
+    help="a run against black boxes: its config.json names functions that are called and addresses that faces are sent "
+    "to; say so where you trust that file",
+  )
+  told = parser.parse_args(arguments)
+  workdir = told.workdir
+  # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
+  cache.use(cache.user_cache() / "xla")
+  try:
+    if not told.ask_services and run_folder.load_config(workdir).task == "black_box":
+      raise ValueError(
+        f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
+        "--ask-services"
+      )
+    asking = " --ask-services" * told.ask_services
+    evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
+  except (ValueError, RuntimeError, OSError) as error:
+    parser.exit(1, f"error: {error}\n")
+  print(f"Report: {pathlib.Path(workdir) / 'report.html'}")
+
 
 if __name__ == "__main__":
   main()

@@ -9,16 +9,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.data.batches import batches, to_face
-from qm_vae.evaluate import outputs
-from qm_vae.evaluate import qm_vae as evaluate
-from qm_vae.evaluate import run_info as evaluate_setting
-from qm_vae.experiments import black_box as build_black_box
-from qm_vae.experiments import provenance, run
+from qm_vae.evaluate import outputs, run_info
+from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of
+from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import images as image_files
-from qm_vae.io import networks as network_file
-from qm_vae.io import progress
-from qm_vae.io import records as writer
+from qm_vae.io import networks, progress, records
 from qm_vae.io.environment import environment
 from qm_vae.metrics import utility
 from qm_vae.models.generator import make_views
@@ -39,7 +35,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   """
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: deidentifier(config, name, experiment.data.train) for name in evaluate.CONTROLS}
+  controls = {name: deidentifier(config, name, experiment.data.train) for name in CONTROLS}
   images = _images(experiment, state, controls, test)
   boxes = parts.open(workdir)
   order = [*_LAST, *(name for name in images if name not in _LAST)]
@@ -57,18 +53,18 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     utility.controls(s["methods"], s["constant_answer"], test, varied=s["kind"] != "values") | {"service": s["name"]}
     for s in services
   ]
-  rows = writer.read_rows(workdir)
+  rows = records.read_rows(workdir)
   trained = [row for row in rows if row["split"] == "train"][-1]
   for one in services:
     one["fidelity"] = trained[f"fidelity/{one['name']}"]
     one["queries_curve"] = [_point(row, one["name"]) for row in rows if row["split"] == "test"]
   report = {
-    "version": evaluate.SCHEMA,
+    "version": SCHEMA,
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
     "config": config.to_dict(),
     "environment": environment(),
-    "data": evaluate_setting.faces(config, experiment.data),
+    "data": run_info.faces(config, experiment.data),
     "service": _first(services[0]),
     "services": services,
     "judges": judges,
@@ -81,7 +77,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "noise_floor": services[0]["noise_floor"],
     "methods": methods,
     "curve": [],
-    "training": evaluate_setting.training(config, workdir, int(state.step)),
+    "training": run_info.training(config, workdir, int(state.step)),
     "provenance": provenance.digests(config, experiment),
     "examples": [],
     "privacy": None,
@@ -98,8 +94,8 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   report["examples"] = [_example(i, test, services) for i in shown]
   for one in services:
     del one["answers"]
-  writer.write_arrays(workdir / "evaluation.npz", arrays)
-  writer.write_text(workdir / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+  records.write_arrays(workdir / "evaluation.npz", arrays)
+  records.write_text(workdir / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
   page.write(workdir)
   return report
 
@@ -179,7 +175,7 @@ def _service(config, name, box, test, images, bar, unaffordable):
     "weight": told.weight,
     "queries": box.sent,
     "budget": told.budget,
-    "sha256": build_black_box.digests(config).get(name),
+    "sha256": black_box.digests(config).get(name),
     "constant_answer": utility.rate(np.asarray(qualities.lost(quality, originals, best), np.float64), test),
     "answers_on_originals": _counts(quality, originals),
     "noise_floor": floor,
@@ -223,13 +219,13 @@ def _words(quality, target):
 
 def _judges(config, test, images, boxes):
   """(what is known of each judge, {method: its rows}): agreement with the first service that tells classes."""
-  name = build_black_box.judged(config)
+  name = black_box.judged(config)
   if name is None or not config.judges:
     return None, {}
   names = boxes[name].quality.names
   truth, known, rows = boxes[name].ask(test.image).argmax(1), [], {method: [] for method in images}
   for judge, network in config.judges.items():
-    meta = network_file.read_meta(network.checkpoint)
+    meta = networks.read_meta(network.checkpoint)
     order = [meta["classes"].index(one) for one in names]
     answer = lambda image, network=network, order=order: probabilities_of(image, network.checkpoint)[:, order].argmax(1)
     own = answer(test.image)
@@ -261,7 +257,7 @@ def _method(name, image, services, by_judge, config, parts, test):
   own = next((one for one in services[0]["methods"] if one["name"] == name), {})
   return {
     "name": name,
-    "kind": evaluate.kind_of(name, parts),
+    "kind": kind_of(name, parts),
     "options": dict(config.deid.get(name, {})),
     "loss_rate": own.get("loss_rate"),
     "judges": by_judge.get(name, []),

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 from qm_vae.metrics import utility
 from qm_vae.training.state import Split
 from qm_vae.types import Record
@@ -25,7 +25,7 @@ class _Pasted:
   def __getitem__(self, i):
     test = self._data.test
     frame = self._data.test_source[int(test.index[i])].image
-    return Record(faces.paste(frame, self._image[i], test.box[i]), test.name[i])
+    return Record(cropping.paste(frame, self._image[i], test.box[i]), test.name[i])
 
 
 def _same_place(found, expected):
@@ -35,7 +35,7 @@ def _same_place(found, expected):
   return inside.all(axis=1)
 
 
-def measure(settings: faces.Settings, data: Split, image: np.ndarray, truth: np.ndarray, answer: Callable) -> dict:
+def measure(settings: cropping.Settings, data: Split, image: np.ndarray, truth: np.ndarray, answer: Callable) -> dict:
   """Pastes the outputs into their frames, looks for the faces again, and classifies what was found.
 
   Args:
@@ -51,7 +51,7 @@ def measure(settings: faces.Settings, data: Split, image: np.ndarray, truth: np.
   """
   if settings.detector == "none":
     return {"pipeline_loss_rate": None, "pipeline_no_face": None}
-  again = faces.crop_source(_Pasted(data, image), settings._replace(eyes="average"), show=False)
+  again = cropping.crop_source(_Pasted(data, image), settings._replace(eyes="average"), show=False)
   there = _same_place(again.box, data.test.box[again.index])
   positions = again.index[there]
   lost = np.ones(len(image), bool)

@@ -21,11 +21,8 @@ from qm_vae.data.batches import batches, to_face
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.evaluate.outputs import as_file
 from qm_vae.experiments import provenance, tasks
-from qm_vae.io import cache
-from qm_vae.io import cache as compilation_cache
-from qm_vae.io import networks as network_file
-from qm_vae.io import workdir as workdir_files
-from qm_vae.metrics import intervals as rates
+from qm_vae.io import cache, networks, run_folder
+from qm_vae.metrics import intervals
 from qm_vae.models.generator import make_views
 
 BATCH = 32
@@ -43,7 +40,7 @@ def threshold(embedding: np.ndarray, identity: np.ndarray, false_accepts: float)
   Raises:
     ValueError: where fewer pairs are there than one false acceptance needs.
   """
-  people = rates.people_of(identity)
+  people = intervals.people_of(identity)
   of_each = np.bincount(people).astype(int)
   pairs = math.comb(len(people), 2) - sum(math.comb(int(count), 2) for count in of_each)
   if pairs * false_accepts < 1:
@@ -74,7 +71,7 @@ def measure(
     false_accepts: see `threshold`.
   """
   level, pairs = threshold(before, identity, false_accepts)
-  rate = lambda hits: rates.wilson_by_identity(hits.astype(float), identity).as_dict()
+  rate = lambda hits: intervals.wilson_by_identity(hits.astype(float), identity).as_dict()
   return {
     "threshold": level,
     "pairs": pairs,
@@ -98,10 +95,10 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
     ValueError: for another run, or a recogniser that the run was trained against among `unseen`.
   """
   workdir = pathlib.Path(workdir)
-  config = workdir_files.load_config(workdir)
+  config = run_folder.load_config(workdir)
   if config.task != "amt_gan":
     raise ValueError(f"{workdir} is a run of the task {config.task!r}; give one of configs/amt_gan.py")
-  meta = network_file.read_meta(workdir / "network")
+  meta = networks.read_meta(workdir / "network")
   opened = embedders.open_all([*config.amt_gan.embedders, *unseen])  # refuses the same one twice
   experiment = tasks.experiment(config)
   provenance.check(config, experiment, workdir)
@@ -164,7 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
   told = parser.parse_args(arguments)
   if not 0 < told.false_accepts < 1:
     parser.error(f"--false-accepts is {told.false_accepts}; it must lie between 0 and 1")
-  compilation_cache.use(cache.user_cache() / "xla")
+  cache.use(cache.user_cache() / "xla")
   try:
     result = impersonation(told.workdir, told.embedder, told.false_accepts)
   except (ValueError, OSError) as error:

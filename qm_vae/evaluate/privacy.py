@@ -14,8 +14,7 @@ from qm_vae.experiments import datasets, settings
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
 from qm_vae.io import progress
-from qm_vae.privacy import guarantees, measure, protocol
-from qm_vae.privacy import training as lessons
+from qm_vae.privacy import guarantees, measure, protocol, training
 from qm_vae.training.state import Experiment, Split, State
 from qm_vae.types import Deidentifier, Pairs
 
@@ -104,7 +103,7 @@ def section(
       chosen,
       embedders.open_all(told.embedders),
       attackers=told.attackers,
-      learn=lessons.learner(workdir / "attackers", told.seed),
+      learn=training.learner(workdir / "attackers", told.seed),
       union=measure.Union("union", views) if told.views else None,
       crowds=told.crowds,
       effort=told.effort,

@@ -1,71 +1,23 @@
-r"""Judges a trained QM-VAE on its test faces and writes the report.
+"""The evaluation of a run whose service is in the graph."""
 
-  python -m qm_vae.evaluate --workdir=runs/alpha04
-
-Writes WORKDIR/report.json, evaluation.npz, report.html and figures/. The last checkpoint is judged, never one chosen by
-a number that is then reported.
-"""
-
-import argparse
 import datetime
-import json
 import pathlib
 
 import ml_collections
 import numpy as np
 
 from qm_vae.deidentifiers import baselines
-from qm_vae.evaluate import end_to_end as pipeline
-from qm_vae.evaluate import outputs
-from qm_vae.evaluate import privacy as evaluate_privacy
-from qm_vae.evaluate import run_info as evaluate_setting
+from qm_vae.evaluate import end_to_end, outputs, privacy, run_info
+from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of, write
 from qm_vae.experiments import provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
-from qm_vae.faces import cropping as faces
-from qm_vae.io import cache, progress
-from qm_vae.io import cache as compilation_cache
-from qm_vae.io import records as writer
-from qm_vae.io import workdir as workdir_files
+from qm_vae.faces import cropping
+from qm_vae.io import progress
 from qm_vae.io.environment import environment
-from qm_vae.metrics import images as metrics
-from qm_vae.metrics import utility
-from qm_vae.registry import Registry
+from qm_vae.metrics import images, utility
 from qm_vae.report import page
 
-SCHEMA = 1
-CONTROLS = ("identity", "blank")
-EVALUATIONS = Registry(
-  "evaluated task", {"qm_vae": "qm_vae.evaluate.qm_vae:of_qm_vae", "black_box": "qm_vae.evaluate.black_box:of_run"}
-)
-"""Each is (config, workdir, command) -> report."""
-
 _EXAMPLES_PER_ANSWER = 2
-
-
-def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
-  """Evaluates the run in `workdir` and writes its report.
-
-  Args:
-    workdir: folder of a finished run of a task in EVALUATIONS.
-    command: what the report names as its origin.
-
-  Returns:
-    The report, as written to report.json (its form is in docs/report.md).
-
-  Raises:
-    ValueError: when the folder holds no such run, or one that is not finished.
-  """
-  with workdir_files.locked(pathlib.Path(workdir)):
-    return _evaluate(pathlib.Path(workdir), command)
-
-
-def _evaluate(workdir, command):
-  config = workdir_files.load_config(workdir)
-  if config.task not in EVALUATIONS:
-    raise ValueError(
-      f"{workdir} holds a run of task {config.task!r}; a report is made for {', '.join(EVALUATIONS)} alone"
-    )
-  return EVALUATIONS[config.task](config, workdir, command)
 
 
 def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command: str) -> dict:
@@ -78,7 +30,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
   originals = answer(test.image)
   by_method = {name: answer(image) for name, image in made.images.items()}
   truth = originals["service"].argmax(-1)
-  settings = faces.Settings(image_size=test.image.shape[1], **config.data.faces.to_dict())
+  settings = cropping.Settings(image_size=test.image.shape[1], **config.data.faces.to_dict())
   methods = []
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
@@ -86,7 +38,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
         {"name": name, "kind": kind_of(name, parts), "options": _options(config, name)}
         | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
         | utility.fidelity(test, image)
-        | pipeline.measure(settings, experiment.data, image, truth, answer)
+        | end_to_end.measure(settings, experiment.data, image, truth, answer)
       )
       bar.update()
   qm_vae = methods[-1]
@@ -97,14 +49,14 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "command": command,
     "config": config.to_dict(),
     "environment": environment(),
-    "data": evaluate_setting.faces(config, experiment.data),
-    "service": evaluate_setting.network("service", config.service, originals["service"], test, parts.service.classes)
+    "data": run_info.faces(config, experiment.data),
+    "service": run_info.network("service", config.service, originals["service"], test, parts.service.classes)
     | {
       "constant_answer": constant,
       "answers": {c: int((truth == i).sum()) for i, c in enumerate(parts.service.classes)},
     },
     "judges": [
-      evaluate_setting.network(name, config.judges[name], originals[name], test, parts.service.classes)
+      run_info.network(name, config.judges[name], originals[name], test, parts.service.classes)
       | {"agreement_on_originals": utility.rate(originals[name].argmax(-1) == truth, test)}
       for name in parts.judges
     ],
@@ -115,16 +67,16 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
     "codebook": {
       "codes": len(made.code_counts),
-      "used": float(metrics.share_used(made.code_counts)),
-      "perplexity": float(metrics.perplexity(made.code_counts)),
+      "used": float(images.share_used(made.code_counts)),
+      "perplexity": float(images.perplexity(made.code_counts)),
     },
-    "curve": evaluate_setting.curve(workdir, int(state.step)),
-    "training": evaluate_setting.training(config, workdir, int(state.step)),
+    "curve": run_info.curve(workdir, int(state.step)),
+    "training": run_info.training(config, workdir, int(state.step)),
     "provenance": provenance.digests(config, experiment),
   }
   if parts.generator.condition != "none" and config.release.mechanism != "k_same":  # which answers for groups
     report["asked"] = outputs.asked(experiment, state, test, answer)
-  report |= evaluate_privacy.section(config, workdir, experiment, state, controls, kind_of)
+  report |= privacy.section(config, workdir, experiment, state, controls, kind_of)
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
     "classes": list(parts.service.classes),
@@ -137,16 +89,9 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
   arrays = {"original": test.image[chosen], "probabilities_original": before, "probabilities_output": after}
   arrays |= {f"method_{name}": image[chosen] for name, image in made.images.items()}
   arrays |= _case(experiment.data, made, int(chosen[0]))
-  _write(workdir, report, arrays)
+  write(workdir, report, arrays)
   page.write(workdir)
   return report
-
-
-def kind_of(name: str, parts) -> str:
-  """What a method is: model, view or control."""
-  if name in CONTROLS:
-    return "control"
-  return "model" if name == "qm_vae" else "view" if name in parts.views else "baseline"
 
 
 def _options(config, name):
@@ -172,43 +117,5 @@ def _case(data, made, i):
     "case_crop": data.test.image[i],
     "case_views": made.views[i],
     "case_output": made.images["qm_vae"][i],
-    "case_pasted": faces.paste(frame, made.images["qm_vae"][i], data.test.box[i]),
+    "case_pasted": cropping.paste(frame, made.images["qm_vae"][i], data.test.box[i]),
   }
-
-
-def _write(workdir, report, arrays):
-  writer.write_arrays(workdir / "evaluation.npz", arrays)
-  writer.write_text(workdir / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
-
-
-def main(arguments: list[str] | None = None) -> None:
-  """The command line."""
-  parser = argparse.ArgumentParser(
-    prog="python -m qm_vae.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
-  parser.add_argument("--workdir", required=True, help="folder of a finished run")
-  parser.add_argument(
-    "--ask-services",
-    action="store_true",
-    help="a run against black boxes: its config.json names functions that are called and addresses that faces are sent "
-    "to; say so where you trust that file",
-  )
-  told = parser.parse_args(arguments)
-  workdir = told.workdir
-  # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
-  compilation_cache.use(cache.user_cache() / "xla")
-  try:
-    if not told.ask_services and workdir_files.load_config(workdir).task == "black_box":
-      raise ValueError(
-        f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
-        "--ask-services"
-      )
-    asking = " --ask-services" * told.ask_services
-    evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
-  except (ValueError, RuntimeError, OSError) as error:
-    parser.exit(1, f"error: {error}\n")
-  print(f"Report: {pathlib.Path(workdir) / 'report.html'}")
-
-
-if __name__ == "__main__":
-  main()

@@ -6,8 +6,7 @@ import ml_collections
 import numpy as np
 
 from qm_vae.experiments import settings
-from qm_vae.io import networks as network_file
-from qm_vae.io import records as writer
+from qm_vae.io import networks, records
 from qm_vae.metrics import utility
 from qm_vae.training.state import Split
 from qm_vae.types import FaceSet
@@ -44,7 +43,7 @@ def _people_on_both_sides(data):
 def curve(workdir: pathlib.Path, last: int) -> list[dict]:
   """The evaluations made while training, up to step `last`."""
   found = []
-  for row in writer.read_rows(workdir):
+  for row in records.read_rows(workdir):
     if row["split"] == "test" and row["step"] <= last:
       judges = {key.removeprefix("judges/"): value for key, value in row.items() if key.startswith("judges/")}
       rest = {key: value for key, value in row.items() if not key.startswith("judges/") and key != "split"}
@@ -54,7 +53,7 @@ def curve(workdir: pathlib.Path, last: int) -> list[dict]:
 
 def training(config: ml_collections.ConfigDict, workdir: pathlib.Path, last: int) -> dict:
   """The report's section on the training, which took `last` steps."""
-  rows = [row for row in writer.read_rows(workdir) if row["split"] == "train" and row["step"] <= last]
+  rows = [row for row in records.read_rows(workdir) if row["split"] == "train" and row["step"] <= last]
   return {
     "epochs": config.epochs,
     "steps": last,
@@ -83,7 +82,7 @@ def network(
     known = np.flatnonzero(test.label >= 0)
     labels = np.array([classes.index(label) for label in test.classes])[test.label[known]]
     accuracy = utility.rate(logits[known].argmax(-1) == labels, test.take(known))
-  meta = network_file.read_meta(config.checkpoint)
+  meta = networks.read_meta(config.checkpoint)
   return {
     "name": name,
     "checkpoint": config.checkpoint,

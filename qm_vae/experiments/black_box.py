@@ -13,16 +13,14 @@ import ml_collections
 import optax
 
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import datasets, settings
-from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.experiments import datasets, qm_vae, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.experiments.parts import experiment_of
 from qm_vae.io import networks as network_file
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
 from qm_vae.models.vqvae import PRESETS
-from qm_vae.services import SERVICES, distil, expression
-from qm_vae.services import answers as qualities
+from qm_vae.services import SERVICES, answers, distil, expression
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
 from qm_vae.training import schedule
 from qm_vae.training.state import Experiment
@@ -38,13 +36,13 @@ class BlackBoxParts(NamedTuple):
 
   generator: generator.Generator
   views: dict[str, Deidentifier]
-  told: dict[str, qualities.Quality]
+  told: dict[str, answers.Quality]
   open: Callable[[pathlib.Path], dict[str, BlackBox]]  # from the run's folder; nothing is asked by it
   judges: dict[str, Service]  # of those services that tell their classes
   networks: dict[str, str]  # SHA-256 of what is known of the services, and of the judges
 
 
-def quality(config: ml_collections.ConfigDict, name: str) -> qualities.Quality:
+def quality(config: ml_collections.ConfigDict, name: str) -> answers.Quality:
   """What the service `name` of `config.quality` tells.
 
   Raises:
@@ -53,9 +51,9 @@ def quality(config: ml_collections.ConfigDict, name: str) -> qualities.Quality:
   if name not in config.quality:
     raise ValueError(f"config.qualities has {name!r}; config.quality has {', '.join(config.quality)}")
   one = config.quality[name]
-  found = qualities.Quality(one.kind, tuple(one.names), tuple(one.tolerance))
+  found = answers.Quality(one.kind, tuple(one.names), tuple(one.tolerance))
   try:
-    qualities.check(found)
+    answers.check(found)
   except ValueError as error:
     raise ValueError(f"config.quality.{name}: {error}") from error
   if one.checkpoint:
@@ -166,7 +164,7 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   settings = _settings(config)
   data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   views = {name: deidentifier(config, name, data.train) for name in config.views}
-  vq, code_dim = build_qm_vae.quantizer(config)
+  vq, code_dim = qm_vae.quantizer(config)
   preset, dtype = PRESETS[settings.preset(config)], jnp.dtype(config.model.dtype)
   size = settings.image_size(config)
   made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)

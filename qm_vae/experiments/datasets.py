@@ -8,7 +8,7 @@ import numpy as np
 
 from qm_vae.data import DATASETS, split
 from qm_vae.faces import cache as face_cache
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 from qm_vae.training.state import Split
 from qm_vae.types import Source, of_one_numbering
 
@@ -47,7 +47,7 @@ def load_faces(config: ml_collections.ConfigDict, size: int, cache: pathlib.Path
   Raises:
     ValueError: where a dataset has no published split, or too few faces are found.
   """
-  settings = faces.Settings(image_size=size, **config.faces.to_dict())
+  settings = cropping.Settings(image_size=size, **config.faces.to_dict())
 
   def crops(**overrides):
     source = dataset(config, **overrides)

@@ -15,12 +15,10 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from qm_vae.experiments import provenance, run, tasks
-from qm_vae.experiments import qm_vae as build_qm_vae
-from qm_vae.experiments import schema as rules
-from qm_vae.io import workdir as workdir_files
+from qm_vae.experiments import provenance, qm_vae, run, schema, tasks
+from qm_vae.io import run_folder
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import loop as train
+from qm_vae.training import loop
 from qm_vae.training.compile import Functions, Programs, compile_functions, functions_of
 from qm_vae.training.logbook import Logbook, NotFinite
 from qm_vae.training.state import Experiment, State
@@ -52,7 +50,7 @@ def fit(
   with contextlib.ExitStack() as stack:
     for workdir, config in configs.items():
       try:
-        stack.enter_context(workdir_files.locked(workdir))
+        stack.enter_context(run_folder.locked(workdir))
         run.claim(config, workdir)
         first = first or tasks.experiment(config)
         provenance.check(config, first, workdir)
@@ -63,7 +61,7 @@ def fit(
     if first is None:
       return failed
     experiments = {
-      workdir: first._replace(seed=configs[workdir].seed, weights=build_qm_vae.weights_of(configs[workdir]))
+      workdir: first._replace(seed=configs[workdir].seed, weights=qm_vae.weights_of(configs[workdir]))
       for workdir in ready
     }
     options = {key: first_config[key] for key in ("tensorboard", "samples")}
@@ -82,7 +80,7 @@ def fit_folders(
   """
   first, failed, by_step = next(iter(experiments.values())), {}, {}
   last = first.epochs * (len(first.data.train) // first.batch_size)
-  template = jax.eval_shape(first.task.init, *train.init_arguments(first))
+  template = jax.eval_shape(first.task.init, *loop.init_arguments(first))
   for workdir in experiments:
     state = checkpoints[workdir].restore(template)
     by_step.setdefault(0 if state is None else int(state.step), {})[workdir] = state
@@ -104,10 +102,10 @@ def fit_members(experiments: Sequence[Experiment], book: "Logbooks") -> State:
   """
   first, seeds = experiments[0], [one.seed for one in experiments]
   alone = len(set(seeds)) > 1
-  stream = Streams(seeds) if alone else train.Stream(seeds[0])
+  stream = Streams(seeds) if alone else loop.Stream(seeds[0])
   weights = jax.tree.map(lambda *each: jnp.stack(each), *[one.weights for one in experiments])
   programs = compile_members(first.task, first.batch_size, len(experiments), alone=alone)
-  return train.loop(first._replace(weights=weights), programs, stream, book)
+  return loop.loop(first._replace(weights=weights), programs, stream, book)
 
 
 def compile_members(task, batch_size: int, count: int, *, alone: bool) -> Programs:
@@ -144,11 +142,11 @@ def compile_members(task, batch_size: int, count: int, *, alone: bool) -> Progra
   )
 
 
-class Streams(train.Stream):
+class Streams(loop.Stream):
   """The streams of several seeds side by side: keys [M], batches [M, B, ...]."""
 
   def __init__(self, seeds: Sequence[int]):
-    self._streams = [train.Stream(seed) for seed in seeds]
+    self._streams = [loop.Stream(seed) for seed in seeds]
     self.key = jnp.stack([stream.key for stream in self._streams])
 
   def first(self, experiment: Experiment) -> tuple:
@@ -254,10 +252,10 @@ def check_alike(configs: Mapping[pathlib.Path, ml_collections.ConfigDict]) -> No
   """
   first = None
   for config in configs.values():
-    rules.check(config)
+    schema.check(config)
     if config.task != "qm_vae":
       raise ValueError(f"runs of task {config.task!r} train one by one; only those of task 'qm_vae' train as a grid")
-    shaping = build_qm_vae.shaping(rules.flatten(config))
+    shaping = qm_vae.shaping(schema.flatten(config))
     first = first or shaping
     changed = [key for key in sorted(first.keys() | shaping.keys()) if first.get(key) != shaping.get(key)]
     if changed:

@@ -11,7 +11,7 @@ from qm_vae import embedders
 from qm_vae.data.unpaired import Unpaired
 from qm_vae.experiments import settings
 from qm_vae.io import networks as network_file
-from qm_vae.io import records as writer
+from qm_vae.io import records
 from qm_vae.training.state import Experiment
 
 
@@ -53,7 +53,7 @@ def check(config: ml_collections.ConfigDict, experiment: Experiment, workdir: pa
   path = workdir / "provenance.json"
   now = digests(config, experiment)
   if not path.exists():
-    writer.write_text(path, json.dumps(now, indent=1) + "\n")
+    records.write_text(path, json.dumps(now, indent=1) + "\n")
     return now
   then = json.loads(path.read_text(encoding="utf-8"))
   changed = [key for key in ("train", "test") if then[key] != now[key]]

@@ -7,12 +7,8 @@ import pathlib
 import ml_collections
 
 from qm_vae import embedders
-from qm_vae.experiments import black_box as build_black_box
-from qm_vae.experiments import datasets, run, settings, tasks
-from qm_vae.experiments import embedder as build_privacy
-from qm_vae.experiments import schema as rules
-from qm_vae.io import networks as network_file
-from qm_vae.io import workdir as workdir_files
+from qm_vae.experiments import black_box, datasets, embedder, run, schema, settings, tasks
+from qm_vae.io import networks, workdir
 
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
 """Keys that shape the network which a run of that task trains, besides those of its data."""
@@ -53,7 +49,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       )
     network.checkpoint = str(_trained(settings.service_config(resolved, network), name, network.architecture))
   resolved.recognisers = tuple(str(pathlib.Path(path).expanduser().absolute()) for path in resolved.recognisers)
-  for name in build_black_box.offered(resolved):
+  for name in black_box.offered(resolved):
     resolved.quality[name].checkpoint = resolved.service.checkpoint
   resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
   embedders.open_all(
@@ -67,8 +63,8 @@ def _networks(config):
   if config.task == "qm_vae":
     return settings.networks_of(config)
   judges = {f"judges.{name}": judge for name, judge in config.judges.items()}
-  service = {"service": config.service} if build_black_box.offered(config) else {}
-  return service | (judges if build_black_box.judged(config) else {})
+  service = {"service": config.service} if black_box.offered(config) else {}
+  return service | (judges if black_box.judged(config) else {})
 
 
 def _recogniser(config, path):
@@ -80,14 +76,14 @@ def _recogniser(config, path):
       f"{config.data.name!r}, which are split by {config.data.split!r}: it would know people who are attacked. Give a "
       "recogniser: --config.privacy.embedders=\"('FOLDER',)\" (docs/embedders.md)"
     )
-  derived = build_privacy.config_of_embedder(config)
+  derived = embedder.config_of_embedder(config)
   return str(_trained(derived, "a face recogniser", derived.embedder.architecture))
 
 
 def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   """Where the network that such a config trains is cached; it depends on what shapes the network, on no more."""
   row = tasks.TASKS[config.task]
-  shaping = {key: value for key, value in rules.flatten(config).items() if key.startswith(("data.", row.shaped_by))}
+  shaping = {key: value for key, value in schema.flatten(config).items() if key.startswith(("data.", row.shaped_by))}
   shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
   shaping |= {"image_size": config.image_size, "source": datasets.dataset(config.data).fingerprint}
   digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
@@ -96,8 +92,8 @@ def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
 
 def _trained(config, name, architecture):
   folder = network_folder(config)
-  with workdir_files.locked(folder / "waiting", wait=True):
-    if not (folder / "network" / network_file.META).exists():
+  with workdir.locked(folder / "waiting", wait=True):
+    if not (folder / "network" / networks.META).exists():
       print(f"Training {name} ({architecture}) on {config.data.name} first; it is kept in {folder}.")
       run.run(_as_begun(config, folder), folder)
   return folder / "network"
@@ -105,4 +101,4 @@ def _trained(config, name, architecture):
 
 def _as_begun(config, folder):
   """The config by which an earlier command began this network; the same folder means the same in all that shapes it."""
-  return workdir_files.load_config(folder) if (folder / "config.json").exists() else config
+  return workdir.load_config(folder) if (folder / "config.json").exists() else config

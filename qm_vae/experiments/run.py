@@ -8,15 +8,11 @@ import re
 import jax
 import ml_collections
 
-from qm_vae.experiments import provenance, tasks
-from qm_vae.experiments import schema as rules
+from qm_vae.experiments import provenance, schema, tasks
 from qm_vae.experiments.parts import NetworkParts
-from qm_vae.io import networks as network_file
-from qm_vae.io import records as writer
-from qm_vae.io import workdir as workdir_files
+from qm_vae.io import networks, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import distributed as devices
-from qm_vae.training import loop as train
+from qm_vae.training import distributed, loop
 from qm_vae.training.state import Experiment, State
 
 _FREE_TO_CHANGE = re.compile(
@@ -28,7 +24,7 @@ With a constant learning rate there may be more `epochs` too."""
 
 
 def run(
-  config: ml_collections.ConfigDict, workdir: str | pathlib.Path, group: devices.Group | None = None
+  config: ml_collections.ConfigDict, workdir: str | pathlib.Path, group: distributed.Group | None = None
 ) -> Experiment:
   """Trains what `config` describes in `workdir`, or goes on where a killed run of the same config stopped.
 
@@ -46,19 +42,19 @@ def run(
     logbook.NotFinite: when a loss term is NaN or infinite.
   """
   workdir = pathlib.Path(workdir)
-  rules.check(config)
-  group = group or devices.alone()
+  schema.check(config)
+  group = group or distributed.alone()
   with contextlib.ExitStack() as stack:
 
     def begin():
-      stack.enter_context(workdir_files.locked(workdir))
+      stack.enter_context(run_folder.locked(workdir))
       claim(config, workdir)
 
     group.agreed(begin)
     experiment = group.in_turn(lambda: tasks.experiment(config))
     _check_alike(group, config, experiment, workdir)
     checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.leads else None
-    state = train.fit(
+    state = loop.fit(
       experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples, group=group
     )
     if isinstance(experiment.parts, NetworkParts) and group.leads:
@@ -91,7 +87,7 @@ def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> t
   experiment = tasks.experiment(config)
   provenance.check(config, experiment, workdir)
   with _checkpoints(config, workdir) as checkpoints:
-    state = checkpoints.restore(jax.eval_shape(experiment.task.init, *train.init_arguments(experiment)))
+    state = checkpoints.restore(jax.eval_shape(experiment.task.init, *loop.init_arguments(experiment)))
   if state is None:
     raise ValueError(f"no whole checkpoint under {workdir / 'checkpoints'}; {again}")
   last = experiment.epochs * (len(experiment.data.train) // experiment.batch_size)
@@ -111,7 +107,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   path = workdir / "config.json"
   text = json.dumps(config.to_dict(), indent=2)
   if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):  # a run that never got so far may be replaced
-    old, new = rules.flatten(workdir_files.load_config(workdir)), rules.flatten(json.loads(text))
+    old, new = schema.flatten(run_folder.load_config(workdir)), schema.flatten(json.loads(text))
     changed = [
       f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"
       for key in sorted(old.keys() | new.keys())
@@ -124,7 +120,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       )
   else:
     (workdir / "provenance.json").unlink(missing_ok=True)
-  writer.write_text(path, text + "\n")
+  records.write_text(path, text + "\n")
 
 
 def _free_to_change(key, config):
@@ -139,8 +135,8 @@ def _longer(key, old, new):
 
 
 def _export(state, experiment, workdir):
-  rows = [row for row in writer.read_rows(workdir) if row["split"] == "test"]
+  rows = [row for row in records.read_rows(workdir) if row["split"] == "test"]
   told = experiment.parts.result(rows[-1]) | {"test_n": rows[-1]["n"]}
   told["test_left_out"] = f"{experiment.data.num_duplicates} test images that are also training images"
   meta = experiment.parts.meta | told
-  network_file.save(workdir / "network", meta, experiment.parts.export(jax.device_get(state)))
+  networks.save(workdir / "network", meta, experiment.parts.export(jax.device_get(state)))

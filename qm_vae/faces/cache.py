@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 
 from qm_vae import types
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 
 FORMAT = 1
 """Counts up whenever the files' form or the way of cropping changes, so that older files are left alone."""
@@ -21,7 +21,7 @@ _STRINGS = ("name", "classes", "identities")
 
 def load_or_crop(
   source: types.Source,
-  settings: faces.Settings,
+  settings: cropping.Settings,
   cache_dir: str | os.PathLike,
   limit: int = 0,
   show: bool = True,
@@ -53,13 +53,13 @@ def load_or_crop(
         f"the face cache {path} is damaged ({type(error).__name__}: {error}); it is built anew", stacklevel=2
       )
   count = min(limit or len(source), len(source))
-  found = faces.crop_source(source, settings, np.arange(count), show)
+  found = cropping.crop_source(source, settings, np.arange(count), show)
   _write(path, found)
   return found
 
 
 def cache_path(
-  source: types.Source, settings: faces.Settings, cache_dir: str | os.PathLike, limit: int = 0
+  source: types.Source, settings: cropping.Settings, cache_dir: str | os.PathLike, limit: int = 0
 ) -> pathlib.Path:
   """The file that holds these faces, whether or not it exists."""
   key = json.dumps([FORMAT, source.fingerprint, settings._asdict(), limit], sort_keys=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 
 SHAPES = ("box", "ellipse")
 
@@ -31,7 +31,7 @@ def blend(frame: np.ndarray, image: np.ndarray, box: np.ndarray, *, feather: flo
   if bottom <= top or right <= left:
     return
   inside = np.s_[top - y : bottom - y, left - x : right - x]
-  square = faces.resize(image, side)[inside].astype(np.float32)
+  square = cropping.resize(image, side)[inside].astype(np.float32)
   weight = _weights(side, feather, shape)[inside][..., None]
   region = frame[top:bottom, left:right]
   region[...] = np.rint(region + weight * (square - region)).astype(np.uint8)

@@ -3,11 +3,11 @@
 import jax
 import jax.numpy as jnp
 
-from qm_vae import losses as terms
+from qm_vae import losses
 from qm_vae.models.adversaries import Patches
 
 
-def make(size: int, hidden: int) -> terms.Term:
+def make(size: int, hidden: int) -> losses.Term:
   """Least squares GAN on patches: photographs towards 1, outputs towards 0, and the generator pays what lacks to 1.
 
   Args:
@@ -30,4 +30,4 @@ def make(size: int, hidden: int) -> terms.Term:
     real, made = (network.apply(params, jax.lax.stop_gradient(x)) for x in (scene.face.image, scene.image))
     return jnp.mean(jnp.square(real - 1) + jnp.square(made), (1, 2))
 
-  return terms.Term((), init, loss, learn)
+  return losses.Term((), init, loss, learn)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from qm_vae import losses as terms
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import qm_vae
 from qm_vae.types import Service
 
 
@@ -22,7 +22,7 @@ def make(services: Mapping[str, Service], service_loss: str) -> terms.Term:
   def loss(params, frozen, scene, key):
     del params, key
     each = [
-      losses.service_loss(service_loss, scene.target, one.apply(frozen[name], scene.seen))
+      qm_vae.service_loss(service_loss, scene.target, one.apply(frozen[name], scene.seen))
       for name, one in services.items()
     ]
     return sum(each) / len(each)

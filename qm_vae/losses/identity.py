@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import jax
 import jax.numpy as jnp
 
-from qm_vae import losses as terms
+from qm_vae import losses
 from qm_vae.types import Embedder
 
 
-def make(embedders: Mapping[str, Embedder], margin: float) -> terms.Term:
+def make(embedders: Mapping[str, Embedder], margin: float) -> losses.Term:
   """The mean over recognisers of max(0, cosine(original, output) - margin), through each one's own alignment.
 
   Args:
@@ -28,4 +28,4 @@ def make(embedders: Mapping[str, Embedder], margin: float) -> terms.Term:
       each.append(jnp.maximum(jnp.sum(before * after, -1) - margin, 0.0))
     return sum(each) / len(each)
 
-  return terms.Term({name: one.params for name, one in embedders.items()}, terms.untrained, loss)
+  return losses.Term({name: one.params for name, one in embedders.items()}, losses.untrained, loss)

@@ -3,14 +3,14 @@
 import jax
 import jax.numpy as jnp
 
-from qm_vae import losses as terms
+from qm_vae import losses
 from qm_vae.models.adversaries import Listener
 from qm_vae.types import Embedder
 
 _SCALE = 16.0  # of cosines between unit vectors in a softmax; ArcFace networks use 16 to 64
 
 
-def make(embedder: Embedder, size: int, renew_every: int) -> terms.Term:
+def make(embedder: Embedder, size: int, renew_every: int) -> losses.Term:
   """Nats of identity that the listener hears, at least: max(0, log B - cross-entropy of who is who in the batch).
 
   The listener guesses the frozen embedding of the original from the output and is right where its guess is nearer to
@@ -49,4 +49,4 @@ def make(embedder: Embedder, size: int, renew_every: int) -> terms.Term:
     del key
     return cross_entropy(params, frozen, scene, jax.lax.stop_gradient(scene.image))
 
-  return terms.Term(embedder.params, init, loss, learn, renew_every)
+  return losses.Term(embedder.params, init, loss, learn, renew_every)

@@ -6,10 +6,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from qm_vae import losses as terms
+from qm_vae import losses
 
 
-def make(features: Callable[[Any, jax.Array], list[jax.Array]], params: Any) -> terms.Term:
+def make(features: Callable[[Any, jax.Array], list[jax.Array]], params: Any) -> losses.Term:
   """Mean over layers of the squared distance between unit feature vectors of output and original, position by position.
 
   Args:
@@ -26,7 +26,7 @@ def make(features: Callable[[Any, jax.Array], list[jax.Array]], params: Any) -> 
     apart = [jnp.mean(jnp.sum(jnp.square(_unit(x) - _unit(y)), -1), (1, 2)) for x, y in zip(wanted, found, strict=True)]
     return sum(apart) / len(apart)
 
-  return terms.Term(params, terms.untrained, loss)
+  return losses.Term(params, losses.untrained, loss)
 
 
 def _unit(x):

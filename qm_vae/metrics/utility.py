@@ -5,13 +5,13 @@ import numpy as np
 
 from qm_vae.io import images
 from qm_vae.metrics import images as metrics
-from qm_vae.metrics import intervals as rates
+from qm_vae.metrics import intervals
 from qm_vae.types import FaceSet
 
 
 def rate(hits, test: FaceSet) -> dict:
   """Share of `hits` (bool [N]) with n and interval, as `rates.Rate.as_dict` gives it."""
-  return rates.rate(np.asarray(hits, np.float64), test.identity).as_dict()
+  return intervals.rate(np.asarray(hits, np.float64), test.identity).as_dict()
 
 
 def mean(values: np.ndarray, test: FaceSet) -> dict:
@@ -19,7 +19,7 @@ def mean(values: np.ndarray, test: FaceSet) -> dict:
   if not np.isfinite(values).all():
     return {"value": None, "n": len(values), "low": None, "high": None}
   low, span = values.min(), max(np.ptp(values), 1e-12)
-  scaled = rates.bootstrap_by_identity((values - low) / span, test.identity)
+  scaled = intervals.bootstrap_by_identity((values - low) / span, test.identity)
   return {
     "value": float(values.mean()),
     "n": len(values),
@@ -128,10 +128,10 @@ def gap(test: FaceSet, truth, logits, judges: list[dict]) -> dict | None:
     return None
   worst = max(judges, key=lambda judge: judge["service_answer"]["value"])["name"]
   difference = (logits[worst].argmax(-1) != truth).astype(np.float64) - (logits["service"].argmax(-1) != truth)
-  found = rates.bootstrap_by_identity((difference + 1) / 2, test.identity)
+  found = intervals.bootstrap_by_identity((difference + 1) / 2, test.identity)
   low, high = 2 * found.low - 1, 2 * found.high - 1
   if np.ptp(difference) == 0:  # the bootstrap knows no spread: as far as one more kind of face could move it
-    reach = rates.wilson(0, len(np.unique(test.identity)) if (test.identity >= 0).all() else len(test)).high
+    reach = intervals.wilson(0, len(np.unique(test.identity)) if (test.identity >= 0).all() else len(test)).high
     low, high = difference[0] - reach, difference[0] + reach
   return {
     "judge": worst,

@@ -6,7 +6,7 @@ import math
 import numpy as np
 import scipy.stats
 
-from qm_vae.metrics import intervals as rates
+from qm_vae.metrics import intervals
 from qm_vae.privacy.scores import checked
 
 
@@ -97,7 +97,7 @@ def cmc(scores, probe_identity, gallery_identity, most=None, crowd=None):
   return _hits(scores, probe_identity, gallery_identity, most, crowd).mean(0)
 
 
-def rank_rate(scores, probe_identity, gallery_identity, k, crowd=None) -> rates.Rate:
+def rank_rate(scores, probe_identity, gallery_identity, k, crowd=None) -> intervals.Rate:
   """Rank-k identification rate with its 95 % interval: `rates.wilson_by_identity` of `hits`.
 
   Raises:
@@ -106,7 +106,7 @@ def rank_rate(scores, probe_identity, gallery_identity, k, crowd=None) -> rates.
   >>> rank_rate(np.eye(4), [0, 1, 2, 3], [0, 1, 2, 3], k=1).value
   1.0
   """
-  return rates.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k, crowd), probe_identity)
+  return intervals.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k, crowd), probe_identity)
 
 
 def bits_leaked(rank_1, n):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae import embedders, types
-from qm_vae.metrics import images as metrics
+from qm_vae.metrics import images
 from qm_vae.privacy import controls, statistics
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 from qm_vae.privacy.protocol import Protocol
@@ -117,7 +117,7 @@ def _told(one):
 def psnr(pairs: types.Pairs) -> np.ndarray:
   """float64 [N], dB, of each protected face against its original; infinite for equal ones."""
   both = zip(pairs.original, pairs.protected, strict=True)
-  return np.array([metrics.psnr_of_difference(np.subtract(x, y, dtype=np.int16)) for x, y in both])
+  return np.array([images.psnr_of_difference(np.subtract(x, y, dtype=np.int16)) for x, y in both])
 
 
 class _Table:
@@ -202,7 +202,7 @@ def _parties(method, attackers, tools, tell):
 
 def _row(method, attacks, left_out):
   decibels = psnr(method.pairs)
-  close = np.flatnonzero(decibels >= metrics.UNPROTECTED) if method.kind != "control" else ()
+  close = np.flatnonzero(decibels >= images.UNPROTECTED) if method.kind != "control" else ()
   return {
     "name": method.name,
     "kind": method.kind,

@@ -9,7 +9,7 @@ import numpy as np
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.io.records import read_rows
 from qm_vae.privacy.attackers import Lesson
-from qm_vae.training import loop as train
+from qm_vae.training import loop
 from qm_vae.training.state import Experiment, Split, State
 
 VERSION = 1
@@ -45,7 +45,7 @@ def learner(folder: pathlib.Path, seed: int):
     )
     checkpoints = Checkpoints(where / "checkpoints", 1)
     try:
-      state = train.fit(experiment, where, checkpoints)
+      state = loop.fit(experiment, where, checkpoints)
     finally:
       checkpoints.close()
     rows = [row for row in read_rows(where) if row["split"] == "train"]

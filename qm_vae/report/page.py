@@ -1,13 +1,10 @@
 """Writes the figures and the self-contained `report.html` of a run from its `report.json` and `evaluation.npz`."""
 
 from qm_vae.report import drawing, files, published, rendering, tables, tables_privacy
-from qm_vae.report.figures import curves as figures_curves
-from qm_vae.report.figures import frontier as figures_frontier
+from qm_vae.report.figures import curves, frontier, rates, tradeoff
 from qm_vae.report.figures import images as figures_images
 from qm_vae.report.figures import privacy as figures_privacy
 from qm_vae.report.figures import probabilities as figures_probabilities
-from qm_vae.report.figures import rates as figures_rates
-from qm_vae.report.figures import tradeoff as figures_tradeoff
 
 
 def figures(report, arrays):
@@ -23,15 +20,15 @@ def figures(report, arrays):
   privacy = report.get("privacy") or {}
   ours = tables.method(privacy, "qm_vae")
   return {
-    "loss_rates": figures_rates.loss_rates(report),
-    "per_expression": figures_rates.per_expression(report),
-    "loss_rate_over_epochs": figures_curves.loss_rate_over_epochs(report),
+    "loss_rates": rates.loss_rates(report),
+    "per_expression": rates.per_expression(report),
+    "loss_rate_over_epochs": curves.loss_rate_over_epochs(report),
     "probability_scatter": figures_probabilities.probability_scatter(classes, before, after) if classes else None,
     "probability_differences": figures_probabilities.probability_differences(probabilities),
     "examples": figures_images.examples(report, arrays),
     "case": figures_images.case(report, arrays),
-    "privacy_utility": figures_tradeoff.privacy_utility(report),
-    "frontier": figures_frontier.frontier([("", report)]),
+    "privacy_utility": tradeoff.privacy_utility(report),
+    "frontier": frontier.frontier([("", report)]),
     **{f"privacy_{name}": figure for name, figure in figures_privacy.of_method(privacy, ours).items()},
   }
 

@@ -7,7 +7,7 @@ from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
 from qm_vae.report import drawing, files, published, tables
-from qm_vae.report.figures import curves as figures_curves
+from qm_vae.report.figures import curves
 from qm_vae.report.figures import frontier as figures_frontier
 
 
@@ -75,7 +75,7 @@ def loss_rate_over_epochs(rows):
   figure = drawing.new_figure(4.2)
   axes = figure.subplots()
   drawing.tidy(axes)
-  figures_curves.paper_line(axes)
+  curves.paper_line(axes)
   for i, (point, (_, group)) in enumerate(longest.items()):
     colour = colormaps["cividis"](0.92 * i / max(len(longest) - 1, 1))
     epochs = sorted({point["epoch"] for row in group for point in row["curve"]})

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import qm_vae
 
 KINDS = ("classes", "attributes", "values")
 """One of several, any of several, and numbers."""
@@ -81,7 +81,7 @@ def lost(quality: Quality, target: jax.Array, other: jax.Array) -> jax.Array:
     other: [..., width], a target too.
   """
   if quality.kind == "classes":
-    return losses.lost(target, other)
+    return qm_vae.lost(target, other)
   if quality.kind == "attributes":
     return jnp.mean(((target > 0.5) != (other > 0.5)).astype(jnp.float32), -1)
   moved = (jnp.abs(target - other)[..., :-1] > jnp.asarray(quality.tolerance)).any(-1)
@@ -102,7 +102,7 @@ def surrogate(quality: Quality, kind: str, target: jax.Array, raw: jax.Array) ->
     raw: [..., width], a network's on the output.
   """
   if quality.kind == "classes":
-    return losses.service_loss(kind, jnp.log(jnp.maximum(target, _SURE)), raw)
+    return qm_vae.service_loss(kind, jnp.log(jnp.maximum(target, _SURE)), raw)
   if kind == "literal":
     return lost(quality, target, decide(quality, raw))
   if quality.kind == "values":

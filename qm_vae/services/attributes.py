@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.services import expression
 from qm_vae.types import Service
 
@@ -32,11 +32,11 @@ def load(directory: str | os.PathLike) -> Service:
   Raises:
     ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
   """
-  meta, variables = network_file.load(directory)
-  network_file.check_kind(directory, meta, "attributes")
+  meta, variables = networks.load(directory)
+  networks.check_kind(directory, meta, "attributes")
   module, size = expression.network(meta), meta["input_size"]
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
-  network_file.check_shapes(directory, expected, variables)
+  networks.check_shapes(directory, expected, variables)
 
   def apply(params, image):
     logits = module.apply(params, preprocess(image, size).reshape(-1, size, size, 3))

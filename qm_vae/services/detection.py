@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 
 _BORDER = 0.25  # of the side, repeated edge on every side: the cascade misses faces that fill the picture
 _LARGER = 2  # times, since its window is 24 pixels and steps by whole pixels
 
-SETTINGS = faces.Settings(image_size=0, min_neighbors=3)
+SETTINGS = cropping.Settings(image_size=0, min_neighbors=3)
 
 
 def largest_face(images: np.ndarray) -> list:
@@ -23,7 +23,7 @@ def eyes(images: np.ndarray) -> list:
 
   Left is the image's left. None throughout where the cascade finds no pair of eyes.
   """
-  found = [faces.look_for_eyes(image, faces.Settings(image_size=image.shape[0])) for image in images]
+  found = [cropping.look_for_eyes(image, cropping.Settings(image_size=image.shape[0])) for image in images]
   return [[None] * 4 if one is None else (one / len(image)).tolist() for one, image in zip(found, images, strict=True)]
 
 
@@ -31,7 +31,7 @@ def _face(image):
   side = image.shape[0]
   border = round(_BORDER * side)
   wide = np.pad(image, ((border, border), (border, border), (0, 0)), "edge")
-  boxes = faces.detect(faces.enlarged(wide, _LARGER), SETTINGS)
+  boxes = cropping.detect(cropping.enlarged(wide, _LARGER), SETTINGS)
   if not len(boxes):
     return [None] * 3
   x, y, width, height = (boxes[0] / _LARGER).tolist()

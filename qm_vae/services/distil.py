@@ -7,10 +7,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
-from qm_vae.services import answers as qualities
-from qm_vae.services import expression
+from qm_vae.services import answers, expression
 from qm_vae.services.answers import Quality
 
 
@@ -87,8 +86,8 @@ def coloured(directory: str, architecture: str, told: Mapping[str, Quality]) -> 
   Raises:
     ValueError: when it is another kind of network or of another architecture.
   """
-  meta, variables = network_file.load(directory)
-  network_file.check_kind(directory, meta, "expression")
+  meta, variables = networks.load(directory)
+  networks.check_kind(directory, meta, "expression")
   if (meta["architecture"], meta["options"]) != (architecture, {}):
     raise ValueError(
       f"{directory} holds a {meta['architecture']} with the options {meta['options']}; a student that starts from it "
@@ -209,7 +208,7 @@ def measured(told, fidelity, raw, target, weight, decay):
   kept = jnp.power(decay, n)
   result = {}
   for name, quality in told.items():
-    agreed = 1 - qualities.lost(quality, wanted[name], qualities.decide(quality, said[name]))
+    agreed = 1 - answers.lost(quality, wanted[name], answers.decide(quality, said[name]))
     result[name] = {
       "agreed": kept * fidelity[name]["agreed"] + jnp.sum(jnp.where(weight > 0, agreed, 0.0)),
       "n": kept * fidelity[name]["n"] + n,

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.types import Service
 
@@ -85,11 +85,11 @@ def load(directory: str | os.PathLike) -> Service:
   Raises:
     ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
   """
-  meta, variables = network_file.load(directory)
-  network_file.check_kind(directory, meta, "expression")
+  meta, variables = networks.load(directory)
+  networks.check_kind(directory, meta, "expression")
   module, size = network(meta), meta["input_size"]
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 1)))
-  network_file.check_shapes(directory, expected, variables)
+  networks.check_shapes(directory, expected, variables)
 
   def apply(params, image):
     x = preprocess(image, size)
@@ -109,7 +109,7 @@ def features(directory: str | os.PathLike) -> tuple[Callable[[Any, jax.Array], l
   Raises:
     ValueError: as `load`.
   """
-  service, meta = load(directory), network_file.read_meta(directory)
+  service, meta = load(directory), networks.read_meta(directory)
   module = network(meta)
 
   def apply(params, image):

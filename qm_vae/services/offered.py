@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.services import SERVICES
 
 
@@ -27,7 +27,7 @@ def probabilities(images: np.ndarray, *, checkpoint: str) -> np.ndarray:
 
 @functools.cache
 def _opened(checkpoint):
-  kind = network_file.read_meta(checkpoint).get("kind")
+  kind = networks.read_meta(checkpoint).get("kind")
   if kind not in SERVICES:
     raise ValueError(f"{checkpoint} holds a network of kind {kind!r}; a service is one of {', '.join(SERVICES)}")
   service = SERVICES[kind](checkpoint)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from qm_vae.losses.qm_vae import masked_mean
-from qm_vae.training import distributed as devices
+from qm_vae.training import distributed
 from qm_vae.training.state import TO_HOST, Task
 
 
@@ -37,9 +37,9 @@ class Programs(NamedTuple):
   part: slice  # the rows of a batch that this process loads
 
 
-def compile_task(task: Task, batch_size: int, group: devices.Group | None = None) -> Programs:
+def compile_task(task: Task, batch_size: int, group: distributed.Group | None = None) -> Programs:
   """The task's functions under jit with shardings: the batch split over as many devices of the group as divide it."""
-  group = group or devices.alone()
+  group = group or distributed.alone()
   mesh = group.mesh(batch_size)
   whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
   shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))

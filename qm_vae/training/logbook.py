@@ -7,8 +7,8 @@ import numpy as np
 
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.io.records import Writer, read_rows, rewind
-from qm_vae.metrics import images as metrics
-from qm_vae.training import distributed as devices
+from qm_vae.metrics import images
+from qm_vae.training import distributed
 from qm_vae.training.state import State
 
 _REMEDY = (
@@ -34,10 +34,10 @@ class Logbook:
     *,
     tensorboard: bool = False,
     samples: bool = False,
-    group: devices.Group | None = None,
+    group: distributed.Group | None = None,
   ):
     """Opens nothing yet; see `begin`. The arguments are those of `train.fit`."""
-    self.workdir, self._checkpoints, self._group = pathlib.Path(workdir), checkpoints, group or devices.alone()
+    self.workdir, self._checkpoints, self._group = pathlib.Path(workdir), checkpoints, group or distributed.alone()
     self._pictured = {"tensorboard": tensorboard, "samples": samples}
     self._writer = None
 
@@ -149,7 +149,7 @@ class Logbook:
 
 def code_use(counts: np.ndarray) -> dict:
   """Perplexity and share of the codes used, of counts [..., K]: numbers, or arrays [...]."""
-  return {"perplexity": plain(metrics.perplexity(counts)), "codes_used": plain(metrics.share_used(counts))}
+  return {"perplexity": plain(images.perplexity(counts)), "codes_used": plain(images.share_used(counts))}
 
 
 def plain(value):

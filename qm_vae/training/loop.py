@@ -10,7 +10,7 @@ import numpy as np
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.io import progress
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import distributed as devices
+from qm_vae.training import distributed
 from qm_vae.training.compile import Programs, compile_task, is_counts
 from qm_vae.training.logbook import Logbook, code_use, plain
 from qm_vae.training.state import TO_HOST, Experiment, HostSide, HostStopped, State
@@ -26,7 +26,7 @@ def fit(
   *,
   tensorboard: bool = False,
   samples: bool = False,
-  group: devices.Group | None = None,
+  group: distributed.Group | None = None,
 ) -> State:
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
@@ -51,7 +51,7 @@ def fit(
     HostStopped: when the task's host side cannot go on.
     ValueError: when the training faces do not fill one batch, or the task or the batch cannot be shared by processes.
   """
-  group = group or devices.alone()
+  group = group or distributed.alone()
   if experiment.task.host and group.size > 1:
     raise ValueError(
       f"the task asks services from its host, and {group.size} processes would each ask; let one process train it, on "

@@ -7,10 +7,11 @@ import jax
 import numpy as np
 import pytest
 
+from qm_vae.audit import __main__ as audit_program
 from qm_vae.audit import audit
 from qm_vae.data import synthetic
 from qm_vae.embedders import network
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 
 PEOPLE, EACH = 26, 3
 
@@ -29,7 +30,7 @@ def world(tmp_path_factory):
   meta = network.describe("small", (32, 32), (11, 15, 21, 15), options={"widths": (8, 8), "embedding_size": 16})
   module = network.network(meta)
   variables = module.init(jax.random.key(0), np.zeros((1, 32, 32, 3), np.float32))
-  network_file.save(home / "recogniser", meta, variables)
+  networks.save(home / "recogniser", meta, variables)
   return home
 
 
@@ -49,7 +50,9 @@ def protect(home, name, method):
 def run(home, protected, tmp_path, capsys, *flags):
   """(exit status, audit.json or None, what was printed)."""
   given = [home / "originals", protected, f"--embedder={home / 'recogniser'}", f"--out={tmp_path / 'out'}"]
-  status = audit.main([*map(str, given), "--size=32", "--detector=none", "--attackers=naive,residual,codes", *flags])
+  status = audit_program.main(
+    [*map(str, given), "--size=32", "--detector=none", "--attackers=naive,residual,codes", *flags]
+  )
   told = capsys.readouterr()
   path = tmp_path / "out" / "audit.json"
   return status, json.loads(path.read_text()) if path.exists() else None, told.out + told.err
@@ -133,7 +136,7 @@ def test_a_csv_with_other_columns_is_refused_by_name(world, tmp_path, capsys):
 
 def test_wrong_options_do_not_look_like_a_failed_control(capsys):
   with pytest.raises(SystemExit) as stopped:
-    audit.main(["a", "b", "--embedder=x", "--attackers=everyone"])
+    audit_program.main(["a", "b", "--embedder=x", "--attackers=everyone"])
   assert stopped.value.code == 1 and "naive" in capsys.readouterr().err
 
 

@@ -11,8 +11,8 @@ import pytest
 from qm_vae import convert, embedders
 from qm_vae.convert import keras, torch_file
 from qm_vae.data import celeba_folder
-from qm_vae.faces import cropping as faces
-from qm_vae.io import networks as network_file
+from qm_vae.faces import cropping
+from qm_vae.io import networks
 from qm_vae.services import expression
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -53,7 +53,7 @@ def test_every_tensor_lands_in_its_place(tmp_path, capsys, first):
   names = _fabricate(tmp_path / "net.hdf5", first=first)
   convert.main(["keras-expression", str(tmp_path / "net.hdf5"), str(tmp_path / "out")])
   assert "mini_xception, 56951 parameters, angry, disgust" in capsys.readouterr().out
-  meta, variables = network_file.load(tmp_path / "out")
+  meta, variables = networks.load(tmp_path / "out")
   assert meta["input_size"] == 48 and "net.hdf5" in meta["source"]
   with h5py.File(tmp_path / "net.hdf5") as file:
     for target, name in names.items():
@@ -145,7 +145,7 @@ def test_help_teaches(capsys):
 @pytest.fixture(scope="module")
 def public(tmp_path_factory):
   folder = tmp_path_factory.mktemp("public")
-  network_file.save(folder, *convert.keras_expression(HDF5))
+  networks.save(folder, *convert.keras_expression(HDF5))
   return expression.load(folder)
 
 
@@ -227,7 +227,7 @@ def test_every_tensor_of_a_mobilefacenet_lands_in_its_place(checkpoint, tmp_path
   tensors, path = checkpoint
   convert.main(["torch-mobilefacenet", str(path), str(tmp_path / "out")])
   assert "mobilefacenet, 999552 parameters, embeddings of faces" in capsys.readouterr().out
-  meta, variables = network_file.load(tmp_path / "out")
+  meta, variables = networks.load(tmp_path / "out")
   assert meta["kind"] == "embedder" and meta["input_size"] == [112, 96] and "none found" in meta["licence"]
   assert meta["target_eyes"] == [30.3, 51.7, 65.5, 51.5] and "net.ckpt, SHA-256 " in meta["source"]
   params, statistics = variables["params"], variables["batch_stats"]
@@ -286,8 +286,8 @@ def test_what_is_no_checkpoint(tmp_path):
 
 @needs(CHECKPOINT, EMBEDDER, CELEBA)
 def test_public_mobilefacenet_equals_its_onnx_twin_on_real_faces(tmp_path):
-  network_file.save(tmp_path / "net", *convert.torch_mobilefacenet(CHECKPOINT))
-  found = faces.crop_source(celeba_folder.make(root=str(CELEBA)), faces.Settings(), np.arange(10), show=False)
+  networks.save(tmp_path / "net", *convert.torch_mobilefacenet(CHECKPOINT))
+  found = cropping.crop_source(celeba_folder.make(root=str(CELEBA)), cropping.Settings(), np.arange(10), show=False)
   name, ours, *_ = embedders.open_embedder(tmp_path / "net", batch_size=8)
   _, theirs, *_ = embedders.open_embedder(EMBEDDER, batch_size=8)
   assert name == "net" and len(found) > 7  # a second, padded batch

@@ -6,11 +6,10 @@ import pytest
 from PIL import Image
 
 from qm_vae import types
-from qm_vae.audit import matching as paired
+from qm_vae.audit import matching, people, swaps
 from qm_vae.audit import pairs as paired_faces
-from qm_vae.audit import people, swaps
 from qm_vae.data import synthetic
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 
 
 def _empty(root, *names):
@@ -32,7 +31,7 @@ def test_directories_match_by_path_without_ending(tmp_path):
   os.symlink(before, before / "loop")
   os.symlink(tmp_path / "nowhere.jpg", before / "dangling.jpg")
   os.mkfifo(before / "pipe.jpg")
-  pairs = paired.match(before, str(after))
+  pairs = matching.match(before, str(after))
   assert [pair.name for pair in pairs] == ["a/x.1.JPG", "b/1.jpg", "é.png"]
   assert pairs[0] == ("a/x.1.JPG", before / "a/x.1.JPG", after / "a/x.1.png")
 
@@ -40,8 +39,8 @@ def test_directories_match_by_path_without_ending(tmp_path):
 def test_all_that_does_not_match_is_named_at_once(tmp_path):
   before = _empty(tmp_path / "before", "a.jpg", "a.png", "b.jpg", *(f"{i:02d}.jpg" for i in range(23)))
   after = _empty(tmp_path / "after", "a.jpg", "b.jpg", "b.tif", "c/d.png")
-  with pytest.raises(paired.Mismatch) as error:
-    paired.match(before, after)
+  with pytest.raises(matching.Mismatch) as error:
+    matching.match(before, after)
   told = str(error.value).splitlines()[1:]
   assert told[0].startswith("- originals without a protected picture (23): '00.jpg', '01.jpg'")
   assert told[0].endswith("'19.jpg' and 3 more")
@@ -64,23 +63,23 @@ def test_sides_that_cannot_be_matched(tmp_path):
     (before, after, r"(?s)nothing on one side.*'a.jpg', 'in/a.jpg'.*'b.jpg'"),
     (tmp_path / "empty", _empty(tmp_path / "none", "x.txt"), "no picture in .*webp"),
   ):
-    with pytest.raises(paired.Mismatch, match=message):
-      paired.match(one, other)
+    with pytest.raises(matching.Mismatch, match=message):
+      matching.match(one, other)
 
 
 def test_lists_match_line_by_line(tmp_path):
   _empty(tmp_path, "b.jpg", "a.jpg", "out/1.png", "out/2.png")
   (tmp_path / "before.txt").write_text(f"# two\n./b.jpg\r\n\n{tmp_path}/a.jpg\n", encoding="utf-8-sig")
   (tmp_path / "after.txt").write_text("out/1.png\n# \nout/2.png")
-  pairs = paired.match(tmp_path / "before.txt", tmp_path / "after.txt")
+  pairs = matching.match(tmp_path / "before.txt", tmp_path / "after.txt")
   assert [(pair.name, pair.protected.name) for pair in pairs] == [(f"{tmp_path}/a.jpg", "2.png"), ("b.jpg", "1.png")]
   (tmp_path / "after.txt").write_text("out/1.png\nout/../out/1.png\nout/3.png\n")
   message = r"(?s)lists 2 pictures, .*after.txt 3.*not there \(1\): '.*out/3.png'.*more than once \(1\): '.*out/1.png'"
-  with pytest.raises(paired.Mismatch, match=message):
-    paired.match(tmp_path / "before.txt", tmp_path / "after.txt")
+  with pytest.raises(matching.Mismatch, match=message):
+    matching.match(tmp_path / "before.txt", tmp_path / "after.txt")
   (tmp_path / "after.txt").write_bytes(b"\xff\xd8\xff")
-  with pytest.raises(paired.Mismatch, match="no UTF-8 text"):
-    paired.match(tmp_path / "before.txt", tmp_path / "after.txt")
+  with pytest.raises(matching.Mismatch, match="no UTF-8 text"):
+    matching.match(tmp_path / "before.txt", tmp_path / "after.txt")
 
 
 def test_identities_by_folder():
@@ -161,8 +160,8 @@ def test_load(tmp_path, drawn):
   hidden = drawn[9].copy()
   hidden[0, 0] ^= 255  # far from the face
   _save(after / "09.png", hidden)
-  pairs = paired.match(before, after)
-  settings = faces.Settings(image_size=32)
+  pairs = matching.match(before, after)
+  settings = cropping.Settings(image_size=32)
   result = paired_faces.load(pairs, np.arange(14), settings, tmp_path / "cache", show=False)
 
   found = result.pairs
@@ -175,11 +174,11 @@ def test_load(tmp_path, drawn):
   np.testing.assert_array_equal(found.protected[at("00.png")], found.original[at("00.png")])
   np.testing.assert_array_equal(found.pixels[at("09.png")], hidden)
   np.testing.assert_array_equal(found.pixels[at("08.png")], protected[8])
-  boxes = faces.detect(drawn[8], settings)
+  boxes = cropping.detect(drawn[8], settings)
   for image, got in ((drawn[8], found.original), (protected[8], found.protected)):
-    np.testing.assert_array_equal(got[at("08.png")], faces.crop(image, boxes[0], settings)[0])
+    np.testing.assert_array_equal(got[at("08.png")], cropping.crop(image, boxes[0], settings)[0])
   # An image whose pixels were doubled has the same area means, up to the rounding to 8 bits.
-  twin = faces.crop(protected[3], faces.detect(drawn[3], settings)[0], settings)[0]
+  twin = cropping.crop(protected[3], cropping.detect(drawn[3], settings)[0], settings)[0]
   np.testing.assert_allclose(found.protected[at("03.png")], twin.astype(np.float32), atol=1)
 
   assert result.resized == (("03.png", (96, 96), (192, 192)),)
@@ -192,7 +191,7 @@ def test_load(tmp_path, drawn):
 
 
 def test_psnr_is_that_of_the_face_at_full_resolution(tmp_path, drawn):
-  settings = faces.Settings(image_size=16, detector="none")
+  settings = cropping.Settings(image_size=16, detector="none")
   image, changed = np.zeros((90, 60, 3), np.uint8), np.zeros((90, 60, 3), np.uint8)
   changed[15:75:2] = 3  # half of the rows of the centred square: 10 log10(255^2 / 4.5) = 41.60 dB
   _save(tmp_path / "before/a.png", image)
@@ -201,7 +200,7 @@ def test_psnr_is_that_of_the_face_at_full_resolution(tmp_path, drawn):
   _save(tmp_path / "after/b.png", changed[15:35, :20])
   _save(tmp_path / "before/c.png", image)
   _save(tmp_path / "after/c.png", changed * 2)  # 35.58 dB
-  pairs = paired.match(tmp_path / "before", tmp_path / "after")
+  pairs = matching.match(tmp_path / "before", tmp_path / "after")
   result = paired_faces.load(pairs, np.zeros(3), settings, tmp_path / "cache", show=False)
   assert [each.name for each in result.unprotected] == ["a.png", "b.png"]
   # float64 throughout.
@@ -212,15 +211,15 @@ def test_psnr_is_that_of_the_face_at_full_resolution(tmp_path, drawn):
 def test_nothing_found(tmp_path):
   _save(tmp_path / "before/a.png", np.zeros((40, 50, 3), np.uint8))
   _save(tmp_path / "after/a.png", np.full((40, 50, 3), 99, np.uint8))
-  pairs = paired.match(tmp_path / "before", tmp_path / "after")
-  result = paired_faces.load(pairs, np.zeros(1), faces.Settings(), tmp_path / "cache", show=False)
+  pairs = matching.match(tmp_path / "before", tmp_path / "after")
+  result = paired_faces.load(pairs, np.zeros(1), cropping.Settings(), tmp_path / "cache", show=False)
   assert len(result.pairs) == 0 and result.pairs.pixels.shape == (0, 0, 0, 3)
   assert result.missed == (("a.png", "no face found"),) and result.unprotected == ()
 
 
 def test_a_second_face_that_was_left_is_named(tmp_path, drawn):
-  settings = faces.Settings(image_size=32)
-  one, other = [image for image in drawn if len(faces.detect(image, settings)) == 1][:2]
+  settings = cropping.Settings(image_size=32)
+  one, other = [image for image in drawn if len(cropping.detect(image, settings)) == 1][:2]
   wide = np.concatenate([one.repeat(2, 0).repeat(2, 1), np.pad(other, ((0, 96), (0, 0), (0, 0)))], 1)
   hidden = wide.copy()
   hidden[:, :192] = 128
@@ -228,7 +227,7 @@ def test_a_second_face_that_was_left_is_named(tmp_path, drawn):
   _save(tmp_path / "after/a.png", hidden)
   _save(tmp_path / "before/b.png", wide)
   _save(tmp_path / "after/b.png", np.full_like(wide, 128))
-  pairs = paired.match(tmp_path / "before", tmp_path / "after")
+  pairs = matching.match(tmp_path / "before", tmp_path / "after")
   result = paired_faces.load(pairs, np.zeros(2), settings, tmp_path / "cache", show=False)
   ((name, (x, y, width, height)),) = result.further
   assert name == "a.png" and x > 180 and y + height <= 110 and width >= 24 and result.unprotected == ()

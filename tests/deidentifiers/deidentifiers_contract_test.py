@@ -12,7 +12,7 @@ from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.deidentifiers import amt_gan as amt_gan_file
 from qm_vae.deidentifiers import ugatit as ugatit_file
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models import amt_gan, ugatit
 
 HEIGHT, WIDTH = 40, 37  # neither divides by the usual block
@@ -49,7 +49,7 @@ def made(name):
     reference = random.integers(0, 256, (size, size, 3), np.uint8)
     variables |= {"reference": amt_gan_file.reference_of(reference, np.float32([5, 6, 11, 6]))}
   with tempfile.TemporaryDirectory() as folder:
-    network_file.save(folder, meta, variables)
+    networks.save(folder, meta, variables)
     deidentifier = DEIDENTIFIERS[name.removesuffix("_network")](checkpoint=folder)
   return deidentifier._replace(apply=jax.jit(deidentifier.apply))  # one program, not one for every operation
 

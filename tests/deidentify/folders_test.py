@@ -9,14 +9,14 @@ from PIL import Image
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import contact_sheet, folder, job, one, options
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 
 
 @pytest.fixture(scope="module")
 def drawn():
   """A drawn face that the cascade finds, uint8 [96, 96, 3]."""
   source = synthetic.make(num_people=4, images_per_person=1, frame_size=96, seed=0)
-  return next(source[i].image for i in range(4) if len(faces.detect(source[i].image, faces.Settings())))
+  return next(source[i].image for i in range(4) if len(cropping.detect(source[i].image, cropping.Settings())))
 
 
 @pytest.fixture

@@ -14,16 +14,14 @@ from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import hiding, methods, options, pictures, selection
 from qm_vae.deidentify import protector as protect
 from qm_vae.deidentify.contact_sheet import ContactSheet
-from qm_vae.faces import cropping as faces
-from qm_vae.faces import detectors as detect
-from qm_vae.faces import pasting
+from qm_vae.faces import cropping, detectors, pasting
 
 
 @pytest.fixture(scope="module")
 def drawn():
   """A drawn face that the cascade finds, uint8 [96, 96, 3]."""
   source = synthetic.make(num_people=4, images_per_person=1, frame_size=96, seed=0)
-  return next(source[i].image for i in range(4) if len(faces.detect(source[i].image, faces.Settings())))
+  return next(source[i].image for i in range(4) if len(cropping.detect(source[i].image, cropping.Settings())))
 
 
 def test_the_library_call_hides_the_face_and_nothing_else(drawn):
@@ -185,7 +183,7 @@ def test_words_are_kept_on_purpose_but_no_thumbnail_and_no_second_turn(drawn, tm
 
 def test_a_picture_without_a_face_is_left_masked_or_refused(tmp_path):
   empty = np.full((50, 60, 3), 90, np.uint8)
-  finder, hider = detect.open_detector("haar"), hiding.Hider(methods.open_method("solid"))
+  finder, hider = detectors.open_detector("haar"), hiding.Hider(methods.open_method("solid"))
   done = pictures.protect(empty, finder, hider, selection.Selection())
   assert (done.image == empty).all() and done.notes == ["no face was found"]
   assert not pictures.protect(empty, finder, hider, selection.Selection(), "mask").image.any()
@@ -241,5 +239,5 @@ def test_a_contact_sheet_is_spread_over_all_that_came(tmp_path):
 
 
 def test_detections_are_a_contract_of_arrays():
-  found = detect.open_detector("haar").find(np.zeros((30, 30, 3), np.uint8))
+  found = detectors.open_detector("haar").find(np.zeros((30, 30, 3), np.uint8))
   assert isinstance(found, types.Detections) and found.boxes.shape == (0, 4) and found.scores.dtype == np.float32

@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 
 from configs import smoke
-from qm_vae.deidentify import hiding, methods
-from qm_vae.deidentify import protector as protect
-from qm_vae.experiments import qm_vae as build_qm_vae
+from qm_vae.deidentify import hiding, methods, protector
+from qm_vae.experiments import qm_vae
 from qm_vae.experiments.deidentifiers import deidentifier
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import state
 from qm_vae.types import Face
@@ -25,7 +24,7 @@ def folder(tmp_path_factory):
   config = smoke.get_config()
   config.image_size, config.model.preset = 32, "small"
   views = {name: deidentifier(config, name) for name in config.views}
-  generator, _ = build_qm_vae.generator_of(config, views, 7)
+  generator, _ = qm_vae.generator_of(config, views, 7)
   face = Face(jnp.full((1, 32, 32, 3), 0.5), jnp.ones((1, 32, 32, 1)), jnp.float32([[10, 12, 20, 12]]))
   params, carried = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)
   checkpoints = Checkpoints(folder / "checkpoints")
@@ -43,7 +42,7 @@ def test_a_run_is_opened_without_its_data_and_hides_faces(folder):
   assert method.size == 32 and method.told["step"] == 5 and len(method.told["sha256"]) == 64
   image = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
   eyes = np.tile(np.float32([10, 12, 20, 12]), (3, 1))
-  made, fine = protect.Protector(method)(image[[0, 0, 1]], eyes, np.array([1, 1, 1]), hiding._key(0))
+  made, fine = protector.Protector(method)(image[[0, 0, 1]], eyes, np.array([1, 1, 1]), hiding._key(0))
   assert fine.all() and made.shape == image.shape and (made[0] != image[0]).mean() > 0.9
   np.testing.assert_array_equal(made[0], made[1])
   small = np.full((60, 60, 3), 99, np.uint8)
@@ -76,7 +75,7 @@ def test_a_run_is_refused_that_needs_its_faces_or_another_network(tmp_path):
     methods.open_method(str(tmp_path))
   with pytest.raises(ValueError, match="no method is called 'k_same:k=3'"):
     methods.open_method("k_same:k=3")
-  network_file.save(tmp_path / "network", {"kind": "ugatit"}, {"params": {"a": np.zeros(2)}})
+  networks.save(tmp_path / "network", {"kind": "ugatit"}, {"params": {"a": np.zeros(2)}})
   (tmp_path / "provenance.json").write_text(json.dumps({"networks": {"deid.ugatit": "another"}}))
   with pytest.raises(ValueError, match=r"config\.deid\.ugatit in .* is not the one"):
     methods._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))

@@ -6,7 +6,7 @@ import pytest
 
 from qm_vae import embedders
 from qm_vae.embedders import network
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.types import Embedder
 
 OPTIONS = {"embedding_size": 8, "widths": [4, 8]}
@@ -19,7 +19,7 @@ EYES = np.random.default_rng(1).uniform((5, 6, 14, 6), (8, 9, 17, 9), (7, 4)).as
 def folder(tmp_path_factory):
   folder = tmp_path_factory.mktemp("networks") / "little"
   variables = network.network(META).init(jax.random.key(0), np.zeros((1, 16, 16, 3), np.float32))
-  network_file.save(folder, META, variables)
+  networks.save(folder, META, variables)
   return folder
 
 
@@ -77,11 +77,11 @@ def test_on_host_refuses_other_arrays(loaded):
 
 
 def test_other_folders_are_refused(folder, tmp_path):
-  meta, variables = network_file.load(folder)
-  network_file.save(tmp_path / "other", meta | {"kind": "expression"}, variables)
+  meta, variables = networks.load(folder)
+  networks.save(tmp_path / "other", meta | {"kind": "expression"}, variables)
   with pytest.raises(ValueError, match=r"other holds a network of kind 'expression', not 'embedder'"):
     network.load(tmp_path / "other")
-  network_file.save(tmp_path / "wide", meta | {"options": OPTIONS | {"embedding_size": 9}}, variables)
+  networks.save(tmp_path / "wide", meta | {"options": OPTIONS | {"embedding_size": 9}}, variables)
   with pytest.raises(ValueError, match=r"wide: \d+ arrays do not fit.*\(8,\), expected \(9,\)"):
     network.load(tmp_path / "wide")
   with pytest.raises(KeyError, match=r"no embedder network is called 'huge'; choose one of mobilefacenet, small"):

@@ -11,10 +11,9 @@ from configs import amt_gan
 from qm_vae.deidentifiers import amt_gan as amt_gan_file
 from qm_vae.embedders import network
 from qm_vae.evaluate import impersonation
-from qm_vae.experiments import rivals as build_rivals
-from qm_vae.io import images
-from qm_vae.io import networks as network_file
-from qm_vae.metrics import intervals as rates
+from qm_vae.experiments import rivals
+from qm_vae.io import images, networks
+from qm_vae.metrics import intervals
 from qm_vae.models.amt_gan import Generator, shapes
 
 
@@ -61,7 +60,7 @@ def test_success_and_dodging_are_counted_face_by_face(faces):
   assert told["success_before"]["value"] == pytest.approx(before / 60)
   assert told["success"]["value"] == pytest.approx((15 + kept) / 60)
   assert told["dodged"]["value"] == pytest.approx(sum(float(e @ target) < level for e in embedding[:15]) / 60)
-  assert told["success"]["method"] == rates.wilson_by_identity(np.ones(60), identity).method
+  assert told["success"]["method"] == intervals.wilson_by_identity(np.ones(60), identity).method
   assert told["cosine"] > told["cosine_before"]
 
 
@@ -97,12 +96,12 @@ def a_run(home):
   (home / "config.json").write_text(json.dumps(config.to_dict()))
   meta = network.describe("small", (32, 32), (11, 15, 21, 15), options={"widths": (4, 4), "embedding_size": 8})
   module = network.network(meta)
-  network_file.save(home / "recogniser", meta, jax.jit(module.init)(jax.random.key(0), np.zeros((1, 32, 32, 3), "f")))
-  data = build_rivals.two_kinds(config, 32)
+  networks.save(home / "recogniser", meta, jax.jit(module.init)(jax.random.key(0), np.zeros((1, 32, 32, 3), "f")))
+  data = rivals.two_kinds(config, 32)
   meta = amt_gan_file.describe(32, channels=2) | {"target": data.train.first.name[0]}
   reference = amt_gan_file.reference_of(data.train.second.image[0], data.train.second.eyes[0])
   variables = network_like(1, shapes(Generator(2), 32)) | {"reference": reference}
-  network_file.save(home / "network", meta, variables)
+  networks.save(home / "network", meta, variables)
   return data
 
 

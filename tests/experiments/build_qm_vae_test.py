@@ -7,7 +7,7 @@ import pytest
 
 from configs import private, smoke
 from qm_vae.data.batches import batches
-from qm_vae.embedders import network as embedder_network
+from qm_vae.embedders import network
 from qm_vae.experiments import provenance, resolve, tasks
 from qm_vae.io import networks as network_file
 from qm_vae.services import expression
@@ -22,8 +22,8 @@ def save_expression(folder, seed):
 
 
 def save_embedder(folder, seed):
-  meta = embedder_network.describe("small", (16, 16), (5, 7, 11, 7))
-  variables = embedder_network.network(meta).init(jax.random.key(seed), jnp.zeros((1, 16, 16, 3)))
+  meta = network.describe("small", (16, 16), (5, 7, 11, 7))
+  variables = network.network(meta).init(jax.random.key(seed), jnp.zeros((1, 16, 16, 3)))
   network_file.save(folder, meta, jax.device_get(variables))
   return str(folder)
 

@@ -8,7 +8,7 @@ import ml_collections
 import pytest
 
 from configs import default
-from qm_vae.experiments import schema as rules
+from qm_vae.experiments import schema
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXPERIMENTS = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem != "__init__")
@@ -18,7 +18,7 @@ EXPERIMENTS = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem !
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_config_is_allowed_for_every_dataset(name, arg):
   config = importlib.import_module(f"configs.{name}").get_config(arg)
-  rules.check(config)
+  schema.check(config)
   assert config.data.name == arg
 
 
@@ -29,14 +29,14 @@ def test_every_point_of_a_sweep_is_allowed(name):
   for point in points:
     config = module.get_config()
     config.update_from_flattened_dict(point)
-    rules.check(config)
+    schema.check(config)
   assert len({json.dumps(point) for point in points}) == len(points)
 
 
 def test_every_key_of_the_default_has_a_rule_and_every_rule_a_key():
-  flat = rules.flatten(default.get_config())
-  assert [key for key in flat if rules.rule_for(key) is None] == []
-  assert sorted(set(rules.RULES) - set(flat)) == []
+  flat = schema.flatten(default.get_config())
+  assert [key for key in flat if schema.rule_for(key) is None] == []
+  assert sorted(set(schema.RULES) - set(flat)) == []
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_value_out_of_range_is_refused_by_name(key, value, told):
   with target.ignore_type():
     target[last] = value
   with pytest.raises(ValueError, match=key) as raised:
-    rules.check(config)
+    schema.check(config)
   assert told in str(raised.value)
 
 
@@ -78,7 +78,7 @@ def test_unknown_and_missing_keys_are_refused_by_name():
     config.alhpa = 0.4
     del config.beta
   with pytest.raises(ValueError, match=r"(?s)alhpa.*beta is missing"):
-    rules.check(config)
+    schema.check(config)
 
 
 def test_an_unknown_dataset_is_refused_with_the_known_ones():

@@ -14,10 +14,9 @@ import tiny_run
 
 from configs import default
 from qm_vae.experiments import grid
-from qm_vae.io import records as writer
+from qm_vae.io import records
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import logbook
-from qm_vae.training import loop as train
+from qm_vae.training import logbook, loop
 
 ROOT = pathlib.Path(__file__).parents[2]
 ROUNDING = 1e-5  # float32 sums in another order, over a few steps of Adam
@@ -69,7 +68,7 @@ def fit(experiments, told=None, kind=InMemory):
 
 def template():
   one = tiny_run.experiment()
-  return jax.eval_shape(one.task.init, *train.init_arguments(one))
+  return jax.eval_shape(one.task.init, *loop.init_arguments(one))
 
 
 def alone(experiments, folder, kind=InMemory):
@@ -78,7 +77,7 @@ def alone(experiments, folder, kind=InMemory):
   for workdir, one in experiments.items():
     where = folder / workdir.name
     where.mkdir(parents=True)
-    states[workdir.name] = jax.device_get(train.fit(one, where, kind(where / "checkpoints")))
+    states[workdir.name] = jax.device_get(loop.fit(one, where, kind(where / "checkpoints")))
   return states
 
 
@@ -158,7 +157,7 @@ def test_each_member_writes_to_its_own_folder(tmp_path):
   assert list(both.failed) == [tmp_path / "b"] and "step 4: the term 'loss' is nan" in both.failed[tmp_path / "b"]
   both.test(5, {"n": 5, "error": np.array([0.75, np.nan])})  # the one that ended is asked no more
   both.close()
-  errors = [[row.get("error") for row in writer.read_rows(tmp_path / name)] for name in "ab"]
+  errors = [[row.get("error") for row in records.read_rows(tmp_path / name)] for name in "ab"]
   assert errors == [[0.5, None, 0.75], [0.25]]
   one, other = ((tmp_path / name / "samples" / "00000003.png").read_bytes() for name in "ab")
   assert one != other

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.ndimage
 
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 from qm_vae.faces.alignment import AVERAGE_EYES, TEMPLATE_EYES, align
 
 TARGET, SIZE = TEMPLATE_EYES[112, 96], (112, 96)
@@ -59,7 +59,7 @@ def test_impossible_eyes_give_the_average_face(eyes):
 
 
 def test_average_is_that_of_the_crops():
-  found = faces.find_eyes(np.zeros((64, 64, 3), np.uint8), faces.Settings(eyes="average"))
+  found = cropping.find_eyes(np.zeros((64, 64, 3), np.uint8), cropping.Settings(eyes="average"))
   np.testing.assert_allclose(found / 64, AVERAGE_EYES, atol=1e-4)  # four decimals are written
 
 

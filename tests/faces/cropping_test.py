@@ -7,7 +7,7 @@ import pytest
 
 from qm_vae import types
 from qm_vae.data import celeba_folder, synthetic
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cropping
 
 SHARED = pathlib.Path(os.environ.get("QM_VAE_DATA", pathlib.Path(__file__).parents[2] / "../shared/data"))
 RNG = np.random.default_rng(0)
@@ -38,13 +38,13 @@ def drawn():
 
 def test_haar_finds_drawn_faces(drawn):
   # The synthetic source promises that at least 95 % are found; of twelve, one may be missing.
-  found = [faces.detect(drawn[i].image, faces.Settings()) for i in range(12)]
+  found = [cropping.detect(drawn[i].image, cropping.Settings()) for i in range(12)]
   assert sum(len(boxes) > 0 for boxes in found) >= 11
   assert all(boxes.dtype == np.int32 and boxes.shape[1] == 4 for boxes in found)
 
 
 def _two_faces(drawn):
-  small = next(drawn[i].image for i in range(12) if len(faces.detect(drawn[i].image, faces.Settings())))
+  small = next(drawn[i].image for i in range(12) if len(cropping.detect(drawn[i].image, cropping.Settings())))
   frame = np.full((300, 400, 3), 128, np.uint8)
   frame[20:116, 20:116] = small
   frame[100:292, 200:392] = np.repeat(np.repeat(small, 2, axis=0), 2, axis=1)
@@ -53,44 +53,44 @@ def _two_faces(drawn):
 
 def test_the_largest_face_comes_first(drawn):
   frame = _two_faces(drawn)
-  boxes = faces.detect(frame, faces.Settings())
+  boxes = cropping.detect(frame, cropping.Settings())
   assert len(boxes) >= 2
   areas = boxes[:, 2] * boxes[:, 3]
   assert (np.diff(areas) <= 0).all()
   assert boxes[0, 0] >= 200 and boxes[1, 0] < 116
-  np.testing.assert_array_equal(faces.detect(frame, faces.Settings()), boxes)
-  assert len(faces.detect(frame, faces.Settings(min_size=int(boxes[0, 2]) - 10))) == 1
+  np.testing.assert_array_equal(cropping.detect(frame, cropping.Settings()), boxes)
+  assert len(cropping.detect(frame, cropping.Settings(min_size=int(boxes[0, 2]) - 10))) == 1
 
 
 def test_large_frames_are_searched_at_a_smaller_size(drawn):
   frame = _two_faces(drawn)
-  box = faces.detect(frame, faces.Settings())[0]
+  box = cropping.detect(frame, cropping.Settings())[0]
   large = np.repeat(np.repeat(frame, 6, axis=0), 6, axis=1)
-  assert max(large.shape) > faces.MAX_SIDE
-  again = faces.detect(large, faces.Settings())[0]
+  assert max(large.shape) > cropping.MAX_SIDE
+  again = cropping.detect(large, cropping.Settings())[0]
   # The cascade's sizes are a factor of 1.1 apart and its steps up to 4 pixels of the shrunk frame.
   np.testing.assert_allclose(again, box * 6, atol=0.2 * box[2] * 6)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (23, 23), (24, 24), (2000, 1)])
 def test_tiny_frames_have_no_face(shape):
-  assert faces.detect(np.zeros((*shape, 3), np.uint8), faces.Settings()).shape == (0, 4)
+  assert cropping.detect(np.zeros((*shape, 3), np.uint8), cropping.Settings()).shape == (0, 4)
 
 
 @pytest.mark.parametrize("shape, box", [((60, 80), (10, 0, 60, 60)), ((80, 60), (0, 10, 60, 60)), ((9, 9), None)])
 def test_detector_none_takes_the_centre(shape, box):
-  boxes = faces.detect(np.zeros((*shape, 3), np.uint8), faces.Settings(detector="none"))
+  boxes = cropping.detect(np.zeros((*shape, 3), np.uint8), cropping.Settings(detector="none"))
   assert boxes.tolist() == ([] if box is None else [list(box)])
 
 
 def test_unknown_detector():
   with pytest.raises(ValueError, match="'mtcnn'; choose 'haar' or 'none'"):
-    faces.detect(NOISE, faces.Settings(detector="mtcnn"))
+    cropping.detect(NOISE, cropping.Settings(detector="mtcnn"))
 
 
 def test_crop_inside_the_frame_is_a_slice():
-  settings = faces.Settings(image_size=30, margin=0.25)
-  image, mask, box = faces.crop(NOISE, np.array([30, 20, 20, 18]), settings)
+  settings = cropping.Settings(image_size=30, margin=0.25)
+  image, mask, box = cropping.crop(NOISE, np.array([30, 20, 20, 18]), settings)
   np.testing.assert_array_equal(box, [25, 14, 30])
   np.testing.assert_array_equal(image, NOISE[14:44, 25:55])
   assert image.dtype == mask.dtype == np.uint8 and box.dtype == np.float32
@@ -98,8 +98,8 @@ def test_crop_inside_the_frame_is_a_slice():
 
 
 def test_crop_outside_the_frame_repeats_its_edge():
-  settings = faces.Settings(image_size=40, margin=0.0)
-  image, mask, box = faces.crop(NOISE, np.array([-10, 35, 40, 40]), settings)
+  settings = cropping.Settings(image_size=40, margin=0.0)
+  image, mask, box = cropping.crop(NOISE, np.array([-10, 35, 40, 40]), settings)
   padded = np.pad(NOISE, ((40, 40), (40, 40), (0, 0)), mode="edge")
   np.testing.assert_array_equal(image, padded[75:115, 30:70])
   np.testing.assert_array_equal(box, [-10, 35, 40])
@@ -109,7 +109,7 @@ def test_crop_outside_the_frame_repeats_its_edge():
 
 
 def test_shrinking_takes_area_means():
-  image, mask, _ = faces.crop(NOISE, np.array([0, 0, 60, 60]), faces.Settings(image_size=20, margin=0.0))
+  image, mask, _ = cropping.crop(NOISE, np.array([0, 0, 60, 60]), cropping.Settings(image_size=20, margin=0.0))
   means = NOISE[:60, :60].reshape(20, 3, 20, 3, 3).mean((1, 3))
   assert np.abs(image - means).max() <= 0.5 + 1e-4  # rounding to whole grey levels
   assert mask.all()
@@ -118,13 +118,13 @@ def test_shrinking_takes_area_means():
 @pytest.mark.parametrize("box", [(20, 10, 30, 30), (-7, -3, 40, 40), (60, 40, 35, 35), (-20, -20, 110, 110)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_crop_then_paste_at_equal_scale_is_exact(box, dtype):
-  settings = faces.Settings(image_size=box[2], margin=0.0)
-  image, _, where = faces.crop(NOISE, np.array(box), settings)
+  settings = cropping.Settings(image_size=box[2], margin=0.0)
+  image, _, where = cropping.crop(NOISE, np.array(box), settings)
   if dtype == np.float32:
     image = image.astype(np.float32) / 255
-  np.testing.assert_array_equal(faces.paste(NOISE, image, where), NOISE)
+  np.testing.assert_array_equal(cropping.paste(NOISE, image, where), NOISE)
   black = np.zeros_like(NOISE)
-  pasted = faces.paste(black, image, where)
+  pasted = cropping.paste(black, image, where)
   inside = np.zeros(NOISE.shape[:2], bool)
   inside[max(box[1], 0) : max(box[1] + box[3], 0), max(box[0], 0) : max(box[0] + box[2], 0)] = True
   np.testing.assert_array_equal(pasted, np.where(inside[..., None], NOISE, 0))
@@ -135,8 +135,8 @@ def test_crop_then_paste_at_equal_scale_is_exact(box, dtype):
 def test_crop_then_paste_at_another_scale_is_close(size):
   y, x = np.mgrid[:120, :160]
   frame = np.stack([x * 1.5, y * 2, 128 + 60 * np.sin(x / 20) * np.cos(y / 25)], -1).round().astype(np.uint8)
-  image, mask, box = faces.crop(frame, np.array([90, 50, 70, 70]), faces.Settings(image_size=size))
-  pasted = faces.paste(frame, image, box)
+  image, mask, box = cropping.crop(frame, np.array([90, 50, 70, 70]), cropping.Settings(image_size=size))
+  pasted = cropping.paste(frame, image, box)
   x0, y0, side = (int(value) for value in box)
   outside = np.ones(frame.shape[:2], bool)
   outside[y0 : y0 + side, x0 : x0 + side] = False
@@ -148,24 +148,24 @@ def test_crop_then_paste_at_another_scale_is_close(size):
 
 
 def test_eyes_of_a_blank_crop_are_the_average_ones():
-  for settings in (faces.Settings(image_size=100, margin=0.25), faces.Settings(image_size=100, detector="none")):
+  for settings in (cropping.Settings(image_size=100, margin=0.25), cropping.Settings(image_size=100, detector="none")):
     margin = 0.25 if settings.detector == "haar" else 0
-    expected = (np.array(faces.EYES) + margin) / (1 + 2 * margin) * 100
-    eyes = faces.find_eyes(np.full((100, 100, 3), 90, np.uint8), settings)
+    expected = (np.array(cropping.EYES) + margin) / (1 + 2 * margin) * 100
+    eyes = cropping.find_eyes(np.full((100, 100, 3), 90, np.uint8), settings)
     assert eyes.dtype == np.float32
     np.testing.assert_allclose(eyes, expected, rtol=1e-6)  # float32
 
 
 def test_eyes_on_average_are_not_sought(drawn):
   blank = np.full((64, 64, 3), 90, np.uint8)
-  for settings in (faces.Settings(), faces.Settings(detector="none")):
+  for settings in (cropping.Settings(), cropping.Settings(detector="none")):
     average = settings._replace(eyes="average")
-    found = faces.crop_source(drawn, average, show=False)
-    np.testing.assert_array_equal(found.eyes, np.tile(faces.find_eyes(blank, settings), (len(found), 1)))
+    found = cropping.crop_source(drawn, average, show=False)
+    np.testing.assert_array_equal(found.eyes, np.tile(cropping.find_eyes(blank, settings), (len(found), 1)))
 
 
 def test_eyes_of_drawn_faces_are_plausible(drawn):
-  found = faces.crop_source(drawn, faces.Settings(), show=False)
+  found = cropping.crop_source(drawn, cropping.Settings(), show=False)
   left_x, left_y, right_x, right_y = found.eyes.T / 64
   assert ((right_x - left_x > 0.15) & (right_x - left_x < 0.6)).all()
   assert (np.abs(right_y - left_y) < np.tan(np.deg2rad(20)) * (right_x - left_x) + 1e-6).all()
@@ -174,8 +174,8 @@ def test_eyes_of_drawn_faces_are_plausible(drawn):
 def test_crop_source(drawn):
   blank, tiny = np.full((80, 80, 3), 128, np.uint8), np.zeros((1, 1, 3), np.uint8)
   images = [drawn[i].image for i in range(12)]
-  face = next(image for image in images if len(faces.detect(image, faces.Settings())))
-  found = faces.crop_source(Listed([blank, face, None, tiny, face]), faces.Settings(image_size=32), show=False)
+  face = next(image for image in images if len(cropping.detect(image, cropping.Settings())))
+  found = cropping.crop_source(Listed([blank, face, None, tiny, face]), cropping.Settings(image_size=32), show=False)
   assert found.name == ("1.png", "4.png") and found.index.tolist() == [1, 4] and found.label.tolist() == [1, 0]
   assert found.classes == ("a", "b") and found.identities == ("Ann",) and found.identity.tolist() == [0, 0]
   assert [each.name for each in found.missed] == ["0.png", "2.png", "3.png"]
@@ -191,30 +191,30 @@ def test_crop_source(drawn):
     "index": ((2,), np.int32),
   }
   assert {key: (getattr(found, key).shape, getattr(found, key).dtype) for key in expected} == expected
-  box = faces.detect(face, faces.Settings())[0]
-  np.testing.assert_array_equal(found.image[0], faces.crop(face, box, faces.Settings(image_size=32))[0])
+  box = cropping.detect(face, cropping.Settings())[0]
+  np.testing.assert_array_equal(found.image[0], cropping.crop(face, box, cropping.Settings(image_size=32))[0])
   np.testing.assert_array_equal(found.image[0], found.image[1])
 
 
 def test_positions_and_order(drawn):
-  settings = faces.Settings(detector="none")
-  found = faces.crop_source(drawn, settings, np.array([5, 2, 9]), show=False)
+  settings = cropping.Settings(detector="none")
+  found = cropping.crop_source(drawn, settings, np.array([5, 2, 9]), show=False)
   assert found.index.tolist() == [5, 2, 9] and found.name == tuple(drawn[i].name for i in (5, 2, 9))
 
 
 def test_nothing_found_is_an_empty_set():
-  found = faces.crop_source(Listed([None, None]), faces.Settings(), show=False)
+  found = cropping.crop_source(Listed([None, None]), cropping.Settings(), show=False)
   assert len(found) == 0 and found.image.shape == (0, 64, 64, 3) and found.eyes.shape == (0, 4)
   assert found.name == () and len(found.missed) == 2
 
 
 def test_threads_do_not_disturb_each_other(drawn):
   images = [drawn[i].image for i in range(12)]
-  alone = [faces.detect(image, faces.Settings()) for image in images]
+  alone = [cropping.detect(image, cropping.Settings()) for image in images]
   together = [None] * 4
 
   def look(place):
-    together[place] = [faces.detect(image, faces.Settings()) for image in images]
+    together[place] = [cropping.detect(image, cropping.Settings()) for image in images]
 
   threads = [threading.Thread(target=look, args=(place,)) for place in range(4)]
   for thread in threads:
@@ -229,7 +229,7 @@ def test_threads_do_not_disturb_each_other(drawn):
 @pytest.mark.skipif(not (SHARED / "celeba" / "img").is_dir(), reason="needs CelebA below $QM_VAE_DATA/celeba")
 def test_on_celeba():
   source = celeba_folder.make(root=str(SHARED / "celeba"))
-  found = faces.crop_source(source, faces.Settings(), np.arange(100), show=False)
+  found = cropping.crop_source(source, cropping.Settings(), np.arange(100), show=False)
   # Measured on the first thousand: 0.938 found; four standard errors of 100 below.
   assert len(found) >= 84
   # In this alignment the eyes stand near (34.7, 55.7) and (54.0, 55.7) of the frame; the alignment itself scatters.

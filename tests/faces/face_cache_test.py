@@ -5,10 +5,9 @@ import numpy as np
 import pytest
 
 from qm_vae import types
-from qm_vae.faces import cache as face_cache
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cache, cropping
 
-SETTINGS = faces.Settings(image_size=16, detector="none")
+SETTINGS = cropping.Settings(image_size=16, detector="none")
 
 
 class Counted:
@@ -41,7 +40,7 @@ def _assert_equal(one, other):
 
 
 def _load(source, directory, settings=SETTINGS, limit=0):
-  return face_cache.load_or_crop(source, settings, directory, limit, show=False)
+  return cache.load_or_crop(source, settings, directory, limit, show=False)
 
 
 def test_second_run_reads_no_image(tmp_path):
@@ -52,7 +51,7 @@ def test_second_run_reads_no_image(tmp_path):
   assert reads == 12 and source.reads == reads
   assert len(first) == 10 and isinstance(second.missed[0], types.Missed)
   _assert_equal(first, second)
-  _assert_equal(first, faces.crop_source(source, SETTINGS, show=False))
+  _assert_equal(first, cropping.crop_source(source, SETTINGS, show=False))
   assert len(list((tmp_path / "made" / "when absent").iterdir())) == 1
 
 
@@ -73,7 +72,7 @@ def test_limit(tmp_path):
 def test_key(tmp_path):
   source = Counted()
   paths = {
-    face_cache.cache_path(source, SETTINGS._replace(**change), tmp_path)
+    cache.cache_path(source, SETTINGS._replace(**change), tmp_path)
     for change in (
       {},
       {"image_size": 32},
@@ -85,16 +84,16 @@ def test_key(tmp_path):
       {"eyes": "average"},
     )
   }
-  paths.add(face_cache.cache_path(source, SETTINGS, tmp_path, limit=3))
-  paths.add(face_cache.cache_path(Counted(fingerprint="second"), SETTINGS, tmp_path))
+  paths.add(cache.cache_path(source, SETTINGS, tmp_path, limit=3))
+  paths.add(cache.cache_path(Counted(fingerprint="second"), SETTINGS, tmp_path))
   assert len(paths) == 10
-  assert face_cache.cache_path(Counted(), SETTINGS, tmp_path) in paths
+  assert cache.cache_path(Counted(), SETTINGS, tmp_path) in paths
 
 
 def test_damage_is_named_and_rebuilt(tmp_path):
   source = Counted()
   first = _load(source, tmp_path)
-  path = face_cache.cache_path(source, SETTINGS, tmp_path)
+  path = cache.cache_path(source, SETTINGS, tmp_path)
   whole = path.read_bytes()
   for damaged in (b"", b"no archive", whole[:100], whole[:-40], whole[: len(whole) // 2]):
     path.write_bytes(damaged)
@@ -106,7 +105,7 @@ def test_damage_is_named_and_rebuilt(tmp_path):
 def test_no_flipped_byte_gives_other_faces(tmp_path):
   source = Counted(3)
   first = _load(source, tmp_path)
-  path = face_cache.cache_path(source, SETTINGS, tmp_path)
+  path = cache.cache_path(source, SETTINGS, tmp_path)
   whole = np.frombuffer(path.read_bytes(), np.uint8)
   with warnings.catch_warnings():
     warnings.simplefilter("ignore", UserWarning)
@@ -143,7 +142,7 @@ def test_a_few_thousand_faces_load_in_two_seconds(tmp_path):
     missed=(),
   )
   path = tmp_path / "faces.npz"
-  face_cache._write(path, faces_64)
+  cache._write(path, faces_64)
   start = time.process_time()
-  _assert_equal(face_cache._read(path), faces_64)
+  _assert_equal(cache._read(path), faces_64)
   assert time.process_time() - start < 2

@@ -7,7 +7,7 @@ import warnings
 import jax
 import pytest
 
-from qm_vae.io import cache as compilation_cache
+from qm_vae.io import cache
 
 KEYS = ("jax_compilation_cache_dir", "jax_enable_compilation_cache", "jax_persistent_cache_min_compile_time_secs")
 
@@ -22,7 +22,7 @@ def config():
 
 
 def test_the_folder_is_the_users_alone_and_of_one_processor(tmp_path):
-  path = compilation_cache.use(tmp_path / "new" / "xla")
+  path = cache.use(tmp_path / "new" / "xla")
   assert jax.config.jax_compilation_cache_dir == str(path)
   for folder in (path, path.parent):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -31,15 +31,15 @@ def test_the_folder_is_the_users_alone_and_of_one_processor(tmp_path):
 
 def test_a_folder_that_others_may_read_is_closed(tmp_path):
   (tmp_path / "xla").mkdir(mode=0o755)
-  compilation_cache.use(tmp_path / "xla")
+  cache.use(tmp_path / "xla")
   assert stat.S_IMODE((tmp_path / "xla").stat().st_mode) == 0o700
 
 
 def test_another_processor_has_another_folder(tmp_path, monkeypatch):
-  here = compilation_cache.use(tmp_path)
-  monkeypatch.setattr(compilation_cache.platform, "machine", lambda: "another")
+  here = cache.use(tmp_path)
+  monkeypatch.setattr(cache.platform, "machine", lambda: "another")
   jax.config.update("jax_compilation_cache_dir", None)
-  assert compilation_cache.use(tmp_path) != here
+  assert cache.use(tmp_path) != here
 
 
 def of_somebody_else(path, monkeypatch):
@@ -73,13 +73,13 @@ def a_file(path, monkeypatch):
 def test_what_others_could_write_to_is_not_used(made, told, tmp_path, monkeypatch):
   made(tmp_path / "xla", monkeypatch)
   with pytest.warns(UserWarning, match=told):
-    assert compilation_cache.use(tmp_path / "xla") is None
+    assert cache.use(tmp_path / "xla") is None
   assert jax.config.jax_compilation_cache_dir is None
 
 
 def test_the_users_own_choice_stands(tmp_path):
   jax.config.update("jax_compilation_cache_dir", "chosen")  # what JAX_COMPILATION_CACHE_DIR=chosen does
-  assert compilation_cache.use(tmp_path / "xla") is None
+  assert cache.use(tmp_path / "xla") is None
   assert jax.config.jax_compilation_cache_dir == "chosen" and not (tmp_path / "xla").exists()
 
 
@@ -87,5 +87,5 @@ def test_it_can_be_switched_off(tmp_path):
   jax.config.update("jax_enable_compilation_cache", False)  # what JAX_ENABLE_COMPILATION_CACHE=false does
   with warnings.catch_warnings():
     warnings.simplefilter("error")
-    assert compilation_cache.use(tmp_path / "xla") is None
+    assert cache.use(tmp_path / "xla") is None
   assert not (tmp_path / "xla").exists()

@@ -5,8 +5,7 @@ import pytest
 from PIL import Image
 
 from qm_vae.data import folder, synthetic
-from qm_vae.faces import cache as face_cache
-from qm_vae.faces import cropping as faces
+from qm_vae.faces import cache, cropping
 
 USABLE = {"deep.png", "grey.jpg", "cmyk.jpg", "animated.gif", "two words/Ирина 写真 é.jpg"}
 REFUSED = {
@@ -20,7 +19,7 @@ REFUSED = {
 def root(tmp_path_factory):
   source = synthetic.make(num_people=10, images_per_person=1, frame_size=128, seed=0)
   pictures = (source[i].image for i in range(10))
-  face = next(picture for picture in pictures if len(faces.detect(picture, faces.Settings(min_neighbors=8))))
+  face = next(picture for picture in pictures if len(cropping.detect(picture, cropping.Settings(min_neighbors=8))))
   root = tmp_path_factory.mktemp("odd files")
   image = Image.fromarray(face)
   grey = image.convert("L")
@@ -42,8 +41,8 @@ def root(tmp_path_factory):
 @pytest.mark.parametrize("detector", ["haar", "none"])
 def test_odd_files(root, detector, tmp_path):
   source = folder.make(root=str(root))
-  settings = faces.Settings(detector=detector)
-  found = face_cache.load_or_crop(source, settings, tmp_path, show=False)
+  settings = cropping.Settings(detector=detector)
+  found = cache.load_or_crop(source, settings, tmp_path, show=False)
   assert set(found.name) == USABLE
   missed = {each.name: each.reason for each in found.missed}
   assert missed.pop("tiny.png") == "no face found: the image is 1 x 1 pixels, faces.min_size is 24"
@@ -55,5 +54,5 @@ def test_odd_files(root, detector, tmp_path):
   if detector == "none":
     assert boxes_agree
     assert np.abs(brightness - brightness.mean(0)).mean((1, 2)).max() < 8
-  again = face_cache.load_or_crop(source, settings, tmp_path, show=False)
+  again = cache.load_or_crop(source, settings, tmp_path, show=False)
   assert again.name == found.name and again.missed == found.missed

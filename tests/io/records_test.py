@@ -2,31 +2,30 @@
 
 import numpy as np
 
-from qm_vae.io import images
-from qm_vae.io import records as writer
+from qm_vae.io import images, records
 
 
 def test_rows_come_back_and_a_cut_last_line_is_left_out(tmp_path):
-  one = writer.Writer(tmp_path)
+  one = records.Writer(tmp_path)
   one.scalars(3, "train", {"loss": 0.5}, epoch=1)
   one.scalars(3, "test", {"error": 0.25}, epoch=1)
   one.close()
   with (tmp_path / "metrics.jsonl").open("a") as file:
     file.write('{"step": 4, "sp')
-  rows = writer.read_rows(tmp_path)
+  rows = records.read_rows(tmp_path)
   assert rows == [
     {"step": 3, "split": "train", "epoch": 1, "loss": 0.5},
     {"step": 3, "split": "test", "epoch": 1, "error": 0.25},
   ]
-  writer.rewind(tmp_path, 2)
-  assert writer.read_rows(tmp_path) == []
-  assert writer.read_rows(tmp_path / "nowhere") == []
+  records.rewind(tmp_path, 2)
+  assert records.read_rows(tmp_path) == []
+  assert records.read_rows(tmp_path / "nowhere") == []
 
 
 def test_tensorboard_is_written_only_on_request(tmp_path):
   for name, wanted in (("plain", False), ("board", True)):
     (tmp_path / name).mkdir()
-    one = writer.Writer(tmp_path / name, tensorboard=wanted)
+    one = records.Writer(tmp_path / name, tensorboard=wanted)
     assert one.wants_images == wanted
     one.scalars(1, "train", {"loss": 0.5})
     one.image(1, "grid", np.zeros((8, 8, 3), np.float32))
@@ -37,7 +36,7 @@ def test_tensorboard_is_written_only_on_request(tmp_path):
 
 
 def test_samples_are_pictures(tmp_path):
-  one = writer.Writer(tmp_path, samples=True)
+  one = records.Writer(tmp_path, samples=True)
   assert one.wants_images
   one.image(7, "grid", np.full((2, 3, 3), 0.5, np.float32))
   one.close()
@@ -48,7 +47,7 @@ def test_samples_are_pictures(tmp_path):
 
 def test_a_file_is_replaced_whole(tmp_path):
   path = tmp_path / "a.json"
-  writer.write_text(path, "one")
-  writer.write_text(path, "two")
+  records.write_text(path, "one")
+  records.write_text(path, "two")
   assert path.read_text() == "two"
   assert list(tmp_path.iterdir()) == [path]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import qm_vae
 from qm_vae.quantizers import QUANTIZERS
 
 
@@ -26,11 +26,11 @@ def numpy_loss(kind, answer, output):
   }[kind]
 
 
-@pytest.mark.parametrize("kind", losses.SERVICE_LOSSES)
+@pytest.mark.parametrize("kind", qm_vae.SERVICE_LOSSES)
 def test_service_loss_equals_numpy(kind):
   answer, output = logits(0), logits(1)
   output[0] = answer[0]  # one that agrees
-  value = losses.service_loss(kind, jnp.asarray(answer), jnp.asarray(output))
+  value = qm_vae.service_loss(kind, jnp.asarray(answer), jnp.asarray(output))
   assert value.shape == (6,) and value.dtype == jnp.float32
   # A float32 log-softmax of seven terms; 1 - p loses a rounding of 1.
   np.testing.assert_allclose(value, numpy_loss(kind, answer, output), rtol=2e-6, atol=5e-7)
@@ -39,7 +39,7 @@ def test_service_loss_equals_numpy(kind):
 @pytest.mark.parametrize("kind", ["expected", "cross_entropy", "kl"])
 def test_service_loss_gradient_equals_finite_differences(kind):
   answer, output = logits(0, 2), logits(1, 2)
-  gradient = jax.grad(lambda y: losses.service_loss(kind, jnp.asarray(answer), y).sum())(jnp.asarray(output))
+  gradient = jax.grad(lambda y: qm_vae.service_loss(kind, jnp.asarray(answer), y).sum())(jnp.asarray(output))
   step = 1e-5  # in float64: truncation 1e-10, rounding 1e-11
   for i in np.ndindex(output.shape):
     up, down = output.astype(np.float64), output.astype(np.float64)
@@ -49,40 +49,40 @@ def test_service_loss_gradient_equals_finite_differences(kind):
     assert abs(gradient[i] - slope) < 1e-6
 
 
-@pytest.mark.parametrize("kind", losses.SERVICE_LOSSES)
+@pytest.mark.parametrize("kind", qm_vae.SERVICE_LOSSES)
 def test_service_loss_gives_the_answer_no_gradient(kind):
-  gradient = jax.grad(lambda a: losses.service_loss(kind, a, jnp.asarray(logits(1))).sum())(jnp.asarray(logits(0)))
+  gradient = jax.grad(lambda a: qm_vae.service_loss(kind, a, jnp.asarray(logits(1))).sum())(jnp.asarray(logits(0)))
   np.testing.assert_array_equal(gradient, 0)
 
 
-@pytest.mark.parametrize("kind", losses.SERVICE_LOSSES)
+@pytest.mark.parametrize("kind", qm_vae.SERVICE_LOSSES)
 def test_service_loss_survives_extreme_logits(kind):
   sure = jnp.array([[1e4, -1e4, 0.0], [1e30, 0.0, -1e30], [-1e4, 1e4, 0.0]])
   other = jnp.array([[1e4, -1e4, 0.0], [1e30, 0.0, -1e30], [1e4, -1e4, 0.0]])
-  value, gradient = jax.value_and_grad(lambda y: losses.service_loss(kind, sure, y).sum())(other)
+  value, gradient = jax.value_and_grad(lambda y: qm_vae.service_loss(kind, sure, y).sum())(other)
   assert np.isfinite(value) and np.all(np.isfinite(gradient))
-  each = losses.service_loss(kind, sure, other)
+  each = qm_vae.service_loss(kind, sure, other)
   np.testing.assert_array_equal(each[:2], 0)
   # Surely wrong: the distance of the two logits, 2e4 nats, or 1 on the scale of Eq. (8).
   assert each[2] == {"literal": 1, "expected": 1, "cross_entropy": 2e4, "kl": 2e4}[kind]
 
 
 def test_expected_is_precise_where_the_service_is_nearly_sure():
-  value = losses.service_loss("expected", jnp.array([[20.0, 0.0]]), jnp.array([[18.0, 0.0]]))
+  value = qm_vae.service_loss("expected", jnp.array([[20.0, 0.0]]), jnp.array([[18.0, 0.0]]))
   # 1 - p would be 0 in float32; the closed form is 1 / (1 + e^18).
   np.testing.assert_allclose(value, [1 / (1 + np.exp(18.0))], rtol=1e-5)
 
 
 def test_unknown_service_loss_is_refused_by_name():
   with pytest.raises(ValueError, match=r"hinge.*literal"):
-    losses.service_loss("hinge", jnp.zeros((1, 2)), jnp.zeros((1, 2)))
+    qm_vae.service_loss("hinge", jnp.zeros((1, 2)), jnp.zeros((1, 2)))
 
 
 def test_lost_is_eq_8():
   answer = jnp.array([[0.0, 1], [1, 0], [2, 2]])
   output = jnp.array([[5.0, 6], [0, 1], [1, 0]])
-  np.testing.assert_array_equal(losses.lost(answer, output), [0, 1, 0])
-  assert losses.lost(answer, output).dtype == jnp.float32
+  np.testing.assert_array_equal(qm_vae.lost(answer, output), [0, 1, 0])
+  assert qm_vae.lost(answer, output).dtype == jnp.float32
 
 
 def test_mse_counts_the_masked_pixels_alone():
@@ -91,25 +91,25 @@ def test_mse_counts_the_masked_pixels_alone():
   mask = (random.random((3, 5, 6, 1)) < 0.5).astype(np.float32)
   mask[2] = 0
   squared = np.square(x.astype(np.float64) - x_hat)
-  np.testing.assert_allclose(losses.mse(x, x_hat), squared.mean((1, 2, 3)), rtol=1e-6)  # float32 mean of 90
+  np.testing.assert_allclose(qm_vae.mse(x, x_hat), squared.mean((1, 2, 3)), rtol=1e-6)  # float32 mean of 90
   expected = [squared[i][mask[i, ..., 0] > 0].mean() for i in range(2)] + [0]
-  np.testing.assert_allclose(losses.mse(x, x_hat, mask), expected, rtol=1e-6)
+  np.testing.assert_allclose(qm_vae.mse(x, x_hat, mask), expected, rtol=1e-6)
 
 
 def test_total_is_eq_7():
-  weights = losses.Weights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(2.0))
+  weights = qm_vae.Weights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(2.0))
   service, mse, codebook, commitment = np.random.default_rng(0).random((4, 5)).astype(np.float32)
   expected = 0.4 * 2 * service + 0.6 * mse + codebook + 0.25 * commitment
-  np.testing.assert_allclose(losses.total(weights, service, mse, codebook, commitment), expected, rtol=1e-6)
+  np.testing.assert_allclose(qm_vae.total(weights, service, mse, codebook, commitment), expected, rtol=1e-6)
 
 
 def test_masked_mean():
   values = jnp.array([1.0, jnp.nan, 4.0])
-  mean, n = losses.masked_mean(values, jnp.array([1.0, 0.0, 1.0]))
+  mean, n = qm_vae.masked_mean(values, jnp.array([1.0, 0.0, 1.0]))
   assert (mean, n) == (2.5, 2)
-  mean, n = losses.masked_mean(values, jnp.zeros(3))
+  mean, n = qm_vae.masked_mean(values, jnp.zeros(3))
   assert (mean, n) == (0, 0)
-  mean, n = losses.masked_mean(jnp.zeros(0), jnp.zeros(0))
+  mean, n = qm_vae.masked_mean(jnp.zeros(0), jnp.zeros(0))
   assert (mean, n) == (0, 0)
 
 
@@ -127,7 +127,7 @@ def autoencoder():
     quantized = quantizer.apply(params["codes"], (), x @ params["encoder"], keys[5], train=True)
     x_hat = quantized.z_q @ params["decoder"]
     answers = [image.reshape(4, -1) @ service for image in (x, x_hat)]
-    return answers, losses.mse(x, x_hat), quantized.codebook, quantized.commitment
+    return answers, qm_vae.mse(x, x_hat), quantized.codebook, quantized.commitment
 
   return params, terms
 
@@ -135,13 +135,13 @@ def autoencoder():
 @pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
 def test_literal_trains_exactly_as_no_service_at_all(alpha):
   params, terms = autoencoder()
-  weights = losses.Weights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(1.0))
+  weights = qm_vae.Weights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(1.0))
 
   def loss(params, kind):
     (answer, output), mse, codebook, commitment = terms(params)
     if kind is None:
       return jnp.mean((1 - alpha) * mse + codebook + 0.25 * commitment)
-    return jnp.mean(losses.total(weights, losses.service_loss(kind, answer, output), mse, codebook, commitment))
+    return jnp.mean(qm_vae.total(weights, qm_vae.service_loss(kind, answer, output), mse, codebook, commitment))
 
   literal, without, surrogate = (jax.grad(loss)(params, kind) for kind in ("literal", None, "cross_entropy"))
   for a, b in zip(jax.tree.leaves(literal), jax.tree.leaves(without), strict=True):

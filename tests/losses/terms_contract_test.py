@@ -8,8 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae.losses import TERMS, Scene
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import TERMS, Scene, qm_vae
 from qm_vae.models.adversaries import Listener
 from qm_vae.types import Embedder, Face, Service
 
@@ -106,7 +105,7 @@ def test_prices_that_are_known():
   np.testing.assert_allclose(found, math.hypot(1, 0.01) - 0.01, rtol=1e-5)  # of float32 sums
   one, two = service(1), service(2)
   shown = scene()
-  expected = [losses.service_loss("cross_entropy", shown.target, s.apply(s.params, shown.seen)) for s in (one, two)]
+  expected = [qm_vae.service_loss("cross_entropy", shown.target, s.apply(s.params, shown.seen)) for s in (one, two)]
   np.testing.assert_allclose(
     make("ensemble").loss((), make("ensemble").frozen, shown, KEY), np.mean(expected, 0), rtol=1e-6
   )

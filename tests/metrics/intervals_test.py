@@ -6,36 +6,41 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from qm_vae.metrics import intervals as rates
+from qm_vae.metrics import intervals
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (3, 10), (137, 500), (1, 10_000)])
 def test_wilson_equals_scipy(successes, n):
-  ours = rates.wilson(successes, n)
+  ours = intervals.wilson(successes, n)
   interval = stats.binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
   assert (ours.value, ours.n, ours.method) == (successes / n, n, "wilson")
   np.testing.assert_allclose((ours.low, ours.high), (interval.low, interval.high), rtol=1e-9, atol=1e-12)
 
 
 def test_no_trials_claim_nothing():
-  for empty in (rates.wilson(0, 0), rates.rate([], []), rates.rate([]), rates.bootstrap_by_identity([], [])):
+  for empty in (
+    intervals.wilson(0, 0),
+    intervals.rate([], []),
+    intervals.rate([]),
+    intervals.bootstrap_by_identity([], []),
+  ):
     assert np.isnan(empty.value)
     assert empty[1:] == (0, 0.0, 1.0, "none")
-  assert json.loads(json.dumps(rates.rate([]).as_dict()))["value"] is None
+  assert json.loads(json.dumps(intervals.rate([]).as_dict()))["value"] is None
 
 
 def test_wilson_where_nobody_repeats():
   values = [1, 0, 0, 1, 1]
-  assert rates.rate(values) == rates.rate(values, [4, 7, 1, 0, 2]) == rates.wilson(3, 5)
-  assert rates.rate(values, [-1] * 5) == rates.wilson(3, 5)  # unknown people are not one person
+  assert intervals.rate(values) == intervals.rate(values, [4, 7, 1, 0, 2]) == intervals.wilson(3, 5)
+  assert intervals.rate(values, [-1] * 5) == intervals.wilson(3, 5)  # unknown people are not one person
 
 
 def test_bootstrap_where_people_repeat():
   random = np.random.default_rng(0)
   identity = np.repeat(np.arange(40), 5)
   values = np.repeat(random.random(40) < 0.3, 5)  # a person's images all fare alike
-  by_person = rates.bootstrap_by_identity(values, identity)
-  by_image = rates.rate(values)
+  by_person = intervals.bootstrap_by_identity(values, identity)
+  by_image = intervals.rate(values)
   assert by_person.method == "bootstrap"
   assert by_person.n == 200
   assert by_person.value == pytest.approx(values.mean())
@@ -43,20 +48,20 @@ def test_bootstrap_where_people_repeat():
   # Five equal images tell as much as one: the honest interval is about sqrt(5) as wide; 2000 resamples fix it to 5 %.
   widening = (by_person.high - by_person.low) / (by_image.high - by_image.low)
   assert 1.9 < widening < 2.6
-  assert rates.bootstrap_by_identity(values, identity) == by_person
+  assert intervals.bootstrap_by_identity(values, identity) == by_person
 
 
 def test_one_hit_more_never_lowers_the_upper_end():
   identity = np.concatenate([np.arange(150), np.arange(38)])  # 38 people twice
   upper = []
   for hits in range(30):
-    found = rates.rate(np.arange(188) < hits, identity)
+    found = intervals.rate(np.arange(188) < hits, identity)
     upper.append(found.high)
   assert np.all(np.diff(upper) > 0)
-  assert rates.rate(np.arange(188) >= 3, identity).low == pytest.approx(1 - upper[3])
+  assert intervals.rate(np.arange(188) >= 3, identity).low == pytest.approx(1 - upper[3])
   # Where more people decide it agrees with the bootstrap.
   hit = np.random.default_rng(0).random(188) < 0.3
-  ours, other = (one(hit, identity) for one in (rates.rate, rates.bootstrap_by_identity))
+  ours, other = (one(hit, identity) for one in (intervals.rate, intervals.bootstrap_by_identity))
   np.testing.assert_allclose((ours.low, ours.high), (other.low, other.high), atol=0.015)
 
 
@@ -68,7 +73,7 @@ def test_bootstrap_weighs_people_by_their_images():
     chosen = np.concatenate([values[identity == person] for person in draw])
     means.append(chosen.mean())
   exact = np.percentile(means, [2.5, 97.5], method="inverted_cdf")
-  ours = rates.bootstrap_by_identity(values, identity)
+  ours = intervals.bootstrap_by_identity(values, identity)
   # The outermost of 27 outcomes hold more than 2.5 % each, so the percentiles are attained values.
   np.testing.assert_allclose((ours.low, ours.high), exact)
 
@@ -76,15 +81,15 @@ def test_bootstrap_weighs_people_by_their_images():
 @pytest.mark.parametrize("value", [0, 1])
 def test_equal_values_do_not_claim_certainty(value):
   identity = np.repeat(np.arange(8), 4)
-  ours = rates.rate(np.full(32, value), identity)
-  people = rates.wilson(8 * value, 8)
+  ours = intervals.rate(np.full(32, value), identity)
+  people = intervals.wilson(8 * value, 8)
   assert (ours.value, ours.n, ours.method) == (value, 32, "wilson_effective")
   assert (ours.low, ours.high) == (people.low, people.high)
   assert ours.high - ours.low > 0.3
 
 
 def test_one_person_does_not_claim_certainty():
-  ours = rates.rate([1, 0, 1, 1], [5, 5, 5, 5])
+  ours = intervals.rate([1, 0, 1, 1], [5, 5, 5, 5])
   assert ours.value == 0.75
   assert ours.low < 0.25 and ours.high > 0.95
 
@@ -96,7 +101,7 @@ def test_bootstrap_covers_the_truth():
     chance = random.beta(2, 3, 60)  # people differ; mean 0.4
     identity = np.repeat(np.arange(60), random.integers(1, 6, 60))
     values = random.random(len(identity)) < chance[identity]
-    ours = rates.bootstrap_by_identity(values, identity, seed=trial, resamples=200)
+    ours = intervals.bootstrap_by_identity(values, identity, seed=trial, resamples=200)
     covered += ours.low <= 0.4 <= ours.high
   # Nominal 95; binomial standard deviation 2.2, and percentile intervals of 60 people fall about 2 short.
   assert covered >= 86
@@ -104,11 +109,11 @@ def test_bootstrap_covers_the_truth():
 
 def test_impossible_values_are_refused():
   with pytest.raises(ValueError, match="5 successes of 4"):
-    rates.wilson(5, 4)
+    intervals.wilson(5, 4)
   with pytest.raises(ValueError, match=r"\[0, 1\]"):
-    rates.rate([0.5, np.nan], [1, 2])
+    intervals.rate([0.5, np.nan], [1, 2])
   with pytest.raises(ValueError, match="2 values for 3"):
-    rates.rate([0, 1], [1, 2, 3])
+    intervals.rate([0, 1], [1, 2, 3])
 
 
 @pytest.mark.parametrize("people", [100, 500])
@@ -122,7 +127,7 @@ def test_wilson_by_identity_covers_the_truth(people, p, likeness):
   if likeness:  # people differ, with this correlation between two images of one
     each = random.beta(p * (1 / likeness - 1), (1 - p) * (1 / likeness - 1), (trials, people))
   values = random.random((trials, people * images)) < np.repeat(each, images, axis=1)
-  found = [rates.wilson_by_identity(one, identity) for one in values]
+  found = [intervals.wilson_by_identity(one, identity) for one in values]
   covered = np.mean([one.low <= p <= one.high for one in found])
   # Within two points of 95 % (the claim), and two standard deviations of 1000 trials, 1.4 points.
   assert abs(covered - 0.95) < 0.02 + 0.014
@@ -130,7 +135,7 @@ def test_wilson_by_identity_covers_the_truth(people, p, likeness):
 
 @pytest.mark.parametrize("n", [100, 500])
 def test_wilson_covers_independent_trials(n):
-  found = [rates.wilson(x, n) for x in range(n + 1)]
+  found = [intervals.wilson(x, n) for x in range(n + 1)]
 
   def covered(p):  # exact, by enumeration
     inside = [one.low <= p <= one.high for one in found]
@@ -147,26 +152,26 @@ def test_wilson_covers_independent_trials(n):
 def test_wilson_by_identity_is_wilson_of_the_effective_number():
   random = np.random.default_rng(0)
   by_person = random.random(40) < 0.3
-  alike = rates.wilson_by_identity(np.repeat(by_person, 5), np.repeat(np.arange(40), 5))
-  people = rates.wilson(int(by_person.sum()), 40)
+  alike = intervals.wilson_by_identity(np.repeat(by_person, 5), np.repeat(np.arange(40), 5))
+  people = intervals.wilson(int(by_person.sum()), 40)
   # Five equal images are one trial; the unbiased variance counts 39 of 40.
   assert (alike.n, alike.method) == (200, "wilson_effective")
   np.testing.assert_allclose((alike.low, alike.high), (people.low, people.high), atol=0.003)
-  assert rates.wilson_by_identity([1, 0, 0, 1, 1], [4, 7, 1, 0, 2]) == rates.wilson(3, 5)
+  assert intervals.wilson_by_identity([1, 0, 0, 1, 1], [4, 7, 1, 0, 2]) == intervals.wilson(3, 5)
   # Nothing seen of how people differ: as many trials as people.
   for value in (0.0, 0.3, 1.0):
-    same = rates.wilson_by_identity(np.full(32, value), np.repeat(np.arange(8), 4))
-    expected = rates.wilson(8 * value, 8)
+    same = intervals.wilson_by_identity(np.full(32, value), np.repeat(np.arange(8), 4))
+    expected = intervals.wilson(8 * value, 8)
     np.testing.assert_allclose((same.low, same.high), (expected.low, expected.high), atol=1e-9)
   # People less alike than chance do not make more trials than there are.
-  opposed = rates.wilson_by_identity(np.tile([1, 0], 50), np.repeat(np.arange(50), 2))
-  assert (opposed.low, opposed.high) == (rates.wilson_effective(0.5, 0.0, 100, 50)[2:4])
-  mixed = rates.wilson_by_identity(np.r_[np.tile([1, 0], 50), 1, 1], np.r_[np.repeat(np.arange(50), 2), 50, 50])
-  np.testing.assert_allclose((mixed.low, mixed.high), rates.wilson(52, 102)[2:4])
+  opposed = intervals.wilson_by_identity(np.tile([1, 0], 50), np.repeat(np.arange(50), 2))
+  assert (opposed.low, opposed.high) == (intervals.wilson_effective(0.5, 0.0, 100, 50)[2:4])
+  mixed = intervals.wilson_by_identity(np.r_[np.tile([1, 0], 50), 1, 1], np.r_[np.repeat(np.arange(50), 2), 50, 50])
+  np.testing.assert_allclose((mixed.low, mixed.high), intervals.wilson(52, 102)[2:4])
 
 
 def test_wilson_effective_refuses_the_impossible():
   with pytest.raises(ValueError, match="give"):
-    rates.wilson_effective(1.2, 0.1, 10, 5)
+    intervals.wilson_effective(1.2, 0.1, 10, 5)
   with pytest.raises(ValueError, match="11 people in 10"):
-    rates.wilson_effective(0.2, 0.1, 10, 11)
+    intervals.wilson_effective(0.2, 0.1, 10, 11)

@@ -14,7 +14,7 @@ from qm_vae import convert
 from qm_vae.convert import torch_file
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.faces import makeup
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models import amt_gan, ugatit
 from qm_vae.models.adversarial_layers import Conv
 
@@ -156,7 +156,7 @@ def test_ugatit_equals_its_pytorch_layers(monkeypatch, tmp_path, light):
   np.testing.assert_allclose(found.image, channels_last(image), atol=ATOL)
   np.testing.assert_allclose(found.cam, logits, atol=ATOL)
   np.testing.assert_allclose(found.heat, heat, atol=ATOL * 4)  # a sum over 16 channels
-  network_file.save(tmp_path / "out", meta | {"input_size": 12}, variables)
+  networks.save(tmp_path / "out", meta | {"input_size": 12}, variables)
   assert DEIDENTIFIERS["ugatit"](checkpoint=tmp_path / "out").params["params"].keys() == variables["params"].keys()
 
 

@@ -7,9 +7,8 @@ import pytest
 from made_up_people import ATTACKED, CHANCE, EACH, PEOPLE, SIDE, embedder, world
 
 from qm_vae import embedders, types
-from qm_vae.evaluate import privacy as evaluate_privacy
-from qm_vae.privacy import identification, protocol
-from qm_vae.privacy import training as lessons
+from qm_vae.evaluate import privacy
+from qm_vae.privacy import identification, protocol, training
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 
 
@@ -20,7 +19,7 @@ def _attack(name, pairs, folder, effort=1.0):
   chosen = protocol.choose(pairs.identity, people=ATTACKED, probes=3, seed=0)
   gallery, probe, train = (pairs.take(rows) for rows in (chosen.gallery, chosen.probe, chosen.attack))
   assert not set(train.identity) & set(probe.identity)
-  attacker = ATTACKERS[name](Tools(embedders.on_host(projection), projection, lessons.learner(folder, seed=0), effort))
+  attacker = ATTACKERS[name](Tools(embedders.on_host(projection), projection, training.learner(folder, seed=0), effort))
   assert attacker.gallery in ("clear", "protected") and attacker.lacks(train) == ""
   attack = attacker.fit(train)
   assert bool(attack.losses) == attacker.trains
@@ -94,7 +93,7 @@ def test_a_lesson_is_not_taught_twice(tmp_path):
 
 def test_too_little_to_learn_from_is_said(tmp_path):
   few = world().take(np.arange(5 * EACH))
-  tools = Tools(embedders.on_host(embedder()), None, lessons.learner(tmp_path, 0), 1.0)
+  tools = Tools(embedders.on_host(embedder()), None, training.learner(tmp_path, 0), 1.0)
   reasons = {name: ATTACKERS[name](tools).lacks(few) for name in ATTACKERS.names()}
   assert reasons["naive"] == reasons["linkage"] == ""
   assert "20 faces; needs 200" in reasons["inversion"] and "5 people" in reasons["residual"]
@@ -132,6 +131,6 @@ def test_protected_pictures_are_aligned_by_the_eyes_that_attackers_are_told(name
 
 def test_attackers_who_have_the_picture_alone_are_told_one_place_of_the_eyes_but_for_controls():
   found = np.float32([[1, 2, 3, 2], [3, 4, 5, 4]])
-  assert (evaluate_privacy._eyes("original", "model", found) == found).all()
-  assert (evaluate_privacy._eyes("average", "control", found) == found).all()
-  assert (evaluate_privacy._eyes("average", "model", found) == np.float32([[2, 3, 4, 3]] * 2)).all()
+  assert (privacy._eyes("original", "model", found) == found).all()
+  assert (privacy._eyes("average", "control", found) == found).all()
+  assert (privacy._eyes("average", "model", found) == np.float32([[2, 3, 4, 3]] * 2)).all()

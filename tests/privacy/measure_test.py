@@ -7,8 +7,7 @@ import pytest
 from made_up_people import ATTACKED, CHANCE, embedder, world
 
 from qm_vae import embedders
-from qm_vae.privacy import controls, measure, protocol
-from qm_vae.privacy import training as lessons
+from qm_vae.privacy import controls, measure, protocol, training
 
 BLANK = lambda image, random: np.full_like(image, 128)
 MEAN = lambda image, random: (0 * image + image.mean((1, 2), keepdims=True)).astype(np.uint8)  # one colour a picture
@@ -19,7 +18,7 @@ def table(folder, methods, attackers=("naive", "linkage", "residual"), **options
   one = embedders.Opened("projection", embedders.on_host(projection), projection, "made up", "0")
   methods = [measure.Method(name, kind, world(protect)) for name, kind, protect in methods]
   chosen = protocol.choose(methods[0].pairs.identity, people=ATTACKED, probes=2, seed=0)
-  learn = lessons.learner(folder, seed=0)
+  learn = training.learner(folder, seed=0)
   return measure.measure(methods, chosen, [one], attackers=attackers, learn=learn, crowds=(10, 500), **options)
 
 
@@ -102,7 +101,7 @@ def test_a_lesson_that_diverges_is_told_and_the_rest_goes_on(tmp_path):
 
   tmp_path.mkdir(exist_ok=True)
   with pytest.MonkeyPatch.context() as patch:
-    patch.setattr(lessons, "learner", lambda folder, seed: learn)
+    patch.setattr(training, "learner", lambda folder, seed: learn)
     report = table(tmp_path, CONTROLS, ("naive", "parrot")).report
   assert "diverged: loss is nan" in report["methods"][0]["left_out"][0]["reason"]
   assert any("diverged" in text for text in report["controls"]["warnings"])

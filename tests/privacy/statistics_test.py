@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from qm_vae.metrics import intervals as rates
+from qm_vae.metrics import intervals
 from qm_vae.privacy import identification, scores, statistics, trials, verification
 
 MODULES = (scores, identification, trials, verification, statistics)
@@ -264,6 +264,6 @@ def test_rank_rate_is_over_people():
   value, probe, gallery = _random(p=90, g=30)
   hits = identification.hits(value, probe, gallery, 5)
   ours = identification.rank_rate(value, probe, gallery, 5)
-  assert ours == rates.wilson_by_identity(hits, probe)
+  assert ours == intervals.wilson_by_identity(hits, probe)
   assert ours.method == "wilson_effective"
   assert identification.cmc(value, probe, gallery)[4] == pytest.approx(ours.value)

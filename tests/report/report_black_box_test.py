@@ -9,8 +9,8 @@ import pytest
 
 from configs import black_box
 from qm_vae import types
+from qm_vae.evaluate import __main__ as evaluate_program
 from qm_vae.evaluate import black_box as evaluate_black_box
-from qm_vae.evaluate import qm_vae as evaluate
 from qm_vae.io import progress
 from qm_vae.report import page
 from qm_vae.services.answers import Quality
@@ -103,5 +103,5 @@ def test_a_strangers_run_is_not_asked_unless_told_so(tmp_path, capsys):
   config.quality.expression.source = "offering:breaks"
   (tmp_path / "config.json").write_text(config.to_json_best_effort())
   with pytest.raises(SystemExit):
-    evaluate.main([f"--workdir={tmp_path}"])
+    evaluate_program.main([f"--workdir={tmp_path}"])
   assert "--ask-services" in capsys.readouterr().err

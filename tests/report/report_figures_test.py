@@ -8,10 +8,7 @@ import numpy as np
 import pytest
 
 from qm_vae.report import drawing, published, tables
-from qm_vae.report.figures import curves as figures_curves
-from qm_vae.report.figures import images as figures_images
-from qm_vae.report.figures import probabilities as figures_probabilities
-from qm_vae.report.figures import rates as figures_rates
+from qm_vae.report.figures import curves, images, probabilities, rates
 
 
 @pytest.mark.parametrize("module", [drawing, tables])
@@ -26,7 +23,7 @@ def points(axes, marker):
 
 def test_loss_rates_and_paper_values():
   report = fabricated_run.report()
-  axes = figures_rates.loss_rates(report).axes[0]
+  axes = rates.loss_rates(report).axes[0]
   assert [x for x, _ in points(axes, "o")] == [m["loss_rate"]["value"] for m in report["methods"]]
   names = [m["name"] for m in report["methods"]]
   expected = [(published.LOSS_RATES[name], row) for row, name in enumerate(names) if name in published.LOSS_RATES]
@@ -38,7 +35,7 @@ def test_loss_rates_and_paper_values():
 
 
 def test_per_expression_keeps_the_empty_row():
-  axes = figures_rates.per_expression(fabricated_run.report()).axes[0]
+  axes = rates.per_expression(fabricated_run.report()).axes[0]
   labels = [text.get_text() for text in axes.get_yticklabels()]
   assert "disgust  (n = 0)" in labels and len(labels) == 7
   assert sum(math.isnan(x) for x, _ in points(axes, "o")) == 1
@@ -46,7 +43,7 @@ def test_per_expression_keeps_the_empty_row():
 
 def test_curve_draws_service_judges_and_paper():
   report = fabricated_run.report()
-  axes = figures_curves.loss_rate_over_epochs(report).axes[0]
+  axes = curves.loss_rate_over_epochs(report).axes[0]
   lines = {line.get_label(): line.get_ydata() for line in axes.lines}
   np.testing.assert_array_equal(lines["service (in the loss)"], [p["loss_rate"] for p in report["curve"]])
   assert math.isnan(lines["judge vgg_like (never in a loss)"][0])
@@ -55,13 +52,13 @@ def test_curve_draws_service_judges_and_paper():
 
 
 def test_curve_of_one_epoch_without_mse_or_judges():
-  figure = figures_curves.loss_rate_over_epochs({"curve": [{"epoch": 1, "loss_rate": 0.5}]})
+  figure = curves.loss_rate_over_epochs({"curve": [{"epoch": 1, "loss_rate": 0.5}]})
   assert len(figure.axes) == 1 and drawing.png(figure)
 
 
 def test_scatter_tells_kept_from_lost():
   before, after = np.eye(3)[[0, 1, 2, 0]], np.eye(3)[[0, 1, 0, 0]]
-  figure = figures_probabilities.probability_scatter(["a", "b", "c"], before, after)
+  figure = probabilities.probability_scatter(["a", "b", "c"], before, after)
   assert len(figure.axes) == 3
   assert [text.get_text() for text in figure.legends[0].get_texts()] == ["answer kept (3)", "answer lost (1)"]
   np.testing.assert_array_equal(points(figure.axes[2], "x"), [(1, 0)])
@@ -69,27 +66,27 @@ def test_scatter_tells_kept_from_lost():
 
 def test_probability_differences():
   told = {"classes": ["a", "b"], "mean_difference": [0.1, None], "std_difference": [0.2, None]}
-  axes = figures_probabilities.probability_differences(told).axes[0]
+  axes = probabilities.probability_differences(told).axes[0]
   assert points(axes, "o")[0] == (0, 0.1)
-  assert figures_probabilities.probability_differences(None) is None
+  assert probabilities.probability_differences(None) is None
 
 
 def test_case_needs_all_its_pictures_and_takes_any_number_of_views():
   arrays = fabricated_run.arrays()
   for count in (1, 4):
-    figure = figures_images.case({}, {**arrays, "case_views": arrays["case_views"][:count]})
+    figure = images.case({}, {**arrays, "case_views": arrays["case_views"][:count]})
     titles = [axes.get_title() for part in figure.subfigs for axes in part.axes]
     assert titles[:4] == ["1  frame, face found", "5  frame given back", "2  crop", "3  view 1"]
     assert len(titles) == 4 + count
   del arrays["case_pasted"]
-  assert figures_images.case({}, arrays) is None
+  assert images.case({}, arrays) is None
 
 
 def test_captions():
   example = {"service_answer_original": "happy", "service_answer_output": "sad", "answers": {"mosaic": "happy"}}
-  told = figures_images.captions(example, ["mosaic", "laplace", "qm_vae"])
+  told = images.captions(example, ["mosaic", "laplace", "qm_vae"])
   assert told == [("happy", False), ("happy", False), (None, False), ("sad", True)]
-  assert figures_images.captions({}, ["qm_vae"]) == [(None, False), (None, False)]
+  assert images.captions({}, ["qm_vae"]) == [(None, False), (None, False)]
 
 
 def test_complement_turns_the_interval_round():

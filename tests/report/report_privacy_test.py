@@ -10,9 +10,8 @@ import page_reader
 import pytest
 
 from qm_vae.report import attacks, drawing, page, tables, tables_privacy
-from qm_vae.report.figures import frontier as figures_frontier
+from qm_vae.report.figures import frontier, tradeoff
 from qm_vae.report.figures import privacy as figures_privacy
-from qm_vae.report.figures import tradeoff as figures_tradeoff
 
 PEOPLE = fabricated_privacy.CROWDS[-1]
 
@@ -97,7 +96,7 @@ def test_roc_is_straight_between_corners_and_takes_the_top_of_a_step():
 
 def test_privacy_utility_has_a_point_per_method_and_a_line_for_the_union():
   report = fabricated_run.report()
-  axes = figures_tradeoff.privacy_utility(report).axes[0]
+  axes = tradeoff.privacy_utility(report).axes[0]
   points = {
     tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() in "o^sv" and len(line.get_xdata()) == 1
   }
@@ -112,25 +111,25 @@ def test_privacy_utility_has_a_point_per_method_and_a_line_for_the_union():
   assert levels["union of the views (no loss rate)"] == union["headline"]["rank_1"]["value"]
   assert levels["chance"] == 1 / PEOPLE
   assert levels["clear pictures"] == max(one["crowds"][-1]["rank_1"]["value"] for one in report["privacy"]["clear"])
-  assert figures_tradeoff.privacy_utility({}) is None
+  assert tradeoff.privacy_utility({}) is None
 
 
 def test_the_frontier_has_each_method_once_and_every_run_of_ours():
   reports = [("a", fabricated_run.report()), ("b", fabricated_run.report(seed=1))]
-  found = {point["label"]: point for point in figures_frontier.points(reports)}
+  found = {point["label"]: point for point in frontier.points(reports)}
   assert set(found) == {"mosaic", "Laplace", "QM-VAE a", "QM-VAE b"}  # no control; the union was judged by nobody
   report = reports[0][1]
   ours = tables.judged(tables.method(report, "qm_vae"), report["gap"]["judge"])["service_answer"]
   assert found["QM-VAE a"]["loss"] == ours
   assert found["mosaic"]["rank_1"] == tables.method(report["privacy"], "mosaic")["headline"]["rank_1"]
-  axes = figures_frontier.frontier(reports).axes[0]
+  axes = frontier.frontier(reports).axes[0]
   drawn = {tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"}
   assert drawn == {(found[name]["loss"]["value"], found[name]["rank_1"]["value"]) for name in ("QM-VAE a", "QM-VAE b")}
   legend = [text.get_text() for text in axes.figure.legends[0].get_texts()]
   assert sorted(legend) == ["Laplace", "QM-VAE a", "QM-VAE b", "clear pictures", "guessing", "mosaic"]
   report["controls"]["void"] = True
-  assert {point["label"] for point in figures_frontier.points(reports)} == {"mosaic", "Laplace", "QM-VAE b"}
-  assert figures_frontier.frontier([("", {})]) is None
+  assert {point["label"] for point in frontier.points(reports)} == {"mosaic", "Laplace", "QM-VAE b"}
+  assert frontier.frontier([("", {})]) is None
 
 
 def test_section_starts_with_the_controls_and_shows_every_method():

@@ -13,9 +13,8 @@ from PIL import Image
 from configs import attributes as attributes_config
 from configs import black_box as black_box_config
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import black_box as build_black_box
-from qm_vae.experiments import tasks
-from qm_vae.io import networks as network_file
+from qm_vae.experiments import black_box, tasks
+from qm_vae.io import networks
 from qm_vae.services import SERVICES, attributes, expression, offered
 from qm_vae.training.tasks import attributes as attributes_task
 
@@ -32,7 +31,7 @@ def folders(tmp_path_factory):
     shapes = jax.eval_shape(expression.network(meta).init, jax.random.key(0), jnp.zeros((1, 16, 16, channels)))
     variables = jax.tree.map(lambda leaf: random.random(leaf.shape, np.float32) + 0.1, shapes)
     found[kind] = tmp_path_factory.mktemp(kind)
-    network_file.save(found[kind], meta, variables)
+    networks.save(found[kind], meta, variables)
   return found
 
 
@@ -134,18 +133,18 @@ def test_a_run_that_cannot_ask_is_refused_before_it_loads_anything(changes, told
 def test_a_network_and_the_names_it_is_asked_for(folders):
   config = _config(quality__expression__checkpoint=str(folders["expression"]))
   with pytest.raises(ValueError, match=r"config\.quality\.expression\.names are .*'angry'.*answers in \('Smiling'"):
-    build_black_box.quality(config, "expression")
+    black_box.quality(config, "expression")
   config.quality.expression.names = NAMES
-  assert build_black_box.quality(config, "expression").names == NAMES
-  assert build_black_box.digests(config) == {"expression": network_file.read_meta(folders["expression"])["sha256"]}
+  assert black_box.quality(config, "expression").names == NAMES
+  assert black_box.digests(config) == {"expression": networks.read_meta(folders["expression"])["sha256"]}
 
 
 def test_who_is_trained_or_judged():
-  assert build_black_box.offered(_config()) == ["expression"] and build_black_box.judged(_config()) == "expression"
+  assert black_box.offered(_config()) == ["expression"] and black_box.judged(_config()) == "expression"
   face = _config(qualities=("face",))
-  assert build_black_box.offered(face) == [] and build_black_box.judged(face) is None
+  assert black_box.offered(face) == [] and black_box.judged(face) is None
   own = _config()
   own.quality.expression.names = ("glasses", "none")  # the judges, which read expressions, cannot confirm them
-  assert build_black_box.judged(own) is None
+  assert black_box.judged(own) is None
   with pytest.raises(ValueError, match=r"quality\.smile\.checkpoint is empty; train a network"):
-    build_black_box.offered(_config(qualities=("smile",)))
+    black_box.offered(_config(qualities=("smile",)))

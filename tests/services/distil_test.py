@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.services import distil, expression
 from qm_vae.services.answers import Quality
@@ -95,7 +95,7 @@ def start(tmp_path_factory):
   folder = tmp_path_factory.mktemp("start") / "network"
   module = EXPRESSION_NETWORKS["resnet"](num_classes=3)
   variables = jax.jit(module.init)(jax.random.key(3), jnp.zeros((1, 48, 48, 1)))
-  network_file.save(folder, expression.describe("resnet", 48, ("x", "y", "z")), variables)
+  networks.save(folder, expression.describe("resnet", 48, ("x", "y", "z")), variables)
   return str(folder)
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae.io import networks as network_file
+from qm_vae.io import networks
 from qm_vae.services import SERVICES, expression
 
 CLASSES = ("a", "b", "c")
@@ -17,7 +17,7 @@ def folder(tmp_path_factory):
   meta = expression.describe("resnet", 16, CLASSES, options={"widths": (4, 8)})
   variables = jax.jit(expression.network(meta).init)(jax.random.key(0), jnp.zeros((1, 16, 16, 1)))
   directory = tmp_path_factory.mktemp("net")
-  network_file.save(directory, meta, variables)
+  networks.save(directory, meta, variables)
   return directory
 
 
@@ -83,11 +83,11 @@ def test_reorder(service):
 
 
 def test_what_does_not_fit_is_refused(folder, tmp_path):
-  meta, variables = network_file.load(folder)
-  network_file.save(tmp_path / "kind", meta | {"kind": "identity"}, variables)
+  meta, variables = networks.load(folder)
+  networks.save(tmp_path / "kind", meta | {"kind": "identity"}, variables)
   with pytest.raises(ValueError, match="kind 'identity'"):
     expression.load(tmp_path / "kind")
-  network_file.save(tmp_path / "classes", meta | {"classes": ["a", "b"]}, variables)
+  networks.save(tmp_path / "classes", meta | {"classes": ["a", "b"]}, variables)
   with pytest.raises(ValueError, match=r"2 arrays do not fit.*logits"):
     expression.load(tmp_path / "classes")
   with pytest.raises(KeyError, match="mini_xception, resnet"):

@@ -7,9 +7,9 @@ import optax
 
 from qm_vae import types
 from qm_vae.data.batches import to_face
-from qm_vae.io import records as writer
+from qm_vae.io import records
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import loop as train
+from qm_vae.training import loop
 from qm_vae.training.state import Experiment, Split, State, Task
 
 
@@ -87,12 +87,12 @@ def fit(workdir, **kwargs):
   workdir.mkdir(exist_ok=True)
   checkpoints = Checkpoints(workdir / "checkpoints")
   try:
-    return jax.device_get(train.fit(experiment(**kwargs), workdir, checkpoints))
+    return jax.device_get(loop.fit(experiment(**kwargs), workdir, checkpoints))
   finally:
     checkpoints.close()
 
 
 def rows_without_speed(workdir):
   return [
-    {k: v for k, v in row.items() if k not in ("images_per_second", "seconds")} for row in writer.read_rows(workdir)
+    {k: v for k, v in row.items() if k not in ("images_per_second", "seconds")} for row in records.read_rows(workdir)
   ]

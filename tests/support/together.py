@@ -23,8 +23,7 @@ from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
 from qm_vae.models.vqvae import Preset
 from qm_vae.quantizers import QUANTIZERS
-from qm_vae.training import distributed as devices
-from qm_vae.training import loop as train
+from qm_vae.training import distributed, loop
 from qm_vae.training.state import Experiment, Split
 from qm_vae.training.tasks import qm_vae
 
@@ -64,9 +63,9 @@ def faces(num: int, seed: int) -> types.FaceSet:
   return types.FaceSet(image, mask, eyes, box, numbers, unknown, numbers, tuple(map(str, numbers)), (), (), ())
 
 
-def moved(one: Experiment, group: devices.Group) -> dict[str, int]:
+def moved(one: Experiment, group: distributed.Group) -> dict[str, int]:
   """Elements of the largest array that each kind of collective of the compiled step gives back."""
-  programs = train.compile_task(one.task, BATCH, group)
+  programs = loop.compile_task(one.task, BATCH, group)
   shape = lambda tree, where: jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=where), tree)
   batch = one.data.train.batch(np.arange(BATCH)) | {"_mask": np.ones(BATCH, np.float32)}
   key = jax.random.key(0)
@@ -84,12 +83,12 @@ def moved(one: Experiment, group: devices.Group) -> dict[str, int]:
 def main(workdir, epochs, told=None):
   """Trains to each of the epochs in turn, going on from a checkpoint, and prints what the tests look at."""
   if told:
-    devices.join(told)
-  group, workdir = devices.together(), pathlib.Path(workdir)
+    distributed.join(told)
+  group, workdir = distributed.together(), pathlib.Path(workdir)
   workdir.mkdir(exist_ok=True)
   for last in map(int, epochs.split(",")):
     checkpoints = Checkpoints(workdir / "checkpoints") if group.leads else None
-    state = train.fit(experiment(last), workdir, checkpoints, group=group)
+    state = loop.fit(experiment(last), workdir, checkpoints, group=group)
   copies = [np.asarray(shard.data) for shard in state.carried.codebook.addressable_shards]
   result = {
     "devices": sum(map(len, group.devices)),

@@ -14,9 +14,8 @@ import pytest
 import together
 
 from qm_vae.data.batches import batches
-from qm_vae.io import records as writer
-from qm_vae.training import distributed as devices
-from qm_vae.training import loop as train
+from qm_vae.io import records
+from qm_vae.training import distributed, loop
 from qm_vae.types import Table
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -24,7 +23,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 
 def test_processes_share_a_batch_row_by_row():
   table = Table({"x": np.arange(5)})
-  groups = [devices.Group(i, ((None,),) * 2) for i in range(2)]
+  groups = [distributed.Group(i, ((None,),) * 2) for i in range(2)]
   parts = [list(batches(table, np.arange(5), 4, pad=True, part=group.part(4))) for group in groups]
   (whole,) = [list(batches(table, np.arange(5), 4, pad=True))]
   for number, batch in enumerate(whole):
@@ -36,25 +35,25 @@ def test_processes_share_a_batch_row_by_row():
 
 
 def test_who_trains_together_is_told_or_refused():
-  assert devices.parsed("10.0.0.1:1234,2,1") == ("10.0.0.1:1234", 2, 1)
+  assert distributed.parsed("10.0.0.1:1234,2,1") == ("10.0.0.1:1234", 2, 1)
   for wrong in ("", "slurm", "10.0.0.1,2,1", "10.0.0.1:1234,2,2", "10.0.0.1:1234,2", "host:port,2,1"):
     with pytest.raises(ValueError, match="HOST:PORT,COUNT,INDEX"):
-      devices.parsed(wrong)
+      distributed.parsed(wrong)
 
 
 def test_alone_nobody_is_asked_and_nothing_is_sent():
-  group = devices.alone()
-  assert group == devices.together() and group.leads and group.size == 1
+  group = distributed.alone()
+  assert group == distributed.together() and group.leads and group.size == 1
   assert group.agreed(lambda: {1: ()}) == {1: ()} and group.in_turn(lambda: group) is group
   assert group.sent("anything", None) == "anything"
   assert group.mesh(7).devices.tolist() == [jax.devices()[0]] and group.part(7) == slice(0, 7)
 
 
 def test_services_are_asked_by_one_process_alone(tmp_path):
-  two = devices.Group(0, (tuple(jax.devices()),) * 2)
+  two = distributed.Group(0, (tuple(jax.devices()),) * 2)
   one = together.experiment(1)
   with pytest.raises(ValueError, match="2 processes would each ask"):
-    train.fit(one._replace(task=one.task._replace(host=lambda workdir: None)), tmp_path, None, group=two)
+    loop.fit(one._replace(task=one.task._replace(host=lambda workdir: None)), tmp_path, None, group=two)
 
 
 def start(workdir, epochs, count, told=()):
@@ -73,7 +72,7 @@ def result(process):
 
 def rows(workdir):
   return [
-    {k: v for k, v in row.items() if k not in ("images_per_second", "seconds")} for row in writer.read_rows(workdir)
+    {k: v for k, v in row.items() if k not in ("images_per_second", "seconds")} for row in records.read_rows(workdir)
   ]
 
 

@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from tiny_run import experiment, faces, fit, rows_without_speed
 
-from qm_vae.io import records as writer
+from qm_vae.io import records
 from qm_vae.io.checkpoints import Checkpoints, OtherNetwork, digest
-from qm_vae.training import logbook
-from qm_vae.training import loop as train
+from qm_vae.training import logbook, loop
 from qm_vae.training.state import Split, State
 
 
@@ -27,7 +26,7 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
 
 def test_rows_hold_what_was_trained_and_tested(tmp_path):
   fit(tmp_path)
-  rows = writer.read_rows(tmp_path)
+  rows = records.read_rows(tmp_path)
   assert [(r["step"], r["split"]) for r in rows[:3]] == [(2, "train"), (3, "train"), (3, "test")]
   assert rows[2]["n"] == 6
   assert "codes_used" not in rows[0]
@@ -40,7 +39,7 @@ def test_evaluation_counts_every_face_once(tmp_path):
   found = faces(6, seed=1).image / 255
   expected = np.mean((found - state.params) ** 2)  # six faces in a batch of eight: two of padding
   # float32 means of 48 values: some units in the last place
-  np.testing.assert_allclose(writer.read_rows(tmp_path)[-1]["error"], expected, rtol=1e-5)
+  np.testing.assert_allclose(records.read_rows(tmp_path)[-1]["error"], expected, rtol=1e-5)
 
 
 def test_not_finite_names_step_and_term_and_keeps_the_checkpoint_before(tmp_path):
@@ -53,7 +52,7 @@ def test_an_update_that_is_not_finite_is_neither_kept_nor_judged(tmp_path):
   with pytest.raises(logbook.NotFinite, match="step 6"):
     fit(tmp_path, poison_update=5)
   assert Checkpoints(tmp_path / "checkpoints").steps() == [3]
-  assert [row["step"] for row in writer.read_rows(tmp_path) if row["split"] == "test"] == [3]
+  assert [row["step"] for row in records.read_rows(tmp_path) if row["split"] == "test"] == [3]
 
 
 def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(tmp_path):
@@ -114,8 +113,8 @@ def test_the_step_is_traced_once(tmp_path):
 
 def test_weights_are_arguments_of_the_program():
   one = experiment()
-  programs = train.compile_task(one.task, one.batch_size)
-  batch = next(iter(train.batches(one.data.train, np.arange(8), 8, pad=False)))
+  programs = loop.compile_task(one.task, one.batch_size)
+  batch = next(iter(loop.batches(one.data.train, np.arange(8), 8, pad=False)))
   key = jax.random.key(0)
   state = one.task.init(key, one.frozen, batch)
   losses = []
@@ -128,8 +127,8 @@ def test_weights_are_arguments_of_the_program():
 
 def test_the_step_uses_up_the_state_it_is_given():
   one = experiment()
-  programs = train.compile_task(one.task, one.batch_size)
-  batch = next(iter(train.batches(one.data.train, np.arange(8), 8, pad=False)))
+  programs = loop.compile_task(one.task, one.batch_size)
+  batch = next(iter(loop.batches(one.data.train, np.arange(8), 8, pad=False)))
   state = programs.init(jax.random.key(0), one.frozen, batch)
   programs.step(state, one.frozen, batch, one.weights, jax.random.key(0))
   assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
@@ -148,7 +147,7 @@ def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_p
       happened.append(f"waited for {self.step}")
       return np.asarray(self.value, dtype)
 
-  compile_task, batches = train.compile_task, train.batches
+  compile_task, batches = loop.compile_task, loop.batches
 
   def compiled(*arguments):
     programs = compile_task(*arguments)
@@ -168,14 +167,14 @@ def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_p
         happened.append(f"batch {number + 1}")
       yield batch
 
-  monkeypatch.setattr(train, "compile_task", compiled)
-  monkeypatch.setattr(train, "batches", sent)
-  monkeypatch.setattr(train.Stream, "first", lambda stream, one: (jax.random.key(0), one.frozen, first))
+  monkeypatch.setattr(loop, "compile_task", compiled)
+  monkeypatch.setattr(loop, "batches", sent)
+  monkeypatch.setattr(loop.Stream, "first", lambda stream, one: (jax.random.key(0), one.frozen, first))
   one = experiment(epochs=1)._replace(log_every=3, data=Split(faces(48), faces(6, seed=1), None, 54, 0))
   first = next(iter(batches(one.data.train, np.arange(8), 8, pad=False)))
   tmp_path.mkdir(exist_ok=True)
   checkpoints = Checkpoints(tmp_path / "checkpoints")
-  train.fit(one, tmp_path, checkpoints)
+  loop.fit(one, tmp_path, checkpoints)
   checkpoints.close()
   order = [what for i, what in enumerate(happened) if what not in happened[:i]]
   assert order[:9] == [
@@ -195,4 +194,4 @@ def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_p
 def test_too_few_faces_for_a_batch_are_refused(tmp_path):
   with pytest.raises(ValueError, match="batch"):
     one = experiment()._replace(batch_size=32)
-    train.fit(one, tmp_path, Checkpoints(tmp_path / "checkpoints"))
+    loop.fit(one, tmp_path, Checkpoints(tmp_path / "checkpoints"))

@@ -5,9 +5,7 @@ import math
 
 import numpy as np
 
-from qm_vae.data.synthetic import face_features as features
-from qm_vae.data.synthetic import face_hair as hair
-from qm_vae.data.synthetic import face_surroundings as surroundings
+from qm_vae.data.synthetic import face_features, face_hair, face_surroundings
 from qm_vae.data.synthetic.drawing import SHADOW, Canvas, View, dome, edge, polar_table, ramp
 from qm_vae.data.synthetic.face_parameters import ActionUnits, Nuisance, Person
 
@@ -55,20 +53,20 @@ def draw(person: Person, action: ActionUnits, photo: Nuisance, size: int) -> np.
     chin=chin,
     tone=brightness * np.asarray(photo.light_colour, np.float32),
   )
-  surroundings.background(scene)
-  hair.back_hair(scene)
-  surroundings.body(scene)
-  if person.hair_style not in hair.COVERED_EARS:
+  face_surroundings.background(scene)
+  face_hair.back_hair(scene)
+  face_surroundings.body(scene)
+  if person.hair_style not in face_hair.COVERED_EARS:
     _ears(scene)
   _head(scene)
-  features.folds(scene)
-  features.nose(scene)
-  hair.beard(scene)
-  features.mouth(scene)
-  features.eyes(scene)
-  features.brows(scene)
-  hair.front_hair(scene)
-  surroundings.glasses(scene)
+  face_features.folds(scene)
+  face_features.nose(scene)
+  face_hair.beard(scene)
+  face_features.mouth(scene)
+  face_features.eyes(scene)
+  face_features.brows(scene)
+  face_hair.front_hair(scene)
+  face_surroundings.glasses(scene)
   return np.minimum(np.maximum(scene.canvas.pixels, 0), 1)
 
 

@@ -8,7 +8,7 @@ from qm_vae import types
 from qm_vae.data.augment import Augmentation
 from qm_vae.models.code_embedder import CodeEmbedder
 from qm_vae.privacy.attackers import learning
-from qm_vae.training.tasks import embedder as embedder_task
+from qm_vae.training.tasks import embedder
 
 EPOCHS = 10
 _LEARNING_RATE = 1e-3
@@ -22,7 +22,7 @@ def make(tools) -> types.Attacker:
     towards = learning.person_means(tools.embed(train.original, train.eyes), train.identity)
     module = CodeEmbedder(num_codes=int(train.codes.max()) + 1, dim=towards.shape[1])
     see = lambda batch: jnp.minimum(batch["codes"], module.num_codes - 1)  # a code the lesson never saw
-    network = embedder_task.network(module, see, Augmentation())
+    network = embedder.network(module, see, Augmentation())
     columns = {"codes": train.codes, "identity": train.identity, "target": towards}
     variables, losses = learning.run("codes", tools, network, columns, (), towards, EPOCHS, _LEARNING_RATE)
     apply = jax.jit(lambda variables, codes: module.apply(variables, see({"codes": codes})))

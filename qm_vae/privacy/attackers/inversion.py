@@ -5,7 +5,7 @@ import numpy as np
 import optax
 
 from qm_vae import types
-from qm_vae.metrics import images as metrics
+from qm_vae.metrics import images
 from qm_vae.models.translator import Translator
 from qm_vae.privacy.attackers import Lesson
 from qm_vae.training import schedule
@@ -49,7 +49,7 @@ def make(tools) -> types.Attacker:
 
     def measures(probe):
       wanted = probe.original.astype(np.float32) / 255
-      of = lambda made: float(np.mean(metrics.ssim(made.astype(np.float32), wanted)))
+      of = lambda made: float(np.mean(images.ssim(made.astype(np.float32), wanted)))
       return {"ssim": of(undo(probe.protected) / 255), "ssim_mean_face": of(np.broadcast_to(mean, wanted.shape))}
 
     return types.Attack(scores, losses, measures)

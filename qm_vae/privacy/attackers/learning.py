@@ -9,7 +9,7 @@ from qm_vae.data.augment import Augmentation
 from qm_vae.privacy import protocol
 from qm_vae.privacy.attackers import Lesson, Tools
 from qm_vae.training import schedule
-from qm_vae.training.tasks import embedder as embedder_task
+from qm_vae.training.tasks import embedder
 
 AUGMENTATION = Augmentation(shift=0.03, scale=0.05, flip=0.5, contrast=0.1, brightness=0.05)
 MIN_PEOPLE = 40
@@ -55,7 +55,7 @@ def adapt(
   columns = {"image": train.protected, "eyes": train.protected_eyes, "identity": train.identity}
   if towards is not None:
     columns["target"] = towards
-  network = embedder_task.adapt(tools.embedder, AUGMENTATION)
+  network = embedder.adapt(tools.embedder, AUGMENTATION)
   # Each person's direction starts where the recogniser, as it is, sees that person's pictures.
   seen = embedders.on_host(tools.embedder)(train.protected, train.protected_eyes) if towards is None else towards
   params, losses = run(name, tools, network, columns, tools.embedder.params, seen, epochs, learning_rate)
@@ -63,7 +63,7 @@ def adapt(
   return embedders.on_host(adapted), losses
 
 
-def run(name: str, tools: Tools, network: embedder_task.Trainable, columns, start, seen, epochs, learning_rate):
+def run(name: str, tools: Tools, network: embedder.Trainable, columns, start, seen, epochs, learning_rate):
   """Trains `network` on `columns`, holding a tenth of the people out.
 
   Args:
@@ -93,9 +93,9 @@ def run(name: str, tools: Tools, network: embedder_task.Trainable, columns, star
   batch_size = min(BATCH_SIZE, len(rows["identity"]))
   steps = epochs * (len(rows["identity"]) // batch_size)
   optimizer = optax.adam(schedule.make("cosine", learning_rate, steps, warmup=steps // 20))
-  task = embedder_task.make(network, len(classes), optimizer, margin=_MARGIN, towards=_TOWARDS * ("target" in columns))
+  task = embedder.make(network, len(classes), optimizer, margin=_MARGIN, towards=_TOWARDS * ("target" in columns))
   directions = np.stack([seen[identity == person].mean(0) for person in classes])
-  frozen = embedder_task.Start(start, directions)
+  frozen = embedder.Start(start, directions)
   settings = (learning_rate, _MARGIN, _TOWARDS, AUGMENTATION, _HELD_OUT, tools.embedder and tools.embedder.name)
   state, losses = tools.learn(
     Lesson(name, task, frozen, types.Table(rows), types.Table(held), epochs, batch_size, settings)

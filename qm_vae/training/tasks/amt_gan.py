@@ -11,7 +11,7 @@ from qm_vae.data.augment import Augmentation, augment
 from qm_vae.faces import makeup
 from qm_vae.losses.adversarial import absolute, away, least_squares
 from qm_vae.losses.qm_vae import masked_mean
-from qm_vae.metrics import images as metrics
+from qm_vae.metrics import images
 from qm_vae.models.amt_gan import STRIDE, Discriminator, Generator, Regularizer
 from qm_vae.training.state import State, Task
 from qm_vae.training.tasks.ugatit import grid
@@ -110,7 +110,7 @@ def make(
   def common_terms(made, same, source, reference, verdict_a, verdict_b):
     """Terms that generator and regularizer share: realism, likeness to the source, make-up of the reference."""
     (made_a, made_b), (same_a, same_b) = made, same
-    alike = lambda x, y: 1 - metrics.ssim(_unsigned(x), _unsigned(y))
+    alike = lambda x, y: 1 - images.ssim(_unsigned(x), _unsigned(y))
     likeness = lambda same, made, real: absolute(same, real) + alike(same, real) + alike(made, real)
     return {
       "gan": 0.5 * (least_squares(verdict_a, 1.0) + least_squares(verdict_b, 1.0)),
@@ -205,7 +205,7 @@ def make(
     made = transfer(state.params["G"], source, reference)
     terms = {
       "makeup": makeup_distance(made, source, reference),
-      "ssim": metrics.ssim(*map(_unsigned, (made, source.image))),
+      "ssim": images.ssim(*map(_unsigned, (made, source.image))),
     }
     before, after = (embed(frozen, x, source.eyes) for x in (source.image, made))
     count = len(embedders)

@@ -14,8 +14,8 @@ import optax
 
 from qm_vae.data.augment import Augmentation, augment, augment_face, mirrored
 from qm_vae.data.batches import to_face
-from qm_vae.losses import qm_vae as losses
-from qm_vae.metrics import images as metrics
+from qm_vae.losses import qm_vae
+from qm_vae.metrics import images
 from qm_vae.models.generator import Generator
 from qm_vae.services import answers as qualities
 from qm_vae.services import distil
@@ -28,7 +28,7 @@ from qm_vae.training.tasks.asking import Host
 class Weights(NamedTuple):
   """Weights of the terms: float32 scalars, arguments of the step."""
 
-  loss: losses.Weights
+  loss: qm_vae.Weights
   services: dict[str, jax.Array]  # name -> >= 0, of each service within L_e
   structure: jax.Array  # >= 0, of 1 - SSIM within L_e
 
@@ -102,7 +102,7 @@ def make(
       seen = augment(made.image, output_key, augment_before_service)
       raw, _ = student.apply(state.params["student"], state.carried["student"], seen, False, None)
       said, wanted = distil.by_service(told, raw), distil.by_service(told, answer)
-      terms, service = {}, weights.structure * (1 - metrics.ssim(face.image, made.image))
+      terms, service = {}, weights.structure * (1 - images.ssim(face.image, made.image))
       for name, quality in told.items():
         term = qualities.surrogate(quality, service_loss, wanted[name], said[name])
         service += weights.services[name] * trust[name] * term
@@ -111,14 +111,14 @@ def make(
         )
       terms |= {
         "service": service,
-        "mse": losses.mse(face.image, made.image),
+        "mse": qm_vae.mse(face.image, made.image),
         "codebook": made.quantized.codebook,
         "commitment": made.quantized.commitment,
       }
       parts = {name: terms[name] for name in ("service", "mse", "codebook", "commitment")}
-      terms["loss"] = losses.total(weights.loss, **parts)
+      terms["loss"] = qm_vae.total(weights.loss, **parts)
       terms["code_counts"] = made.quantized.counts
-      return losses.masked_mean(terms["loss"], batch["_mask"])[0], (terms, made.quantized.state, seen, raw)
+      return qm_vae.masked_mean(terms["loss"], batch["_mask"])[0], (terms, made.quantized.state, seen, raw)
 
     gradient, (terms, carried, seen, raw) = jax.grad(loss, has_aux=True)(state.params["generator"])
     picture, target, known = distil.recall(memory, recall_key, settings)
@@ -129,7 +129,7 @@ def make(
       found, statistics = student.apply(params, state.carried["student"], picture, True, student_key)
       found, wanted = distil.by_service(told, found), distil.by_service(told, target)
       value = sum(qualities.imitation(quality, wanted[name], found[name]) for name, quality in told.items())
-      return losses.masked_mean(value, known)[0], statistics
+      return qm_vae.masked_mean(value, known)[0], statistics
 
     (imitation, statistics), student_gradient = jax.value_and_grad(student_loss, has_aux=True)(state.params["student"])
     params, opt_state = {}, {}
@@ -167,8 +167,8 @@ def make(
       mask=batch["_mask"],
     )
     return {
-      "mse": losses.mse(face.image, made.image),
-      "structure": metrics.ssim(face.image, made.image),
+      "mse": qm_vae.mse(face.image, made.image),
+      "structure": images.ssim(face.image, made.image),
       "code_counts": made.quantized.counts,
       TO_HOST: {"image": jnp.rint(made.image * 255).astype(jnp.uint8)},
     }

@@ -15,8 +15,7 @@ import optax
 from qm_vae.data.augment import Augmentation, augment, augment_face
 from qm_vae.data.batches import to_face
 from qm_vae.deidentifiers import region
-from qm_vae.losses import Scene, Term
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import Scene, Term, qm_vae
 from qm_vae.models import generator as generators
 from qm_vae.models.generator import Generator
 from qm_vae.training.state import State, Task
@@ -106,7 +105,7 @@ def make(
     if picture.target:
       keys = jax.random.split(key, len(face.image))
       target = jax.vmap(picture.target.apply, (None, 0, 0))(frozen["target"], face, keys)
-    return losses.mse(target, image, 1 - region.ellipse(face) if picture.outside_face else None)
+    return qm_vae.mse(target, image, 1 - region.ellipse(face) if picture.outside_face else None)
 
   def step(state, frozen, batch, weights, key):
     face_key, generator_key, service_key = jax.random.split(key, 3)
@@ -121,25 +120,25 @@ def make(
       seen = augment(generated.image, service_key, augment_before_service)
       output = answers(frozen, seen)
       found = {
-        "service": losses.service_loss(service_loss, target, output),
+        "service": qm_vae.service_loss(service_loss, target, output),
         "mse": image_loss(frozen, face, generated.image, _fold(key, "target")),
         "codebook": generated.quantized.codebook,
         "commitment": generated.quantized.commitment,
       }
-      found["loss"] = losses.total(weights, **found)
+      found["loss"] = qm_vae.total(weights, **found)
       scene = Scene(face, generated.image, seen, target, batch["_mask"])
       for name, term in terms.items():
         found[name] = term.loss(own.get(name, ()), frozen["terms"][name], scene, _fold(key, name))
         found["loss"] += weights.terms[name] * found[name]
-      found["loss_rate_augmented"] = losses.lost(target, output)
+      found["loss_rate_augmented"] = qm_vae.lost(target, output)
       found["code_counts"] = generated.quantized.counts
-      return losses.masked_mean(found["loss"], batch["_mask"])[0], (found, scene, generated.quantized.state)
+      return qm_vae.masked_mean(found["loss"], batch["_mask"])[0], (found, scene, generated.quantized.state)
 
     def learn(own, scene):
       each = {
         name: term.learn(own[name], frozen["terms"][name], scene, _fold(key, name)) for name, term in learners.items()
       }
-      return sum(losses.masked_mean(one, batch["_mask"])[0] for one in each.values()), each
+      return sum(qm_vae.masked_mean(one, batch["_mask"])[0] for one in each.values()), each
 
     generator_params = {name: one for name, one in state.params.items() if name != "terms"}
     gradient, (found, scene, carried) = jax.grad(pays, has_aux=True)(generator_params)
@@ -165,13 +164,13 @@ def make(
     answer = answers(frozen, face.image)
     generated = generate(state, frozen, face, batch, key, answer)
     found = {
-      "loss_rate": losses.lost(answer, answers(frozen, generated.image)),
-      "mse": losses.mse(face.image, generated.image),
+      "loss_rate": qm_vae.lost(answer, answers(frozen, generated.image)),
+      "mse": qm_vae.mse(face.image, generated.image),
       "code_counts": generated.quantized.counts,
     }
     for name, judge in judges.items():
       verdict = judge.apply(frozen["judges"][name], generated.image)
-      found[f"judges/{name}"] = losses.lost(answer, verdict)
+      found[f"judges/{name}"] = qm_vae.lost(answer, verdict)
     return found
 
   def pictures(state, frozen, batch, key):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import optax
 
 from qm_vae.losses.qm_vae import masked_mean
-from qm_vae.metrics import images as metrics
+from qm_vae.metrics import images
 from qm_vae.training.state import State, Task
 
 
@@ -39,7 +39,7 @@ def make(module, optimizer: optax.GradientTransformation) -> Task:
 
   def evaluate(state, frozen, batch, key):
     image = module.apply(state.params, _to_float(batch["image"]))
-    return terms(state.params, batch) | {"ssim": metrics.ssim(image, _to_float(batch["wanted"]))}
+    return terms(state.params, batch) | {"ssim": images.ssim(image, _to_float(batch["wanted"]))}
 
   return Task(init, step, evaluate)
 

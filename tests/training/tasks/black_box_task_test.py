@@ -17,16 +17,16 @@ from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.evaluate import black_box as evaluate_black_box
 from qm_vae.experiments import run
 from qm_vae.experiments.black_box import BlackBoxParts, reserve
-from qm_vae.io import records as writer
+from qm_vae.io import records
 from qm_vae.io.checkpoints import Checkpoints, digest
-from qm_vae.losses import qm_vae as losses
+from qm_vae.losses import qm_vae
 from qm_vae.models import generator
 from qm_vae.models.vqvae import Preset
 from qm_vae.quantizers import QUANTIZERS
 from qm_vae.services import distil
 from qm_vae.services.answers import Quality
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox, Unavailable
-from qm_vae.training import loop as train
+from qm_vae.training import loop
 from qm_vae.training.state import TO_HOST, Experiment, HostStopped, Split
 from qm_vae.training.tasks import asking, black_box
 
@@ -60,7 +60,7 @@ class TinyStudent:
     def apply(params, statistics, image, train, key):
       halves = [part.mean((1, 2, 3)) - 0.5 for part in jnp.split(image, 2, axis=2)]
       features = jnp.stack([*halves, jnp.ones(len(image))], 1)
-      return features @ params, statistics + (1.0 if train else 0.0)
+      return features @ params, statistics + (1.0 if loop else 0.0)
 
     return distil.Student(init, apply)
 
@@ -85,7 +85,7 @@ def faces(num, seed):
 
 
 TRAIN, TEST = faces(18, 0), faces(5, 1)
-COMPILE = train.compile_task
+COMPILE = loop.compile_task
 
 
 @functools.cache  # one task, one compilation
@@ -140,13 +140,13 @@ def host_of(made=None, *, retries=0, seen=None):
 
 def weights(service=1.0):
   one = jnp.float32(1)
-  of_loss = losses.Weights(jnp.float32(0.5), jnp.float32(0.25), jnp.float32(service))
+  of_loss = qm_vae.Weights(jnp.float32(0.5), jnp.float32(0.25), jnp.float32(service))
   return black_box.Weights(of_loss, {"expression": one, "face": one}, jnp.float32(0))
 
 
 def fit(workdir, monkeypatch, host=None, *, epochs=3, service=1.0):
   workdir.mkdir(exist_ok=True)
-  monkeypatch.setattr(train, "compile_task", lambda *_: programs())
+  monkeypatch.setattr(loop, "compile_task", lambda *_: programs())
   experiment = Experiment(
     task=task(host or host_of()),
     frozen={"views": ((),)},
@@ -162,14 +162,14 @@ def fit(workdir, monkeypatch, host=None, *, epochs=3, service=1.0):
   )
   checkpoints = Checkpoints(workdir / "checkpoints")
   try:
-    return jax.device_get(train.fit(experiment, workdir, checkpoints))
+    return jax.device_get(loop.fit(experiment, workdir, checkpoints))
   finally:
     checkpoints.close()
 
 
 def without_speed(workdir, *more):
   left_out = ("images_per_second", "seconds", *more)
-  return [{k: v for k, v in row.items() if k not in left_out} for row in writer.read_rows(workdir)]
+  return [{k: v for k, v in row.items() if k not in left_out} for row in records.read_rows(workdir)]
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def whole(tmp_path_factory):
 
 def test_the_student_learns_and_its_fidelity_is_the_services_own(whole):
   workdir, state, boxes = whole
-  rows = writer.read_rows(workdir)
+  rows = records.read_rows(workdir)
   trained = [row for row in rows if row["split"] == "train"]
   assert trained[-1]["imitation"] < trained[0]["imitation"]
   # Two blind questions of every step but the last two have come back.

@@ -7,7 +7,7 @@ import pytest
 import qm_vae_task_test as tiny
 
 from qm_vae.experiments import grid
-from qm_vae.training import loop as train
+from qm_vae.training import loop
 
 
 @pytest.mark.slow
@@ -20,8 +20,8 @@ def test_members_of_the_papers_task_equal_separate_runs(points, past):
   task, frozen = tiny.make(past=past)
   extra = {name: 0.1 for name in past}
   programs = grid.compile_members(task, 6, len(points), alone=len({seed for _, seed in points}) > 1)
-  one = train.compile_task(task, 6)
-  streams = [train.Stream(seed) for _, seed in points]
+  one = loop.compile_task(task, 6)
+  streams = [loop.Stream(seed) for _, seed in points]
   apart = len({seed for _, seed in points}) > 1
   keys = jnp.stack([stream.key for stream in streams]) if apart else streams[0].key
   batch = tiny.batch()
