@@ -35,7 +35,7 @@ import warnings
 from collections.abc import Iterator
 
 from qm_vae.deidentify import folder, job, methods, one, options
-from qm_vae.io import progress, records, workdir
+from qm_vae.io import progress, records, run_folder
 
 OK, FAILED, USAGE = range(3)
 _OWN = ".bulk"  # in OUT: what is finished, who works there and on what
@@ -234,7 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
   if warning := methods.warning(work.method["name"]):
     _say(warning)
   try:
-    with workdir.locked(given.target / _OWN):
+    with run_folder.locked(given.target / _OWN):
       make_ready(given.target / _OWN)
       settings = folder.settings_of(work, root)
       wanted = names if chosen.overwrite else remaining(names, root, given.target, settings)

@@ -57,7 +57,7 @@ def main(arguments: list[str]) -> None:
     if _DISTRIBUTED.value:
       distributed.join(_DISTRIBUTED.value)
     cache.use(settings.cache_dir(config) / "xla")
-    group = distributed.together()
+    group = distributed.all_processes()
     if _MEMBERS.value:
       if group.size > 1:
         raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
@@ -65,9 +65,9 @@ def main(arguments: list[str]) -> None:
       _train_members(_members(resolve.resolve(config), workdir))
       return
     # Services that are missing are trained by the first process alone, and so is the report made.
-    config = ml_collections.ConfigDict(group.agreed(lambda: resolve.resolve(config).to_dict()))
+    config = ml_collections.ConfigDict(group.broadcast(lambda: resolve.resolve(config).to_dict()))
     run.run(config, workdir, group)
-    group.agreed(lambda: _finish(config, workdir))
+    group.broadcast(lambda: _finish(config, workdir))
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
     if flags.FLAGS["verbosity"].present:
       raise

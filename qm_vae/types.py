@@ -250,6 +250,6 @@ class Attacker(NamedTuple):
 
   fit: Callable[[Pairs], Attack]  # from the faces of other people than those it is tried on
   gallery: str  # clear | protected: what it compares a protected face with
-  lacks: Callable[[Pairs], str]  # why these training faces do not allow it; '' where they do
+  unmet_requirements: Callable[[Pairs], str]  # why these training faces do not allow it; '' where they do
   recognises: bool = True  # by the recogniser it is given; False: without one
   trains: bool = False  # whether `fit` trains a network

@@ -12,7 +12,7 @@ from qm_vae.audit import matching, people
 from qm_vae.audit import pairs as paired_faces
 from qm_vae.data import split
 from qm_vae.faces import cropping
-from qm_vae.io import cache, progress, records, workdir
+from qm_vae.io import cache, progress, records, run_folder
 from qm_vae.io.environment import environment
 from qm_vae.privacy import measure, protocol, training
 from qm_vae.report import audit_page
@@ -32,7 +32,7 @@ def audit(options: argparse.Namespace, command: str) -> dict:
   Raises:
     ValueError: for files that do not match, identities that are missing, or too few people.
   """
-  with workdir.locked(options.out):
+  with run_folder.locked(options.out):
     return _audit(options, command)
 
 
@@ -61,7 +61,7 @@ def _audit(options, command):
       attackers=options.attackers,
       learn=training.learner(options.out / "attackers", options.seed),
       crowds=options.crowds,
-      effort=options.effort,
+      training_scale=options.effort,
       seed=options.seed,
       tell=progress.teller(bar),
     )

@@ -52,7 +52,13 @@ def parser(description: str, wrong: int) -> argparse.ArgumentParser:
   )
   add("--people", type=_at_least(protocol.MIN_PEOPLE), default=500, help="attacked at most (default: %(default)s)")
   add("--probes", type=_at_least(1), default=1, help="protected pictures of each, at most (default: %(default)s)")
-  add("--crowds", type=_crowds, default=measure.CROWDS, metavar="N,N", help="people in the gallery (default: 100,500)")
+  add(
+    "--crowds",
+    type=_crowds,
+    default=measure.GALLERY_SIZES,
+    metavar="N,N",
+    help="people in the gallery (default: 100,500)",
+  )
   add(
     "--attackers",
     type=_attackers,

@@ -15,7 +15,7 @@ class Core(NamedTuple):
 
   params: Any  # {"encoder", "quantizer", "decoder"}
   opt_state: Any
-  carried: Any  # the quantizer's state
+  model_state: Any  # the quantizer's state
 
 
 def init(load: Workload, views: jax.Array, key: jax.Array) -> Core:
@@ -23,19 +23,19 @@ def init(load: Workload, views: jax.Array, key: jax.Array) -> Core:
   encoder_key, quantizer_key, decoder_key = jax.random.split(key, 3)
   encoder = jax.jit(load.encoder.init)(encoder_key, views[:1])
   z_e = jax.jit(load.encoder.apply)(encoder, views)
-  codebook, carried = jax.jit(load.quantizer.init)(quantizer_key, z_e.reshape(-1, z_e.shape[-1]))
+  codebook, model_state = jax.jit(load.quantizer.init)(quantizer_key, z_e.reshape(-1, z_e.shape[-1]))
   params = {"encoder": encoder, "quantizer": codebook, "decoder": jax.jit(load.decoder.init)(decoder_key, z_e[:1])}
-  return Core(params, _optimizer().init(params), carried)
+  return Core(params, _optimizer().init(params), model_state)
 
 
-def forward(load: Workload, params, carried, service, views, image, weights, key):
+def forward(load: Workload, params, model_state, service, views, image, weights, key):
   """Loss, and what it comes from, of views [B, H, W, 3 V] of the originals [B, H, W, 3].
 
   Returns:
     (loss float32, (image [B, H, W, 3], Quantized)).
   """
   z_e = load.encoder.apply(params["encoder"], views)
-  quantized = load.quantizer.apply(params["quantizer"], carried, z_e, key, train=True, mask=None)
+  quantized = load.quantizer.apply(params["quantizer"], model_state, z_e, key, train=True, mask=None)
   x_hat = load.decoder.apply(params["decoder"], quantized.z_q)
   answer, output = (load.service.apply(service, each) for each in (image, x_hat))
   each = qm_vae.total(
@@ -53,7 +53,7 @@ def step_of(load: Workload):
 
   def step(core, service, views, image, weights, key):
     def pays(params):
-      return forward(load, params, core.carried, service, views, image, weights, key)
+      return forward(load, params, core.model_state, service, views, image, weights, key)
 
     gradient, (_, quantized), loss = _with_value(pays, core.params)
     updates, opt_state = _optimizer().update(gradient, core.opt_state, core.params)

@@ -22,8 +22,8 @@ def main(cache: str, setting: str) -> None:
   load = workload.make(workload.Setting(**json.loads(setting)))
   programs = compile_task(load.task, load.setting.batch_size)
   key = jax.random.key(0)
-  frozen, weights = jax.device_put((load.frozen, load.weights), programs.whole)
-  batch = jax.device_put(load.batch, programs.shared)
+  frozen, weights = jax.device_put((load.frozen, load.weights), programs.replicated)
+  batch = jax.device_put(load.batch, programs.data_sharded)
   state = programs.init(key, frozen, batch)
   jax.block_until_ready(programs.step(state, frozen, batch, weights, key))
   unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere

@@ -11,14 +11,14 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
   key = jax.random.key(0)
   face = workload.face_of(load.batch)
   made = load.generator
-  params, carried = jax.jit(made.init)(key, load.frozen["views"], face)
+  params, model_state = jax.jit(made.init)(key, load.frozen["views"], face)
 
-  def faces(params, carried, frozen, face, key):
+  def faces(params, model_state, frozen, face, key):
     answer = generator.told(made.condition, load.service.apply(frozen["service"], face.image))
-    out = made.apply(params, carried, frozen["views"], face, key, train=False, mask=None, answer=answer)
+    out = made.apply(params, model_state, frozen["views"], face, key, train=False, mask=None, answer=answer)
     return out.image
 
-  program, arguments = jax.jit(faces), (params, carried, load.frozen, face, key)
+  program, arguments = jax.jit(faces), (params, model_state, load.frozen, face, key)
   cost, ends = floor.count(program, *arguments)
   found = timing.summary(timing.in_turns({"faces": lambda: program(*arguments)}, rounds)["faces"])
   return found | {

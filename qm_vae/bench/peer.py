@@ -25,9 +25,11 @@ def twin_of(load: workload.Workload, state: core.Core):
   device = "cuda" if jax.default_backend() == "gpu" else "cpu"
   if device == "cuda" and not twin.sees_a_gpu():
     raise ValueError("--peer=torch on a GPU needs a PyTorch that sees it; install its CUDA wheel, or leave out --peer")
-  params, carried, service = jax.device_get((state.params, state.carried, load.service.params))
+  params, model_state, service = jax.device_get((state.params, state.model_state, load.service.params))
   preset = vqvae.PRESETS[load.setting.preset]
-  return twin.Twin(preset, params, carried, service, load.weights, workload.LEARNING_RATE, load.setting.dtype, device)
+  return twin.Twin(
+    preset, params, model_state, service, load.weights, workload.LEARNING_RATE, load.setting.dtype, device
+  )
 
 
 def measure(load: workload.Workload, kind: str, rounds: int) -> dict:

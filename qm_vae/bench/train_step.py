@@ -9,7 +9,7 @@ import jax.numpy as jnp
 
 from qm_vae.bench import floor, timing, workload
 from qm_vae.data.augment import augment
-from qm_vae.losses import Scene, qm_vae
+from qm_vae.losses import LossInputs, qm_vae
 from qm_vae.models import generator
 from qm_vae.training.compile import compile_task
 from qm_vae.types import EXPRESSIONS
@@ -22,11 +22,11 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
   parts = _parts(load, jax.tree.map(jnp.copy, arguments[0]), arguments[-1])  # the step uses up its state
   calls = {"step": step} | {name: _call(program, given) for name, (program, given) in parts.items()}
   times = {name: timing.summary(values) for name, values in timing.in_turns(calls, rounds).items()}
-  whole = times["step"]["ms"]
+  replicated = times["step"]["ms"]
   return times["step"] | {
-    "images_per_second": 1e3 * load.setting.batch_size / whole,
-    "share_of_step": {name: times[name]["ms"] / whole for name in parts},
-    **floor.against(whole, cost, ends, peak),
+    "images_per_second": 1e3 * load.setting.batch_size / replicated,
+    "share_of_step": {name: times[name]["ms"] / replicated for name in parts},
+    **floor.against(replicated, cost, ends, peak),
   }
 
 
@@ -34,8 +34,8 @@ def stepper(load: workload.Workload):
   """(a call that takes the next step, the step's program, its arguments for the first step)."""
   key = jax.random.key(0)
   programs = compile_task(load.task, load.setting.batch_size)
-  frozen, weights = jax.device_put((load.frozen, load.weights), programs.whole)
-  batch = jax.device_put(load.batch, programs.shared)
+  frozen, weights = jax.device_put((load.frozen, load.weights), programs.replicated)
+  batch = jax.device_put(load.batch, programs.data_sharded)
   held = [programs.init(key, frozen, batch)]
 
   def step():
@@ -63,29 +63,29 @@ def _parts(load, state, key):
     output = load.service.apply(params, augment(x_hat, key, load.before_service))
     return jnp.sum(qm_vae.service_loss("cross_entropy", answer, output))
 
-  def ids(carried, z):
-    return load.quantizer.apply(params["quantizer"], carried, z, key, train=False, mask=None).ids
+  def ids(model_state, z):
+    return load.quantizer.apply(params["quantizer"], model_state, z, key, train=False, mask=None).ids
 
   parts = {
     "views": (jax.jit(lambda f: generator.make_views(load.views, frozen["views"], f, key)), (face,)),
     "encoder and decoder": (jax.jit(jax.grad(networks)), (params, channels)),
-    "search": (jax.jit(ids), (state.carried, z_e)),
+    "search": (jax.jit(ids), (state.model_state, z_e)),
     "service": (jax.jit(jax.grad(answers)), (face.image, face.image, frozen["service"])),
   }
   count = len(face.image)
-  scene = Scene(face, face.image, face.image, jnp.zeros((count, len(EXPRESSIONS))), jnp.ones(count))
+  inputs = LossInputs(face, face.image, face.image, jnp.zeros((count, len(EXPRESSIONS))), jnp.ones(count))
   for name, term in load.terms.items():
     own = params["terms"].get(name, ())
 
-    def pays(image, own, frozen, scene, term=term):
-      return jnp.sum(term.loss(own, frozen, scene._replace(image=image, seen=image), key))
+    def pays(image, own, frozen, inputs, term=term):
+      return jnp.sum(term.loss(own, frozen, inputs._replace(image=image, seen=image), key))
 
-    def learns(own, frozen, scene, term=term):
-      return jnp.sum(term.learn(own, frozen, scene, key))
+    def learns(own, frozen, inputs, term=term):
+      return jnp.sum(term.learn(own, frozen, inputs, key))
 
-    parts[name] = (jax.jit(jax.grad(pays)), (scene.image, own, frozen["terms"][name], scene))
+    parts[name] = (jax.jit(jax.grad(pays)), (inputs.image, own, frozen["terms"][name], inputs))
     if term.learn:
-      parts[f"{name} learns"] = (jax.jit(jax.grad(learns)), (own, frozen["terms"][name], scene))
+      parts[f"{name} learns"] = (jax.jit(jax.grad(learns)), (own, frozen["terms"][name], inputs))
   return parts
 
 

@@ -153,11 +153,11 @@ def _max_pool(x):
 class Codebook(nn.Module):
   """See `quantize.vq` with the EMA codebook, its restart of dead codes included."""
 
-  def __init__(self, state, *, decay=0.99, epsilon=1e-5, restart_share=0.2):
+  def __init__(self, state, *, decay=0.99, epsilon=1e-5, dead_code_threshold=0.2):
     super().__init__()
     for name in ("codebook", "counts", "sums"):
       self.register_buffer(name, torch.from_numpy(np.array(getattr(state, name))))
-    self.decay, self.epsilon, self.restart_share = decay, epsilon, restart_share
+    self.decay, self.epsilon, self.dead_code_threshold = decay, epsilon, dead_code_threshold
 
   def forward(self, z_e):
     """z_e [B, D, h, w] -> (z_q with z_e's gradient, ids [B, h, w], mean squared distance to z_q for the encoder)."""
@@ -182,7 +182,7 @@ class Codebook(nn.Module):
     smoothed = (self.counts + self.epsilon) / (total + num * self.epsilon) * total
     torch.div(self.sums, smoothed[:, None], out=self.codebook)
     mean = self.counts.mean()
-    dead = self.counts < self.restart_share * mean
+    dead = self.counts < self.dead_code_threshold * mean
     drawn = flat[torch.randint(len(flat), (num,), device=flat.device)]
     self.counts.copy_(torch.where(dead, mean, self.counts))
     self.codebook.copy_(torch.where(dead[:, None], drawn, self.codebook))
@@ -203,13 +203,15 @@ class Twin(nn.Module):
     device: a torch device.
   """
 
-  def __init__(self, preset: Preset, params, carried, service, weights, learning_rate, dtype="float32", device="cpu"):
+  def __init__(
+    self, preset: Preset, params, model_state, service, weights, learning_rate, dtype="float32", device="cpu"
+  ):
     super().__init__()
     self.encoder = Encoder(params["encoder"]["params"])
     self.decoder = Decoder(params["decoder"]["params"])
     if self.encoder.third.out_channels != preset.hidden:
       raise ValueError(f"the weights have {self.encoder.third.out_channels} channels, the preset {preset.hidden}")
-    self.codes, self.service = Codebook(carried), MiniXception(service)
+    self.codes, self.service = Codebook(model_state), MiniXception(service)
     self.alpha, self.beta, self.of_service = (float(w) for w in (weights.alpha, weights.beta, weights.service))
     self.low = torch.bfloat16 if dtype == "bfloat16" else None
     self.to(device, memory_format=torch.channels_last)

@@ -51,7 +51,7 @@ class Workload(NamedTuple):
   encoder: vqvae.Encoder
   decoder: vqvae.Decoder
   frozen: Any  # of the task's step
-  weights: losses.Weights
+  weights: losses.LossWeights
   batch: dict[str, np.ndarray]  # as `data.batches` yields it
 
 
@@ -90,7 +90,7 @@ def make(setting: Setting) -> Workload:
   )
   frozen = {"views": ((),) * len(views), "service": service.params, "judges": {}, "target": ()}
   frozen["terms"] = {name: term.frozen for name, term in terms.items()}
-  weights = losses.Weights(
+  weights = losses.LossWeights(
     jnp.float32(0.4), jnp.float32(0.25), jnp.float32(0.03), {name: jnp.float32(0.1) for name in terms}
   )
   tokens, answers = past.get("tokens", 0), past.get("answers", 0)

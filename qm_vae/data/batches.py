@@ -15,7 +15,7 @@ def epoch_order(num: int, seed: int, epoch: int) -> np.ndarray:
 
 
 def batches(
-  examples: types.Examples, positions: np.ndarray, batch_size: int, *, pad: bool, part: slice = slice(None)
+  examples: types.Examples, positions: np.ndarray, batch_size: int, *, pad: bool, local_rows: slice = slice(None)
 ) -> Iterator[dict[str, np.ndarray]]:
   """Batches of one size, in the order of `positions`.
 
@@ -26,7 +26,7 @@ def batches(
     batch_size: B, at least 1.
     pad: True fills the last batch by repeating its first example with `_mask` 0 (evaluation: every face counts once);
       False leaves an incomplete last batch out (training: every step sees B faces).
-    part: the rows of each batch that are loaded and given, where others load the rest.
+    local_rows: the rows of each batch that are loaded and given, where others load the rest.
 
   Returns:
     An iterator over dictionaries of arrays [B, ...]: what `examples.batch` gives, and `_mask` float32 [B], 1 for an
@@ -42,18 +42,18 @@ def batches(
     raise ValueError(
       f"{len(positions)} examples do not fill one batch of {batch_size}; lower batch_size or use more images"
     )
-  return _batches(examples, positions, batch_size, pad, part)
+  return _batches(examples, positions, batch_size, pad, local_rows)
 
 
-def _batches(examples, positions, batch_size, pad, part):
+def _batches(examples, positions, batch_size, pad, local_rows):
   for start in range(0, len(positions), batch_size):
     chosen = positions[start : start + batch_size]
     missing = batch_size - len(chosen)
     if missing and not pad:
       return
-    rows = np.concatenate([chosen, np.repeat(chosen[:1], missing)])[part]
+    rows = np.concatenate([chosen, np.repeat(chosen[:1], missing)])[local_rows]
     batch = examples.batch(rows)
-    batch["_mask"] = (np.arange(batch_size) < len(chosen)).astype(np.float32)[part]
+    batch["_mask"] = (np.arange(batch_size) < len(chosen)).astype(np.float32)[local_rows]
     yield batch
 
 

@@ -14,7 +14,7 @@ from qm_vae.experiments import qm_vae, schema, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
-from qm_vae.io import networks, records, workdir
+from qm_vae.io import networks, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import told as told_of
 from qm_vae.services import SERVICES
@@ -80,7 +80,7 @@ def _deidentifier(name, given):
 
 
 def _run(folder):
-  config = workdir.load_config(folder)
+  config = run_folder.load_config(folder)
   schema.check(config)
   if config.task != "qm_vae":
     raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
@@ -111,10 +111,15 @@ def _run(folder):
   params = tuple(view.params for view in views.values())
   size = settings.image_size(config)
   shapes = jax.eval_shape(generator.init, jax.random.key(0), params, _faces(size))
-  trained, carried = (
+  trained, model_state = (
     _filled(tree, arrays, f".{name}") for tree, name in zip(shapes, ("params", "carried"), strict=True)
   )
-  given = {"trained": trained, "carried": carried, "views": params, "service": service.params if service else ()}
+  given = {
+    "trained": trained,
+    "model_state": model_state,
+    "views": params,
+    "service": service.params if service else (),
+  }
 
   def apply(given, face, key):
     return generate(generator, service, given, face, key)
@@ -140,7 +145,7 @@ def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax
   batch = jax.tree.map(lambda x: x[None], face)
   answer = told_of(generator.condition, service.apply(given["service"], batch.image)) if service else None
   made = generator.apply(
-    given["trained"], given["carried"], given["views"], batch, key, train=False, mask=None, answer=answer
+    given["trained"], given["model_state"], given["views"], batch, key, train=False, mask=None, answer=answer
   )
   return made.image[0]
 

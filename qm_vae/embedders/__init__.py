@@ -39,7 +39,7 @@ def on_host(embedder: types.Embedder, batch_size: int = 64) -> types.HostEmbedde
   return lambda image, eyes: in_batches(lambda *batch: of_batch(params, *batch), image, eyes, batch_size)
 
 
-class Opened(NamedTuple):
+class LoadedEmbedder(NamedTuple):
   """A recogniser that somebody gave."""
 
   name: str
@@ -49,7 +49,7 @@ class Opened(NamedTuple):
   sha256: str  # of its arrays, or of the file
 
 
-def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> Opened:
+def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> LoadedEmbedder:
   """What `path` holds: a folder of a network, or an ONNX file.
 
   What an ONNX file does not tell about its input stands in a JSON file of the same name beside it, with the keywords of
@@ -62,21 +62,21 @@ def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> Opened:
   if path.is_dir():
     embedder, meta = EMBEDDERS["network"](path), networks.read_meta(path)
     name = meta["architecture"] if embedder.name == "network" else embedder.name  # every run calls its folder so
-    return Opened(name, on_host(embedder, batch_size), embedder, given, meta["sha256"])
+    return LoadedEmbedder(name, on_host(embedder, batch_size), embedder, given, meta["sha256"])
   if path.suffix.lower() == ".onnx" and path.is_file():
     beside = _beside(path)
     try:
       embed = EMBEDDERS["onnx"](path, **beside, batch_size=batch_size)
     except TypeError as error:
       raise ValueError(f"{path.with_suffix('.json')}: a value is of the wrong type ({error}): {beside}") from error
-    return Opened(path.stem, embed, None, given, hashlib.sha256(path.read_bytes()).hexdigest())
+    return LoadedEmbedder(path.stem, embed, None, given, hashlib.sha256(path.read_bytes()).hexdigest())
   raise ValueError(
     f"{path} is no embedder; give the folder of a network (python -m qm_vae.convert torch-mobilefacenet writes one, "
     "configs/embedder.py trains one) or a file that ends in .onnx"
   )
 
 
-def open_all(paths: Iterable[str | os.PathLike]) -> list[Opened]:
+def open_all(paths: Iterable[str | os.PathLike]) -> list[LoadedEmbedder]:
   """`open_embedder` of each; where two have one name the later are numbered.
 
   Raises:

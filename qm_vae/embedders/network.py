@@ -1,4 +1,4 @@
-"""A face recogniser in the graph, from a folder written by network_file.save."""
+"""A face recogniser in the graph, from a folder written by io.networks.save."""
 
 import os
 import pathlib
@@ -25,7 +25,7 @@ def describe(
   source: str = "trained by qm_vae",
   licence: str = "that of the training data",
 ) -> dict[str, Any]:
-  """The description of an embedder that network_file.save stores and `load` reads.
+  """The description of an embedder that io.networks.save stores and `load` reads.
 
   Args:
     architecture: a name in `EMBEDDER_NETWORKS`.

@@ -108,8 +108,8 @@ def _images(experiment, state, controls, test):
   @jax.jit
   def methods(state, frozen, others_params, batch, key):
     face = to_face(batch)
-    params, carried = state.params["generator"], state.carried["generator"]
-    made = generator.apply(params, carried, frozen["views"], face, key, train=False, mask=batch["_mask"])
+    params, model_state = state.params["generator"], state.model_state["generator"]
+    made = generator.apply(params, model_state, frozen["views"], face, key, train=False, mask=batch["_mask"])
     rest = make_views(tuple(others.values()), others_params, face, key)
     return outputs.as_file(jnp.concatenate([rest, made.image[:, None]], 1))
 

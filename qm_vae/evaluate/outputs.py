@@ -50,7 +50,7 @@ def make(
     face = to_face(batch)
     logits = parts.service.apply(frozen["service"], face.image)
     made = generator.apply(
-      state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"],
+      state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"],
       answer=told(generator.condition, logits),
     )  # fmt: skip
     baselines = make_views(tuple(controls.values()), control_params, face, key)
@@ -101,9 +101,9 @@ def _k_same(experiment, state, faces, z_e, answer, closed_sets):
 
   @jax.jit
   def decode(state, z_e, answer):
-    ids = generator.quantize(state.params, state.carried, z_e)
+    ids = generator.quantize(state.params, state.model_state, z_e)
     asked = told(generator.condition, 50.0 * jax.nn.one_hot(answer, num_answers))
-    return as_file(generator.decode(state.params, state.carried, ids, asked)), ids
+    return as_file(generator.decode(state.params, state.model_state, ids, asked)), ids
 
   made, size = [], experiment.batch_size
   for start in range(0, num_groups, size):
@@ -135,7 +135,7 @@ def asked(experiment: Experiment, state: State, faces: FaceSet, answer: "Answers
     told_all = jnp.tile(jax.nn.one_hot(wanted, len(classes)), (len(face.image), 1))
     return as_file(
       generator.apply(
-        state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"], answer=told_all
+        state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"], answer=told_all
       ).image
     )
 

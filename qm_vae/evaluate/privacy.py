@@ -106,7 +106,7 @@ def section(
       learn=training.learner(workdir / "attackers", told.seed),
       union=measure.Union("union", views) if told.views else None,
       crowds=told.crowds,
-      effort=told.effort,
+      training_scale=told.effort,
       seed=told.seed,
       tell=progress.teller(bar),
     )

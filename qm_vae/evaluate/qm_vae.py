@@ -67,7 +67,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
     "codebook": {
       "codes": len(made.code_counts),
-      "used": float(images.share_used(made.code_counts)),
+      "used": float(images.codebook_usage(made.code_counts)),
       "perplexity": float(images.perplexity(made.code_counts)),
     },
     "curve": run_info.curve(workdir, int(state.step)),

@@ -202,8 +202,8 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
     augment_faces=augment_faces,
     augment_before_service=augment_before,
   )
-  weights = black_box.Weights(
-    loss=losses.Weights(
+  weights = black_box.LossWeights(
+    loss=losses.LossWeights(
       alpha=jnp.float32(config.alpha), beta=jnp.float32(config.beta), service=jnp.float32(config.service_weight)
     ),
     services={name: jnp.float32(config.quality[name].weight) for name in told},

@@ -6,6 +6,7 @@ seeds each get the order of faces and the noise that their own seed gives: every
 """
 
 import contextlib
+import dataclasses
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from qm_vae.training.compile import Functions, Programs, compile_functions, func
 from qm_vae.training.logbook import Logbook, NotFinite
 from qm_vae.training.state import Experiment, State
 
-_AXES = State(step=None, params=0, opt_state=0, carried=0)  # members take their steps together
+_AXES = State(step=None, params=0, opt_state=0, model_state=0)  # members take their steps together
 
 
 def fit(
@@ -134,9 +135,9 @@ def compile_members(task, batch_size: int, count: int, *, alone: bool) -> Progra
   member = place("member")
   return compile_functions(
     functions,
-    whole=place(),
-    shared=place("data"),
-    state=State(step=place(), params=member, opt_state=member, carried=member),
+    replicated=place(),
+    data_sharded=place("data"),
+    state=State(step=place(), params=member, opt_state=member, model_state=member),
     weights=member,
     batch=place("member", "data") if alone else place("data"),
   )
@@ -173,7 +174,7 @@ class Logbooks:
     if self._states[0] is None:
       return None
     joined = jax.tree.map(lambda *each: np.stack(each), *self._states)
-    return joined.replace(step=self._states[0].step)
+    return dataclasses.replace(joined, step=self._states[0].step)
 
   def begin(self, step: int) -> float:
     """See `Logbook`; the seconds of the member that has taken longest."""
@@ -197,7 +198,7 @@ class Logbooks:
     """See `Logbook`."""
     return all(book.tested(step) for book in self._books)
 
-  leads = True  # members train within one process
+  is_leader = True  # members train within one process
 
   @property
   def wants_pictures(self) -> bool:
@@ -241,7 +242,7 @@ class Logbooks:
 def member(state: State, number: int) -> State:
   """The state of one member."""
   of = lambda tree: jax.tree.map(lambda x: x[number], tree)
-  return State(state.step, of(state.params), of(state.opt_state), of(state.carried))
+  return State(state.step, of(state.params), of(state.opt_state), of(state.model_state))
 
 
 def check_alike(configs: Mapping[pathlib.Path, ml_collections.ConfigDict]) -> None:

@@ -45,7 +45,9 @@ def quantizer(config: ml_collections.ConfigDict):
   q = config.quantizer
   if q.name == "fsq":
     return QUANTIZERS["fsq"](levels=tuple(q.fsq.levels)), len(q.fsq.levels)
-  return QUANTIZERS["vq"](code_dim=q.code_dim, **q.vq), q.code_dim
+  options = dict(q.vq)
+  options["dead_code_threshold"] = options.pop("restart_share")
+  return QUANTIZERS["vq"](code_dim=q.code_dim, **options), q.code_dim
 
 
 def generator_of(config: ml_collections.ConfigDict, views: dict[str, Deidentifier], answers: int):
@@ -111,9 +113,9 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   return experiment_of(config, task, frozen, weights_of(config), data, config, parts)
 
 
-def weights_of(config: ml_collections.ConfigDict) -> losses.Weights:
+def weights_of(config: ml_collections.ConfigDict) -> losses.LossWeights:
   """The traced weights of the loss; a term whose weight is 0 is left out."""
-  return losses.Weights(
+  return losses.LossWeights(
     alpha=jnp.float32(config.alpha),
     beta=jnp.float32(config.beta),
     service=jnp.float32(config.service_weight),

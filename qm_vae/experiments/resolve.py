@@ -8,7 +8,7 @@ import ml_collections
 
 from qm_vae import embedders
 from qm_vae.experiments import black_box, datasets, embedder, run, schema, settings, tasks
-from qm_vae.io import networks, workdir
+from qm_vae.io import networks, run_folder
 
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
 """Keys that shape the network which a run of that task trains, besides those of its data."""
@@ -92,7 +92,7 @@ def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
 
 def _trained(config, name, architecture):
   folder = network_folder(config)
-  with workdir.locked(folder / "waiting", wait=True):
+  with run_folder.locked(folder / "waiting", wait=True):
     if not (folder / "network" / networks.META).exists():
       print(f"Training {name} ({architecture}) on {config.data.name} first; it is kept in {folder}.")
       run.run(_as_begun(config, folder), folder)
@@ -101,4 +101,4 @@ def _trained(config, name, architecture):
 
 def _as_begun(config, folder):
   """The config by which an earlier command began this network; the same folder means the same in all that shapes it."""
-  return workdir.load_config(folder) if (folder / "config.json").exists() else config
+  return run_folder.load_config(folder) if (folder / "config.json").exists() else config

@@ -42,7 +42,7 @@ def ugatit_run(config: ml_collections.ConfigDict) -> Experiment:
   # Decay enters the gradient before Adam, as PyTorch's Adam has it.
   optimizer = optax.chain(optax.add_decayed_weights(told.weight_decay), optax.adam(rate, **_BETAS))
   task = ugatit.make(networks, optimizer, augmentation=Augmentation(**config.augment_faces), average=told.average)
-  weights = ugatit.Weights(*(np.float32(told.weights[name]) for name in ugatit.Weights._fields))
+  weights = ugatit.LossWeights(*(np.float32(told.weights[name]) for name in ugatit.LossWeights._fields))
   parts = NetworkParts(ugatit_file.describe(size, **options), ugatit.export, lambda row: {"test_cycle": row["cycle"]})
   return experiment_of(config, task, (), weights, data, config, parts)
 
@@ -92,7 +92,7 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
     "embedders": tuple(one.embedder.params for one in opened),
     "target": tuple(one.embed(target.image, target.eyes)[0] for one in opened),
   }
-  weights = amt_gan.Weights(*(np.float32(told.weights[name]) for name in amt_gan.Weights._fields))
+  weights = amt_gan.LossWeights(*(np.float32(told.weights[name]) for name in amt_gan.LossWeights._fields))
   reference = amt_gan_file.reference_of(made_up.image[0], made_up.eyes[0])
   parts = NetworkParts(
     amt_gan_file.describe(size, channels=told.channels) | {"target": target.name[0], "reference": made_up.name[0]},

@@ -43,21 +43,21 @@ def run(
   """
   workdir = pathlib.Path(workdir)
   schema.check(config)
-  group = group or distributed.alone()
+  group = group or distributed.single_process()
   with contextlib.ExitStack() as stack:
 
     def begin():
       stack.enter_context(run_folder.locked(workdir))
       claim(config, workdir)
 
-    group.agreed(begin)
-    experiment = group.in_turn(lambda: tasks.experiment(config))
+    group.broadcast(begin)
+    experiment = group.leader_first(lambda: tasks.experiment(config))
     _check_alike(group, config, experiment, workdir)
-    checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.leads else None
+    checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.is_leader else None
     state = loop.fit(
       experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples, group=group
     )
-    if isinstance(experiment.parts, NetworkParts) and group.leads:
+    if isinstance(experiment.parts, NetworkParts) and group.is_leader:
       _export(state, experiment, workdir)
   return experiment
 
@@ -68,8 +68,8 @@ def _checkpoints(config, workdir):
 
 def _check_alike(group, config, experiment, workdir):
   """Refuses data and networks that changed, or that another process sees otherwise."""
-  told = group.agreed(lambda: provenance.check(config, experiment, workdir))
-  if not group.leads and told != provenance.digests(config, experiment):
+  told = group.broadcast(lambda: provenance.check(config, experiment, workdir))
+  if not group.is_leader and told != provenance.digests(config, experiment):
     raise ValueError(
       f"process {group.index} finds other faces or networks than process 0; keep data, networks and config.cache_dir "
       "where all hosts see the same files"

@@ -26,7 +26,7 @@ TERMS = Registry(
 """Each is make(...) -> Term; what it is made of is its own."""
 
 
-class Scene(NamedTuple):
+class LossInputs(NamedTuple):
   """A batch before and after the generator."""
 
   face: Face  # image [B, H, W, 3]; what the generator was given

@@ -21,13 +21,13 @@ def make(size: int, hidden: int) -> losses.Term:
   def init(key):
     return network.init(key, jnp.zeros((1, size, size, 3)))
 
-  def loss(params, frozen, scene, key):
+  def loss(params, frozen, inputs, key):
     del frozen, key
-    return jnp.mean(jnp.square(network.apply(params, scene.image) - 1), (1, 2))
+    return jnp.mean(jnp.square(network.apply(params, inputs.image) - 1), (1, 2))
 
-  def learn(params, frozen, scene, key):
+  def learn(params, frozen, inputs, key):
     del frozen, key
-    real, made = (network.apply(params, jax.lax.stop_gradient(x)) for x in (scene.face.image, scene.image))
+    real, made = (network.apply(params, jax.lax.stop_gradient(x)) for x in (inputs.face.image, inputs.image))
     return jnp.mean(jnp.square(real - 1) + jnp.square(made), (1, 2))
 
   return losses.Term((), init, loss, learn)

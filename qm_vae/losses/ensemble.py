@@ -19,10 +19,10 @@ def make(services: Mapping[str, Service], service_loss: str) -> terms.Term:
   Source: ensembles against transferable adversarial patterns, Tramèr et al. 2018.
   """
 
-  def loss(params, frozen, scene, key):
+  def loss(params, frozen, inputs, key):
     del params, key
     each = [
-      qm_vae.service_loss(service_loss, scene.target, one.apply(frozen[name], scene.seen))
+      qm_vae.service_loss(service_loss, inputs.target, one.apply(frozen[name], inputs.seen))
       for name, one in services.items()
     ]
     return sum(each) / len(each)

@@ -19,12 +19,12 @@ def make(embedders: Mapping[str, Embedder], margin: float) -> losses.Term:
   Source: the hinge of Gafni et al. 2019 and of Wu et al. 2019 (PP-GAN), on cosines.
   """
 
-  def loss(params, frozen, scene, key):
+  def loss(params, frozen, inputs, key):
     del params, key
     each = []
     for name, one in embedders.items():
-      before = jax.lax.stop_gradient(one.apply(frozen[name], scene.face.image, scene.face.eyes))
-      after = one.apply(frozen[name], scene.image, scene.face.eyes)
+      before = jax.lax.stop_gradient(one.apply(frozen[name], inputs.face.image, inputs.face.eyes))
+      after = one.apply(frozen[name], inputs.image, inputs.face.eyes)
       each.append(jnp.maximum(jnp.sum(before * after, -1) - margin, 0.0))
     return sum(each) / len(each)
 

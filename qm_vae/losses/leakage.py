@@ -33,20 +33,20 @@ def make(embedder: Embedder, size: int, renew_every: int) -> losses.Term:
   def init(key):
     return network.init(key, jnp.zeros((1, size, size, 3)))
 
-  def cross_entropy(params, frozen, scene, image):
+  def cross_entropy(params, frozen, inputs, image):
     heard = network.apply(params, image)
-    known = jax.lax.stop_gradient(embedder.apply(frozen, scene.face.image, scene.face.eyes))
-    alike = jnp.where(scene.mask > 0, _SCALE * heard @ known.T, -jnp.inf)
+    known = jax.lax.stop_gradient(embedder.apply(frozen, inputs.face.image, inputs.face.eyes))
+    alike = jnp.where(inputs.mask > 0, _SCALE * heard @ known.T, -jnp.inf)
     own = jnp.diagonal(_SCALE * heard @ known.T)
     return jax.nn.logsumexp(alike, -1) - own
 
-  def loss(params, frozen, scene, key):
+  def loss(params, frozen, inputs, key):
     del key
-    nats = jnp.log(jnp.maximum(jnp.sum(scene.mask), 1.0)) - cross_entropy(params, frozen, scene, scene.image)
+    nats = jnp.log(jnp.maximum(jnp.sum(inputs.mask), 1.0)) - cross_entropy(params, frozen, inputs, inputs.image)
     return jnp.maximum(nats, 0.0)
 
-  def learn(params, frozen, scene, key):
+  def learn(params, frozen, inputs, key):
     del key
-    return cross_entropy(params, frozen, scene, jax.lax.stop_gradient(scene.image))
+    return cross_entropy(params, frozen, inputs, jax.lax.stop_gradient(inputs.image))
 
   return losses.Term(embedder.params, init, loss, learn, renew_every)

@@ -19,10 +19,10 @@ def make(features: Callable[[Any, jax.Array], list[jax.Array]], params: Any) -> 
   Source: Zhang et al. 2018, Eq. (1), with all weights w_l equal; Johnson et al. 2016.
   """
 
-  def loss(own, frozen, scene, key):
+  def loss(own, frozen, inputs, key):
     del own, key
-    wanted = jax.lax.stop_gradient(features(frozen, scene.face.image))
-    found = features(frozen, scene.image)
+    wanted = jax.lax.stop_gradient(features(frozen, inputs.face.image))
+    found = features(frozen, inputs.image)
     apart = [jnp.mean(jnp.sum(jnp.square(_unit(x) - _unit(y)), -1), (1, 2)) for x, y in zip(wanted, found, strict=True)]
     return sum(apart) / len(apart)
 

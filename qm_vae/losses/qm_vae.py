@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 
-class Weights(NamedTuple):
+class LossWeights(NamedTuple):
   """Weights of the terms: float32 scalars, arguments of the step, so that a grid over them compiles once."""
 
   alpha: jax.Array  # in [0, 1], the service against the image

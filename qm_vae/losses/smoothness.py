@@ -13,9 +13,9 @@ def make() -> losses.Term:
   Source: Rudin, Osher and Fatemi 1992; Mahendran and Vedaldi 2015, Eq. (3) with beta 1.
   """
 
-  def loss(params, frozen, scene, key):
+  def loss(params, frozen, inputs, key):
     del params, frozen, key
-    x = scene.image
+    x = inputs.image
     down, right = x[:, 1:, :-1] - x[:, :-1, :-1], x[:, :-1, 1:] - x[:, :-1, :-1]
     return jnp.mean(jnp.sqrt(jnp.square(down) + jnp.square(right) + _SOFT**2) - _SOFT, (1, 2, 3))
 

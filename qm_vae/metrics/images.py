@@ -87,7 +87,7 @@ def perplexity(counts):
   return jnp.where(total > 0, jnp.exp(entropy), 0.0)
 
 
-def share_used(counts):
+def codebook_usage(counts):
   """Share of the codes that were chosen at all.
 
   Args:

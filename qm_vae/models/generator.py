@@ -95,28 +95,28 @@ def make(
     stacked = vqvae.views_to_channels(make_views(views, views_params, face, view_key))
     encoder_params = encoder.init(encoder_key, stacked[:1])
     z_e = encoder.apply(encoder_params, stacked)
-    codebook, carried = quantizer.init(quantizer_key, z_e.reshape(-1, code_dim))
+    codebook, model_state = quantizer.init(quantizer_key, z_e.reshape(-1, code_dim))
     params = {"encoder": encoder_params, "quantizer": codebook, "decoder": decoder.init(decoder_key, z_e[:1])}
-    return params, carried
+    return params, model_state
 
   def encode(params, views_params, face, key):
     stacked = make_views(views, views_params, face, key)
     return encoder.apply(params["encoder"], vqvae.views_to_channels(stacked)), stacked
 
-  def quantize(params, carried, z_e):
-    return quantizer.apply(params["quantizer"], carried, z_e, jax.random.key(0), train=False, mask=None).ids
+  def quantize(params, model_state, z_e):
+    return quantizer.apply(params["quantizer"], model_state, z_e, jax.random.key(0), train=False, mask=None).ids
 
-  def decode(params, carried, ids, answer):
-    return decoder.apply(params["decoder"], quantizer.decode(params["quantizer"], carried, ids), answer)
+  def decode(params, model_state, ids, answer):
+    return decoder.apply(params["decoder"], quantizer.decode(params["quantizer"], model_state, ids), answer)
 
-  def apply(params, carried, views_params, face, key, *, train, mask=None, answer=None):
+  def apply(params, model_state, views_params, face, key, *, train, mask=None, answer=None):
     view_key, quantizer_key = jax.random.split(key)
     z_e, stacked = encode(params, views_params, face, view_key)
-    quantized = quantizer.apply(params["quantizer"], carried, z_e, quantizer_key, train=train, mask=mask)
+    quantized = quantizer.apply(params["quantizer"], model_state, z_e, quantizer_key, train=train, mask=mask)
     if release and not train:
-      codes = quantizer.decode(params["quantizer"], carried, jnp.arange(quantizer.num_codes))
+      codes = quantizer.decode(params["quantizer"], model_state, jnp.arange(quantizer.num_codes))
       ids = release(jax.random.fold_in(quantizer_key, 1), z_e, codes, quantized.ids)
-      quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], carried, ids))
+      quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], model_state, ids))
     return Generated(decoder.apply(params["decoder"], quantized.z_q, answer), stacked, quantized)
 
   return Generator(init, apply, encode, quantize, decode, condition)

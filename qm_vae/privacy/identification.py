@@ -20,32 +20,32 @@ def _rank(scores, probe_identity, gallery_identity):
 
 
 @functools.lru_cache
-def _among(people, crowd, most):
+def _among(people, gallery_size, most):
   """[people, most]: chance that at most k - 1 of a given faces are among crowd - 1 drawn of people - 1; rows are a."""
   ahead, k = np.arange(people)[:, None], np.arange(1, most + 1)
-  return scipy.stats.hypergeom.cdf(k - 1, people - 1, ahead, crowd - 1)
+  return scipy.stats.hypergeom.cdf(k - 1, people - 1, ahead, gallery_size - 1)
 
 
-def _hits(scores, probe_identity, gallery_identity, most, crowd):
+def _hits(scores, probe_identity, gallery_identity, most, gallery_size):
   """[P, most]: `hits` for k = 1 .. most."""
   ahead, level = _rank(scores, probe_identity, gallery_identity)
   people = len(gallery_identity)
-  crowd = people if crowd is None else crowd
-  if not 2 <= crowd <= people:
-    raise ValueError(f"a crowd of {crowd} of {people} people; it has from two to all of them")
-  table = _among(people, crowd, most)
+  gallery_size = people if gallery_size is None else gallery_size
+  if not 2 <= gallery_size <= people:
+    raise ValueError(f"a gallery of {gallery_size} of {people} people; choose from 2 to {people}")
+  table = _among(people, gallery_size, most)
   # The mate stands at any place among those level with it, all alike.
   total = np.concatenate([np.zeros((1, most)), np.cumsum(table, 0)])
   return np.clip((total[ahead + level] - total[ahead]) / level[:, None], 0.0, 1.0)
 
 
-def hits(scores, probe_identity, gallery_identity, k, crowd=None):
+def hits(scores, probe_identity, gallery_identity, k, gallery_size=None):
   """Probability that the true person is among the first k, equal scores being put in random order.
 
   An attacker who could not use a probe, or its person's gallery face, still guesses: such a probe counts k / G, so that
   a face nobody detects is not taken for one that is protected.
 
-  With a crowd, the gallery is a random choice of so many people, the probe's own among them, and the probability is
+  With `gallery_size`, the gallery is a random choice of so many people, the probe among them, and the probability is
   over that choice too: exactly, by the hypergeometric distribution of how many of those ahead are chosen.
 
   Args:
@@ -53,7 +53,7 @@ def hits(scores, probe_identity, gallery_identity, k, crowd=None):
     probe_identity: int [P].
     gallery_identity: int [G].
     k: >= 1; the first G always hold the true person.
-    crowd: N in 2 .. G; None: G.
+    gallery_size: N in 2 .. G; None: G.
 
   Returns:
     [P] in [0, 1].
@@ -64,15 +64,15 @@ def hits(scores, probe_identity, gallery_identity, k, crowd=None):
   >>> scores = [[0.9, 0.2, 0.1], [0.5, 0.5, 0.1], [np.nan] * 3]
   >>> hits(scores, [0, 0, 0], [0, 1, 2], k=1).round(3).tolist()
   [1.0, 0.5, 0.333]
-  >>> hits(scores, [0, 0, 0], [0, 1, 2], k=1, crowd=2).round(3).tolist()
+  >>> hits(scores, [0, 0, 0], [0, 1, 2], k=1, gallery_size=2).round(3).tolist()
   [1.0, 0.75, 0.5]
   """
   if k < 1:
     raise ValueError(f"hits among the first {k}; k must be at least 1")
-  return _hits(scores, probe_identity, gallery_identity, k, crowd)[:, -1]
+  return _hits(scores, probe_identity, gallery_identity, k, gallery_size)[:, -1]
 
 
-def cmc(scores, probe_identity, gallery_identity, most=None, crowd=None):
+def cmc(scores, probe_identity, gallery_identity, most=None, gallery_size=None):
   """Cumulative match characteristic: the mean of `hits` over the probes for k = 1 .. most.
 
   Args:
@@ -80,7 +80,7 @@ def cmc(scores, probe_identity, gallery_identity, most=None, crowd=None):
     probe_identity: int [P].
     gallery_identity: int [G].
     most: >= 1; None: all of the crowd.
-    crowd: as for `hits`.
+    gallery_size: as for `hits`.
 
   Returns:
     [most], rising; to 1 where most is the crowd.
@@ -93,11 +93,11 @@ def cmc(scores, probe_identity, gallery_identity, most=None, crowd=None):
   >>> cmc([[0.9, 0.2, 0.1], [0.5, 0.5, 0.1]], [0, 0], [0, 1, 2]).tolist()
   [0.75, 1.0, 1.0]
   """
-  most = most or crowd or len(gallery_identity)
-  return _hits(scores, probe_identity, gallery_identity, most, crowd).mean(0)
+  most = most or gallery_size or len(gallery_identity)
+  return _hits(scores, probe_identity, gallery_identity, most, gallery_size).mean(0)
 
 
-def rank_rate(scores, probe_identity, gallery_identity, k, crowd=None) -> intervals.Rate:
+def rank_rate(scores, probe_identity, gallery_identity, k, gallery_size=None) -> intervals.Rate:
   """Rank-k identification rate with its 95 % interval: `rates.wilson_by_identity` of `hits`.
 
   Raises:
@@ -106,7 +106,7 @@ def rank_rate(scores, probe_identity, gallery_identity, k, crowd=None) -> interv
   >>> rank_rate(np.eye(4), [0, 1, 2, 3], [0, 1, 2, 3], k=1).value
   1.0
   """
-  return intervals.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k, crowd), probe_identity)
+  return intervals.wilson_by_identity(hits(scores, probe_identity, gallery_identity, k, gallery_size), probe_identity)
 
 
 def bits_leaked(rank_1, n):

@@ -13,7 +13,7 @@ from qm_vae.privacy.attackers import ATTACKERS, Tools
 from qm_vae.privacy.protocol import Protocol
 
 VERSION = 1
-CROWDS = (100, 500)
+GALLERY_SIZES = (100, 500)
 """People in the gallery of each column of the table."""
 
 
@@ -42,13 +42,13 @@ class Measured(NamedTuple):
 def measure(
   methods: Sequence[Method],
   chosen: Protocol,
-  recognisers: Sequence[embedders.Opened],
+  recognisers: Sequence[embedders.LoadedEmbedder],
   *,
   attackers: Sequence[str],
   learn: Callable,
   union: Union | None = None,
-  crowds: Sequence[int] = CROWDS,
-  effort: float = 1.0,
+  crowds: Sequence[int] = GALLERY_SIZES,
+  training_scale: float = 1.0,
   seed: int = 0,
   tell: Callable[[str], None] = lambda doing: None,
 ) -> Measured:
@@ -63,7 +63,7 @@ def measure(
     union: one more row, of an attacker who has several methods' outputs of each face.
     crowds: sizes of the gallery, each a random choice of the people attacked (`identification.hits`); all of them
       together are always the last.
-    effort: epochs of attackers that learn are multiplied by it.
+    training_scale: epochs of attackers that learn are multiplied by it.
     seed: of the bootstrap and of the shuffled labels.
     tell: hears what begins, once for each attacker of each method.
 
@@ -74,11 +74,13 @@ def measure(
     raise ValueError("privacy needs a recogniser, and the controls identity and blank before other methods")
   began = time.monotonic()
   original = methods[0].pairs
-  _somebody(methods[-1].pairs.take(chosen.attack), attackers, recognisers, learn, effort)
+  _somebody(methods[-1].pairs.take(chosen.attack), attackers, recognisers, learn, training_scale)
   sizes = sorted({*(size for size in crowds if size < len(chosen.gallery)), len(chosen.gallery)})
   table = _Table(original.identity, chosen, sizes, seed)
   # The clear gallery is embedded once for all methods.
-  tools = {one.name: Tools(embedders.remembering(one.embed), one.embedder, learn, effort) for one in recognisers}
+  tools = {
+    one.name: Tools(embedders.remembering(one.embed), one.embedder, learn, training_scale) for one in recognisers
+  }
   clear = [{"embedder": name, "crowds": table.summaries(_clear(its, original, chosen))} for name, its in tools.items()]
   rows, scores = [], {}
   for method in methods:
@@ -97,7 +99,7 @@ def measure(
   report = {
     "version": VERSION,
     "seed": seed,
-    "effort": effort,
+    "effort": training_scale,
     "seconds": round(time.monotonic() - began, 1),
     "people": _people(original.identity, chosen),
     "split": {side: [original.name[i] for i in getattr(chosen, side)] for side in ("gallery", "probe")},
@@ -151,7 +153,7 @@ def _attack(method, chosen, tools, attackers, table, tell):
   attack, gallery, probe = (method.pairs.take(rows) for rows in chosen)
   attacks, left_out, scores = [], [], {}
   for name, embedder, attacker in _parties(method.name, attackers, tools, tell):
-    reason = attacker.lacks(attack)
+    reason = attacker.unmet_requirements(attack)
     if attacker.trains and method.name == "blank":
       reason = "one picture for all teaches nothing"
     if reason:
@@ -180,10 +182,13 @@ def _attack(method, chosen, tools, attackers, table, tell):
   return _row(method, attacks, left_out), scores
 
 
-def _somebody(attack, attackers, recognisers, learn, effort):
+def _somebody(attack, attackers, recognisers, learn, training_scale):
   """Raises where nobody can attack, before anything is trained."""
-  tools = {one.name: Tools(one.embed, one.embedder, learn, effort) for one in recognisers}
-  reasons = {name: attacker.lacks(attack) for name, _, attacker in _parties("", attackers, tools, lambda doing: None)}
+  tools = {one.name: Tools(one.embed, one.embedder, learn, training_scale) for one in recognisers}
+  reasons = {
+    name: attacker.unmet_requirements(attack)
+    for name, _, attacker in _parties("", attackers, tools, lambda doing: None)
+  }
   if all(reasons.values()):
     told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
     raise ValueError(f"no attacker can attack these pictures ({told or 'none was chosen'}); choose others")

@@ -61,7 +61,7 @@ def several_faces(identity: np.ndarray) -> np.ndarray:
   return np.flatnonzero((identity != types.UNKNOWN) & np.isin(identity, found[count >= 2]))
 
 
-def lacks(identity: np.ndarray, least: int) -> str:
+def unmet_requirements(identity: np.ndarray, least: int) -> str:
   """Why faces of these people teach nobody who learns from `least` people with two faces or more; '' where they do."""
   people = len(np.unique(identity[several_faces(identity)]))
   return "" if people >= least else f"learns from {people} people with two pictures or more; needs {least}"

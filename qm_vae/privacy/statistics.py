@@ -58,14 +58,14 @@ def _plain(value):
   return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def summary(scores, probe_identity, gallery_identity, *, crowd=None, seed=0, resamples=500):
+def summary(scores, probe_identity, gallery_identity, *, gallery_size=None, seed=0, resamples=500):
   """Identification, verification and bits of one attacker, with 95 % intervals over people and the chance levels.
 
   Args:
     scores: [P, G], as for `scores.checked`.
     probe_identity: int [P].
     gallery_identity: int [G].
-    crowd: people in the gallery, as for `identification.hits`; None: G. It changes identification alone.
+    gallery_size: people in the gallery, as for `identification.hits`; None: G. It changes identification alone.
     seed: of the bootstrap in `verification.intervals`.
     resamples: of the same.
 
@@ -83,18 +83,18 @@ def summary(scores, probe_identity, gallery_identity, *, crowd=None, seed=0, res
   >>> told["rank_1"]["value"], told["auc"]["value"], round(told["bits"]["value"], 2), round(told["bits"]["low"], 2)
   (1.0, 1.0, 4.32, 3.0)
   """
-  return summaries(scores, probe_identity, gallery_identity, [crowd], seed=seed, resamples=resamples)[0]
+  return summaries(scores, probe_identity, gallery_identity, [gallery_size], seed=seed, resamples=resamples)[0]
 
 
-def _summary(scores, probe_identity, gallery_identity, crowd, verified):
+def _summary(scores, probe_identity, gallery_identity, gallery_size, verified):
   whole, mate = checked(scores, probe_identity, gallery_identity)
   given = (whole, probe_identity, gallery_identity)
-  n = crowd or whole.shape[1]
-  ranks = {f"rank_{k}": identification.rank_rate(*given, min(k, n), crowd).as_dict() for k in RANKS}
+  n = gallery_size or whole.shape[1]
+  ranks = {f"rank_{k}": identification.rank_rate(*given, min(k, n), gallery_size).as_dict() for k in RANKS}
   return _plain(
     {"n_people": n, "n_probes": len(mate), "n_undetected": int(np.isnan(whole[np.arange(len(mate)), mate]).sum())}
     | ranks
-    | {"cmc": identification.cmc(*given, min(CMC_RANKS, n), crowd).tolist()}
+    | {"cmc": identification.cmc(*given, min(CMC_RANKS, n), gallery_size).tolist()}
     | {
       "bits": {
         "value": identification.bits_leaked(ranks["rank_1"]["value"], n),
@@ -123,4 +123,4 @@ def summaries(scores, probe_identity, gallery_identity, crowds, *, seed=0, resam
   given = (scores, probe_identity, gallery_identity)
   verified = verification.intervals(*given, seed=seed, resamples=resamples)
   verified |= {"roc": _reduced(*verification.roc(*given))}
-  return [_summary(*given, crowd, verified) for crowd in crowds]
+  return [_summary(*given, gallery_size, verified) for gallery_size in crowds]

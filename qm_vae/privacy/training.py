@@ -8,7 +8,7 @@ import numpy as np
 
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.io.records import read_rows
-from qm_vae.privacy.attackers import Lesson
+from qm_vae.privacy.attackers import AttackTraining
 from qm_vae.training import loop
 from qm_vae.training.state import Experiment, Split, State
 
@@ -27,7 +27,7 @@ def learner(folder: pathlib.Path, seed: int):
     seed: of every lesson.
   """
 
-  def learn(lesson: Lesson) -> tuple[State, tuple[float, ...]]:
+  def learn(lesson: AttackTraining) -> tuple[State, tuple[float, ...]]:
     where = folder / _digest(lesson, seed)
     where.mkdir(parents=True, exist_ok=True)
     experiment = Experiment(

@@ -48,7 +48,7 @@ def make(
   codebook: str = "ema",
   decay: float = 0.99,
   epsilon: float = 1e-5,
-  restart_share: float = 0.2,
+  dead_code_threshold: float = 0.2,
   normalize: bool = False,
   estimator: str = "straight_through",
   chunk: int = 1024,
@@ -62,7 +62,7 @@ def make(
       gradient. `gradient`: params are {"codebook": [K, D]}, trained by Eq. (7)'s third term, and the state is ().
     decay: of the moving averages (`ema` only).
     epsilon: smoothing of the counts (`ema` only).
-    restart_share: codes used less than this share of the mean are restarted (`ema` only); 0 never restarts.
+    dead_code_threshold: codes used less than this share of the mean are restarted (`ema` only); 0 never restarts.
     normalize: encodings and codes are scaled to length 1 before they are compared, so the angle decides.
     estimator: `straight_through` or `rotation`.
     chunk: encodings compared at once, at most; see `nearest`.
@@ -72,7 +72,7 @@ def make(
 
   Source: van den Oord et al. 2017; Qiu et al. 2022, Sec. 4.2, Eq. (5) to (7).
   """
-  _check(num_codes, code_dim, codebook, decay, epsilon, restart_share, estimator, chunk)
+  _check(num_codes, code_dim, codebook, decay, epsilon, dead_code_threshold, estimator, chunk)
   learned = codebook == "gradient"
 
   def check_channels(z):
@@ -125,8 +125,8 @@ def make(
     new = ema.update(state, counts, sums, decay=decay, epsilon=epsilon)
     if normalize:
       new = new._replace(codebook=unit(new.codebook))
-    if restart_share:
-      new = ema.restart(new, key, z.reshape(len(z), -1, code_dim), mask, share=restart_share)
+    if dead_code_threshold:
+      new = ema.restart(new, key, z.reshape(len(z), -1, code_dim), mask, share=dead_code_threshold)
     is_empty = jnp.sum(counts) == 0  # a batch of padding alone
     return jax.tree.map(lambda old, fresh: jnp.where(is_empty, old, fresh), state, new)
 
@@ -136,7 +136,7 @@ def make(
   return types.Quantizer(init, apply, decode, num_codes)
 
 
-def _check(num_codes, code_dim, codebook, decay, epsilon, restart_share, estimator, chunk):
+def _check(num_codes, code_dim, codebook, decay, epsilon, dead_code_threshold, estimator, chunk):
   """Raises ValueError for the first option out of range."""
   for name, value in (("num_codes", num_codes), ("code_dim", code_dim), ("chunk", chunk)):
     if int(value) != value or value < 1:
@@ -144,7 +144,7 @@ def _check(num_codes, code_dim, codebook, decay, epsilon, restart_share, estimat
   for name, value, allowed in (("codebook", codebook, CODEBOOKS), ("estimator", estimator, tuple(ESTIMATORS))):
     if value not in allowed:
       raise ValueError(f"vq: {name} {value!r} is unknown; choose one of {', '.join(allowed)}")
-  for name, value, usual in (("decay", decay, 0.99), ("restart_share", restart_share, 0.2)):
+  for name, value, usual in (("decay", decay, 0.99), ("dead_code_threshold", dead_code_threshold, 0.2)):
     if not 0 <= value < 1:
       raise ValueError(f"vq: {name} {value!r} must lie in [0, 1); try {usual}")
   if not epsilon > 0:

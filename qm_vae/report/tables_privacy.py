@@ -131,5 +131,7 @@ def common(privacy):
     "controls": controls(privacy),
     "void": told.get("void") or [],
     "warnings": told.get("warnings") or [],
-    "yardstick": [(crowd, clear_rows(privacy, crowd)) for crowd in reversed(privacy.get("crowds") or ())],
+    "yardstick": [
+      (gallery_size, clear_rows(privacy, gallery_size)) for gallery_size in reversed(privacy.get("crowds") or ())
+    ],
   }

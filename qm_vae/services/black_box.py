@@ -172,12 +172,12 @@ class BlackBox:
   def _agreed(self, answers, count):
     """float32 [count, names] from whatever form of answer the contract allows."""
     try:
-      return agreed(self.quality, answers, count)
+      return broadcast(self.quality, answers, count)
     except ValueError as error:
       raise ServiceFailed(f"service {self.name!r}: {error}") from error
 
 
-def agreed(quality: Quality, answers, count: int) -> np.ndarray:
+def broadcast(quality: Quality, answers, count: int) -> np.ndarray:
   """The answers to `count` images as float32 [count, names].
 
   Args:

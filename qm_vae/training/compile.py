@@ -29,22 +29,29 @@ class Programs(NamedTuple):
   step: Any
   evaluate: Any
   pictures: Any
-  whole: Any  # of frozen networks and all results: everywhere
-  shared: Any  # of a batch of an evaluation: one part on every device
+  replicated: Any  # of frozen networks and all results: everywhere
+  data_sharded: Any  # of a batch of an evaluation: one part on every device
   state: Any
   weights: Any
   batch: Any  # of training
-  part: slice  # the rows of a batch that this process loads
+  local_rows: slice  # the rows of a batch that this process loads
 
 
 def compile_task(task: Task, batch_size: int, group: distributed.Group | None = None) -> Programs:
   """The task's functions under jit with shardings: the batch split over as many devices of the group as divide it."""
-  group = group or distributed.alone()
+  group = group or distributed.single_process()
   mesh = group.mesh(batch_size)
-  whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
-  shared = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
-  where = {"whole": whole, "shared": shared, "state": whole, "weights": whole, "batch": shared}
-  return compile_functions(functions_of(task), part=group.part(batch_size), **where)
+  replicated = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+  data_sharded = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("data"))
+  return compile_functions(
+    functions_of(task),
+    replicated=replicated,
+    data_sharded=data_sharded,
+    state=replicated,
+    weights=replicated,
+    batch=data_sharded,
+    local_rows=group.local_rows(batch_size),
+  )
 
 
 def functions_of(task: Task) -> Functions:
@@ -60,20 +67,22 @@ def functions_of(task: Task) -> Functions:
   return Functions(task.init, step, evaluate, task.pictures)
 
 
-def compile_functions(functions: Functions, *, whole, shared, state, weights, batch, part=slice(None)) -> Programs:
+def compile_functions(
+  functions: Functions, *, replicated, data_sharded, state, weights, batch, local_rows=slice(None)
+) -> Programs:
   """The functions under jit, with what they return in its place; see `Programs`."""
   return Programs(
     # Initialisation runs once: compiling it without optimisation takes a fifth of the time.
     jax.jit(functions.init, out_shardings=state, compiler_options={"xla_backend_optimization_level": 0}),
-    jax.jit(functions.step, out_shardings=(state, whole), donate_argnums=0),
-    jax.jit(functions.evaluate, out_shardings=whole),
-    functions.pictures and jax.jit(functions.pictures, out_shardings=whole),
-    whole,
-    shared,
+    jax.jit(functions.step, out_shardings=(state, replicated), donate_argnums=0),
+    jax.jit(functions.evaluate, out_shardings=replicated),
+    functions.pictures and jax.jit(functions.pictures, out_shardings=replicated),
+    replicated,
+    data_sharded,
     state,
     weights,
     batch,
-    part,
+    local_rows,
   )
 
 
@@ -83,5 +92,5 @@ def is_counts(name: str) -> bool:
 
 
 def _reduce(terms, mask):
-  whole = lambda name: is_counts(name) or name == TO_HOST
-  return {name: v if whole(name) else masked_mean(v, mask)[0] for name, v in terms.items()}
+  unreduced = lambda name: is_counts(name) or name == TO_HOST
+  return {name: v if unreduced(name) else masked_mean(v, mask)[0] for name, v in terms.items()}

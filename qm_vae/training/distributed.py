@@ -71,7 +71,7 @@ class Group:
     return len(self.devices)
 
   @property
-  def leads(self) -> bool:
+  def is_leader(self) -> bool:
     """Whether this process is the one that writes."""
     return self.index == 0
 
@@ -86,7 +86,7 @@ class Group:
     chosen = [device for devices in self.devices for device in devices[:count]]
     return jax.sharding.Mesh(np.array(chosen), ("data",), axis_types=(jax.sharding.AxisType.Auto,))
 
-  def part(self, batch_size: int) -> slice:
+  def local_rows(self, batch_size: int) -> slice:
     """The rows of a batch that this process loads."""
     of_process = self._per_process(batch_size)
     return slice(self.index * of_process, (self.index + 1) * of_process)
@@ -98,7 +98,7 @@ class Group:
       )
     return batch_size // self.size
 
-  def agreed(self, make: Callable[[], Any]) -> Any:
+  def broadcast(self, make: Callable[[], Any]) -> Any:
     """What `make()` returns in the process that leads (ready for JSON), in all; the others wait and call nothing.
 
     Raises:
@@ -108,7 +108,7 @@ class Group:
       return make()
     # Not a collective of the devices: those give up on a process that is late by some seconds.
     client, name = multihost.get_jax_distributed_client(), f"qm_vae/{next(_numbers)}"
-    if not self.leads:
+    if not self.is_leader:
       told = json.loads(client.blocking_key_value_get(name, _PATIENCE))
       if "error" in told:
         raise ValueError(f"process 0 stopped: {told['error']}")
@@ -121,13 +121,13 @@ class Group:
     client.key_value_set(name, json.dumps({"value": value}))
     return value
 
-  def in_turn(self, make: Callable[[], Any]) -> Any:
+  def leader_first(self, make: Callable[[], Any]) -> Any:
     """What `make()` returns in each process, first in the leader: what it leaves on disk spares the others work."""
     made = []
-    self.agreed(lambda: made.append(make()))
+    self.broadcast(lambda: made.append(make()))
     return made[0] if made else make()
 
-  def sent(self, tree: Any, template: Any) -> Any:
+  def broadcast_arrays(self, tree: Any, template: Any) -> Any:
     """The leader's `tree` of arrays, bit for bit, in every process, on the host.
 
     Args:
@@ -139,18 +139,18 @@ class Group:
     told = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), template) if tree is None else tree
     # As bytes, since arrays are sent as a sum over processes, which would lose the sign of a zero.
     heard = multihost_utils.broadcast_one_to_all(
-      jax.tree.map(lambda leaf: np.frombuffer(np.asarray(leaf).tobytes(), np.uint8), told), is_source=self.leads
+      jax.tree.map(lambda leaf: np.frombuffer(np.asarray(leaf).tobytes(), np.uint8), told), is_source=self.is_leader
     )
     back = lambda leaf, like: np.frombuffer(np.asarray(leaf).tobytes(), like.dtype).reshape(like.shape)
     return jax.tree.map(back, heard, template)
 
 
-def alone() -> Group:
+def single_process() -> Group:
   """This process with its own devices."""
   return Group(0, (tuple(jax.local_devices()),))
 
 
-def together() -> Group:
+def all_processes() -> Group:
   """All processes that `join` brought together; without it the same as `alone`."""
   of_process = [tuple(d for d in jax.devices() if d.process_index == i) for i in range(jax.process_count())]
   return Group(jax.process_index(), tuple(of_process))

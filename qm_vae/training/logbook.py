@@ -37,24 +37,28 @@ class Logbook:
     group: distributed.Group | None = None,
   ):
     """Opens nothing yet; see `begin`. The arguments are those of `train.fit`."""
-    self.workdir, self._checkpoints, self._group = pathlib.Path(workdir), checkpoints, group or distributed.alone()
+    self.workdir, self._checkpoints, self._group = (
+      pathlib.Path(workdir),
+      checkpoints,
+      group or distributed.single_process(),
+    )
     self._pictured = {"tensorboard": tensorboard, "samples": samples}
     self._writer = None
 
   def restore(self, template: State) -> State | None:
     """The newest whole checkpoint, on the host, the same in every process."""
     found = []
-    if not self._group.agreed(lambda: found.append(self._checkpoints.restore(template)) or found[0] is not None):
+    if not self._group.broadcast(lambda: found.append(self._checkpoints.restore(template)) or found[0] is not None):
       return None
-    return self._group.sent(found[0] if found else None, template)
+    return self._group.broadcast_arrays(found[0] if found else None, template)
 
   def begin(self, step: int) -> float:
     """Drops rows after `step` and opens the files; returns the seconds that the run has taken so far."""
     earlier = []
-    if self.leads:
+    if self.is_leader:
       rewind(self.workdir, step)
       earlier = [row["seconds"] for row in read_rows(self.workdir) if "seconds" in row]
-    self._writer = Writer(self.workdir, silent=not self.leads, **self._pictured)
+    self._writer = Writer(self.workdir, silent=not self.is_leader, **self._pictured)
     return earlier[-1] if earlier else 0.0
 
   def train(self, step: int, values: dict[str, np.ndarray], counts: dict[str, np.ndarray], **where) -> str:
@@ -98,12 +102,12 @@ class Logbook:
   def tested(self, step: int) -> bool:
     """Whether there is a row of the evaluation after that step."""
     rows = lambda: any(row["split"] == "test" and row["step"] == step for row in read_rows(self.workdir))
-    return self._group.agreed(rows)
+    return self._group.broadcast(rows)
 
   @property
-  def leads(self) -> bool:
+  def is_leader(self) -> bool:
     """Whether this process writes, and tells people how far it is."""
-    return self._group.leads
+    return self._group.is_leader
 
   @property
   def wants_pictures(self) -> bool:
@@ -123,7 +127,7 @@ class Logbook:
     for path, leaf in jax.tree_util.tree_leaves_with_path(state):
       if not bool(np.isfinite(np.asarray(leaf)).all()):
         raise NotFinite(f"step {step}: the update made {jax.tree_util.keystr(path)} not finite. {_REMEDY}")
-    if self.leads:
+    if self.is_leader:
       self._checkpoints.save(step, state)
 
   def keep(self, step: int, state: State) -> None:
@@ -138,7 +142,7 @@ class Logbook:
 
   def wait(self) -> None:
     """Returns when all checkpoints are on disk."""
-    if self.leads:
+    if self.is_leader:
       self._checkpoints.wait()
 
   def close(self) -> None:
@@ -149,7 +153,7 @@ class Logbook:
 
 def code_use(counts: np.ndarray) -> dict:
   """Perplexity and share of the codes used, of counts [..., K]: numbers, or arrays [...]."""
-  return {"perplexity": plain(images.perplexity(counts)), "codes_used": plain(images.share_used(counts))}
+  return {"perplexity": plain(images.perplexity(counts)), "codes_used": plain(images.codebook_usage(counts))}
 
 
 def plain(value):

@@ -51,7 +51,7 @@ def fit(
     HostStopped: when the task's host side cannot go on.
     ValueError: when the training faces do not fill one batch, or the task or the batch cannot be shared by processes.
   """
-  group = group or distributed.alone()
+  group = group or distributed.single_process()
   if experiment.task.host and group.size > 1:
     raise ValueError(
       f"the task asks services from its host, and {group.size} processes would each ask; let one process train it, on "
@@ -59,7 +59,7 @@ def fit(
     )
   programs = compile_task(experiment.task, experiment.batch_size, group)
   book = Logbook(workdir, checkpoints, tensorboard=tensorboard, samples=samples, group=group)
-  return loop(experiment, programs, Stream(experiment.seed, programs.part), book)
+  return loop(experiment, programs, Stream(experiment.seed, programs.local_rows), book)
 
 
 def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Logbook) -> State:
@@ -72,7 +72,7 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
     book: where results go.
   """
   key = stream.key
-  frozen = jax.device_put(experiment.frozen, programs.whole)
+  frozen = jax.device_put(experiment.frozen, programs.replicated)
   weights = jax.device_put(experiment.weights, programs.weights)
   state = _start(experiment, programs, stream, book)
   step = int(state.step)
@@ -97,9 +97,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
       batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
       book.pictures(step, programs.pictures(state, frozen, batch, key))
 
-  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=book.leads)
+  bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=book.is_leader)
   try:
-    examples = host.begin(experiment.data.train, state) if host else experiment.data.train
+    examples = host.on_start(experiment.data.train, state) if host else experiment.data.train
     if not done and judged(first_epoch - 1) and not book.tested(step):
       judge(first_epoch - 1)  # a service failed in the midst of it
     for epoch in range(first_epoch, experiment.epochs + 1):
@@ -107,10 +107,10 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
       remaining, done = stream.epoch(examples, experiment.batch_size, epoch, done), 0
       for batch in _ahead(remaining, programs.batch):
         if host:
-          batch |= _put(host.before(step), programs.batch)
+          batch |= _put(host.before_step(step), programs.batch)
         state, terms = programs.step(state, frozen, batch, weights, key)
         if host:
-          host.after(step, terms.pop(TO_HOST))
+          host.after_step(step, terms.pop(TO_HOST))
         step += 1
         window.add(terms)
         if len(window) == experiment.log_every and step % per_epoch:
@@ -138,9 +138,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
 class Stream:
   """Keys and order of faces of one run; both follow from its seed."""
 
-  def __init__(self, seed: int, part: slice = slice(None)):
+  def __init__(self, seed: int, local_rows: slice = slice(None)):
     """`part`: the rows of each batch that this process loads."""
-    self._seed, self._part, self.key = seed, part, jax.random.key(seed)
+    self._seed, self._local_rows, self.key = seed, local_rows, jax.random.key(seed)
 
   def first(self, experiment: Experiment) -> tuple:
     """(key, frozen, batch) for the task's `init`: the same for every start of one run."""
@@ -151,7 +151,7 @@ class Stream:
   def epoch(self, examples: Examples, batch_size: int, epoch: int, done: int = 0) -> Iterator[dict[str, np.ndarray]]:
     """The batches of an epoch, without the first `done` of them."""
     order = epoch_order(len(examples), self._seed, epoch)
-    return batches(examples, order[done * batch_size :], batch_size, pad=False, part=self._part)
+    return batches(examples, order[done * batch_size :], batch_size, pad=False, local_rows=self._local_rows)
 
 
 def init_arguments(experiment: Experiment) -> tuple:
@@ -174,9 +174,11 @@ def evaluate(
   The views' noise is drawn from `key` and the batch's number, not from the step: the same at every evaluation.
   """
   parts, sizes, made = [], [], []
-  for number, rows in enumerate(batches(faces, np.arange(len(faces)), batch_size, pad=True, part=programs.part)):
+  for number, rows in enumerate(
+    batches(faces, np.arange(len(faces)), batch_size, pad=True, local_rows=programs.local_rows)
+  ):
     sizes.append(min(batch_size, len(faces) - number * batch_size))
-    batch = _put(rows, programs.shared)
+    batch = _put(rows, programs.data_sharded)
     parts.append(programs.evaluate(state, frozen, batch, _folded(key, number)))
     made.append(parts[-1].pop(TO_HOST, {}))
   parts = jax.device_get(parts)

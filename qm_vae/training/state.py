@@ -1,10 +1,10 @@
 """The state that training carries, the contract of a task, and what the loop is given."""
 
+import dataclasses
 import pathlib
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
-import flax
 import jax
 import numpy as np
 
@@ -18,28 +18,45 @@ class HostStopped(RuntimeError):
   """The host's side of a task cannot go on; the message says why. What was trained is kept."""
 
 
-@flax.struct.dataclass
+@dataclasses.dataclass(frozen=True)
 class State:
   """Everything a checkpoint holds. Frozen networks are not in it: they are arguments of the step."""
 
   step: jax.Array  # int32 scalar, optimiser steps taken
   params: Any  # trained by gradient
   opt_state: Any  # the optimiser's
-  carried: Any  # carried from step to step without a gradient: EMA codebook, batch statistics
+  model_state: Any  # passed from step to step without a gradient: EMA codebook, batch statistics
+
+
+_FIELDS_ON_DISK = ("step", "params", "opt_state", "carried")
+"""The names that checkpoints know State's fields by; those of files must outlive those of the code."""
+
+
+def _flatten_with_keys(state):
+  keys = (jax.tree_util.GetAttrKey(name) for name in _FIELDS_ON_DISK)
+  return tuple(zip(keys, (state.step, state.params, state.opt_state, state.model_state), strict=True)), None
+
+
+jax.tree_util.register_pytree_with_keys(
+  State,
+  _flatten_with_keys,
+  lambda _, children: State(*children),
+  lambda state: ((state.step, state.params, state.opt_state, state.model_state), None),
+)
 
 
 class HostSide(Protocol):
   """What a task does on the host while the loop runs: it asks services outside the graph. All may raise HostStopped."""
 
-  def begin(self, faces: FaceSet, state: State) -> Examples:
+  def on_start(self, faces: FaceSet, state: State) -> Examples:
     """The training examples, before the first step of this process; `state` is what it starts from."""
     ...
 
-  def before(self, step: int) -> dict[str, np.ndarray]:
+  def before_step(self, step: int) -> dict[str, np.ndarray]:
     """Columns [B, ...] added to the batch of step number `step`, from 0; the same ones at every step."""
     ...
 
-  def after(self, step: int, sent: dict[str, jax.Array]) -> None:
+  def after_step(self, step: int, sent: dict[str, jax.Array]) -> None:
     """Takes what the step gave under TO_HOST, perhaps not computed yet; returns at once."""
     ...
 

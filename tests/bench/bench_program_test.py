@@ -84,6 +84,6 @@ def test_training_in_bfloat16_stays_near_float32():
       first = loss if first is None else first
     losses[dtype] = float(loss)
     assert losses[dtype] < 0.95 * float(first)
-    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((state.params, state.carried)))
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves((state.params, state.model_state)))
   # Eight bits of mantissa, a random walk of codes and weights over 60 steps.
   np.testing.assert_allclose(losses["bfloat16"], losses["float32"], rtol=0.05)

@@ -44,7 +44,7 @@ def test_output_codes_and_loss_are_the_same(both):
 
   load, state, views, image, key, other = both
   ours = jax.jit(lambda p, c: core.forward(load, p, c, load.service.params, views, image, load.weights, key))
-  loss, (x_hat, quantized) = ours(state.params, state.carried)
+  loss, (x_hat, quantized) = ours(state.params, state.model_state)
   their_loss, their_x_hat, ids = other.loss(twin.tensor(views), twin.tensor(image))
   np.testing.assert_array_equal(ids.numpy(), quantized.ids)
   # Float32 sums of up to 1152 products, in another order.

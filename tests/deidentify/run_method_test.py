@@ -26,9 +26,9 @@ def folder(tmp_path_factory):
   views = {name: deidentifier(config, name) for name in config.views}
   generator, _ = qm_vae.generator_of(config, views, 7)
   face = Face(jnp.full((1, 32, 32, 3), 0.5), jnp.ones((1, 32, 32, 1)), jnp.float32([[10, 12, 20, 12]]))
-  params, carried = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)
+  params, model_state = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)
   checkpoints = Checkpoints(folder / "checkpoints")
-  checkpoints.save(5, state.State(jnp.int32(5), params, (jnp.zeros(3), {"a": jnp.ones(2)}), carried))
+  checkpoints.save(5, state.State(jnp.int32(5), params, (jnp.zeros(3), {"a": jnp.ones(2)}), model_state))
   checkpoints.close()
   (folder / "config.json").write_text(json.dumps(config.to_dict()))
   (folder / "provenance.json").write_text(json.dumps({"networks": {}}))

@@ -52,8 +52,8 @@ def trained():
   experiment = python_types.SimpleNamespace(parts=parts, frozen=frozen, seed=0, batch_size=4)
   shown = faces(range(NUM))
   face = types.Face(shown.image / np.float32(255), shown.mask.astype(np.float32), shown.eyes)
-  params, carried = jax.jit(made.init)(jax.random.key(0), ((),), face)
-  return experiment, State(jnp.int32(0), params, (), carried)
+  params, model_state = jax.jit(made.init)(jax.random.key(0), ((),), face)
+  return experiment, State(jnp.int32(0), params, (), model_state)
 
 
 def groups(images):

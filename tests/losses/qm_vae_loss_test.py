@@ -97,7 +97,7 @@ def test_mse_counts_the_masked_pixels_alone():
 
 
 def test_total_is_eq_7():
-  weights = qm_vae.Weights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(2.0))
+  weights = qm_vae.LossWeights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(2.0))
   service, mse, codebook, commitment = np.random.default_rng(0).random((4, 5)).astype(np.float32)
   expected = 0.4 * 2 * service + 0.6 * mse + codebook + 0.25 * commitment
   np.testing.assert_allclose(qm_vae.total(weights, service, mse, codebook, commitment), expected, rtol=1e-6)
@@ -135,7 +135,7 @@ def autoencoder():
 @pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
 def test_literal_trains_exactly_as_no_service_at_all(alpha):
   params, terms = autoencoder()
-  weights = qm_vae.Weights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(1.0))
+  weights = qm_vae.LossWeights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(1.0))
 
   def loss(params, kind):
     (answer, output), mse, codebook, commitment = terms(params)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from qm_vae.losses import TERMS, Scene, qm_vae
+from qm_vae.losses import TERMS, LossInputs, qm_vae
 from qm_vae.models.adversaries import Listener
 from qm_vae.types import Embedder, Face, Service
 
@@ -43,14 +43,14 @@ def make(name):
   return made[name]()
 
 
-def scene(seed=1, padded=1, **changed):
+def inputs(seed=1, padded=1, **changed):
   image, output, target = (
     jax.random.uniform(jax.random.key(i), shape)
     for i, shape in ((0, (NUM, SIZE, SIZE, 3)), (seed, (NUM, SIZE, SIZE, 3)), (3, (NUM, CLASSES)))
   )
   face = Face(image, jnp.ones((NUM, SIZE, SIZE, 1)), jnp.tile(jnp.array([5.0, 6.0, 11.0, 6.0]), (NUM, 1)))
   mask = jnp.ones(NUM).at[NUM - padded :].set(0)
-  return Scene(face, output, output, target, mask)._replace(**changed)
+  return LossInputs(face, output, output, target, mask)._replace(**changed)
 
 
 SLOW = {"parrot"}  # its two networks compile longest
@@ -62,7 +62,7 @@ SLOW = {"parrot"}  # its two networks compile longest
 def test_contract(name):
   term = make(name)
   params = term.init(KEY)
-  shown = scene()
+  shown = inputs()
 
   def pays(params, frozen, image):
     return jnp.sum(term.loss(params, frozen, shown._replace(image=image, seen=image), KEY)[: NUM - 1])
@@ -84,7 +84,7 @@ def test_contract(name):
 
 def test_every_example_pays_for_itself_alone():
   for name in ("smoothness", "perceptual", "discriminator", "identity", "ensemble"):
-    term, shown = make(name), scene(seed=0)  # the output is the original, so that the hinge holds nothing back
+    term, shown = make(name), inputs(seed=0)  # the output is the original, so that the hinge holds nothing back
     params = term.init(KEY)
     changed = shown._replace(image=shown.image.at[1].set(0.3), seen=shown.seen.at[1].set(0.3))
     one, two = (np.asarray(term.loss(params, term.frozen, s, KEY)) for s in (shown, changed))
@@ -95,16 +95,16 @@ def test_every_example_pays_for_itself_alone():
 
 
 def test_prices_that_are_known():
-  same = scene(seed=0)
+  same = inputs(seed=0)
   assert np.abs(make("perceptual").loss((), make("perceptual").frozen, same, KEY)).max() == 0
   np.testing.assert_allclose(make("identity").loss((), make("identity").frozen, same, KEY), 0.9, atol=1e-6)  # 1 - 0.1
-  flat = scene(image=jnp.full((NUM, SIZE, SIZE, 3), 0.4))
+  flat = inputs(image=jnp.full((NUM, SIZE, SIZE, 3), 0.4))
   np.testing.assert_allclose(make("smoothness").loss((), (), flat, KEY), 0, atol=1e-8)
   steps = jnp.tile(jnp.arange(SIZE) % 2 * 1.0, (NUM, SIZE, 1))[..., None] * jnp.ones(3)
-  found = make("smoothness").loss((), (), scene(image=steps), KEY)
+  found = make("smoothness").loss((), (), inputs(image=steps), KEY)
   np.testing.assert_allclose(found, math.hypot(1, 0.01) - 0.01, rtol=1e-5)  # of float32 sums
   one, two = service(1), service(2)
-  shown = scene()
+  shown = inputs()
   expected = [qm_vae.service_loss("cross_entropy", shown.target, s.apply(s.params, shown.seen)) for s in (one, two)]
   np.testing.assert_allclose(
     make("ensemble").loss((), make("ensemble").frozen, shown, KEY), np.mean(expected, 0), rtol=1e-6
@@ -113,7 +113,7 @@ def test_prices_that_are_known():
 
 @pytest.mark.slow
 def test_the_parrot_is_never_paid_more_than_who_is_who_and_learns_who_it_is():
-  term, shown = make("parrot"), scene(seed=0)  # the output is the original: everything is there to be heard
+  term, shown = make("parrot"), inputs(seed=0)  # the output is the original: everything is there to be heard
   params = term.init(KEY)
 
   @jax.jit
@@ -131,5 +131,5 @@ def test_the_parrot_is_never_paid_more_than_who_is_who_and_learns_who_it_is():
 
 def test_a_listener_points_somewhere():
   network = Listener(7)
-  heard = network.apply(network.init(KEY, jnp.zeros((1, SIZE, SIZE, 3))), scene().image)
+  heard = network.apply(network.init(KEY, jnp.zeros((1, SIZE, SIZE, 3))), inputs().image)
   np.testing.assert_allclose(np.linalg.norm(heard, axis=-1), 1, rtol=1e-5)

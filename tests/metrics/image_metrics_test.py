@@ -56,7 +56,7 @@ def test_psnr_equals_scikit_image():
 def test_codebook_use(counts, perplexity, used):
   counts = jnp.array(counts, jnp.float32)
   np.testing.assert_allclose(metrics.perplexity(counts), perplexity, rtol=1e-6)  # one float32 exp
-  assert metrics.share_used(counts) == used
+  assert metrics.codebook_usage(counts) == used
 
 
 def test_codebook_use_of_a_grid():

@@ -12,15 +12,17 @@ from qm_vae.privacy import identification, protocol, training
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 
 
-def _attack(name, pairs, folder, effort=1.0):
+def _attack(name, pairs, folder, training_scale=1.0):
   """(attack, rank-1) of one attacker; nobody who is attacked teaches it."""
   projection = embedder()
   before = projection.params["params"]["weights"].copy()
   chosen = protocol.choose(pairs.identity, people=ATTACKED, probes=3, seed=0)
   gallery, probe, train = (pairs.take(rows) for rows in (chosen.gallery, chosen.probe, chosen.attack))
   assert not set(train.identity) & set(probe.identity)
-  attacker = ATTACKERS[name](Tools(embedders.on_host(projection), projection, training.learner(folder, seed=0), effort))
-  assert attacker.gallery in ("clear", "protected") and attacker.lacks(train) == ""
+  attacker = ATTACKERS[name](
+    Tools(embedders.on_host(projection), projection, training.learner(folder, seed=0), training_scale)
+  )
+  assert attacker.gallery in ("clear", "protected") and attacker.unmet_requirements(train) == ""
   attack = attacker.fit(train)
   assert bool(attack.losses) == attacker.trains
   scores = attack.scores(gallery, probe)
@@ -37,8 +39,8 @@ SLOW = {"codes", "inversion"}  # they train longest
 )
 def test_contract(name, tmp_path):
   """On unprotected faces every attacker names people, and what it trained got better."""
-  effort = {"parrot": 3, "cross": 3, "codes": 1, "inversion": 0.5}.get(name, 1)
-  attack, rank_1, probe = _attack(name, world(), tmp_path, effort)
+  training_scale = {"parrot": 3, "cross": 3, "codes": 1, "inversion": 0.5}.get(name, 1)
+  attack, rank_1, probe = _attack(name, world(), tmp_path, training_scale)
   assert rank_1.low > 4 * CHANCE, rank_1
   if attack.losses:
     assert attack.losses[-1] < 0.9 * attack.losses[0]
@@ -63,7 +65,7 @@ def test_cross_learns_what_a_frozen_recogniser_cannot_see(tmp_path):
 
   pairs = world(shuffle)
   _, naive, _ = _attack("naive", pairs, tmp_path)
-  _, cross, _ = _attack("cross", pairs, tmp_path, effort=8)
+  _, cross, _ = _attack("cross", pairs, tmp_path, training_scale=8)
   assert naive.high < 0.3 and cross.low > naive.high
 
 
@@ -83,10 +85,10 @@ def test_the_lowest_bits_are_looked_at(tmp_path):
 
 
 def test_a_lesson_is_not_taught_twice(tmp_path):
-  first, _, _ = _attack("parrot", world(), tmp_path, effort=0.5)
+  first, _, _ = _attack("parrot", world(), tmp_path, training_scale=0.5)
   (folder,) = tmp_path.iterdir()
   told = (folder / "metrics.jsonl").read_bytes()
-  again, _, _ = _attack("parrot", world(), tmp_path, effort=0.5)
+  again, _, _ = _attack("parrot", world(), tmp_path, training_scale=0.5)
   assert again.losses == first.losses and [folder] == list(tmp_path.iterdir())
   assert (folder / "metrics.jsonl").read_bytes() == told
 
@@ -94,7 +96,7 @@ def test_a_lesson_is_not_taught_twice(tmp_path):
 def test_too_little_to_learn_from_is_said(tmp_path):
   few = world().take(np.arange(5 * EACH))
   tools = Tools(embedders.on_host(embedder()), None, training.learner(tmp_path, 0), 1.0)
-  reasons = {name: ATTACKERS[name](tools).lacks(few) for name in ATTACKERS.names()}
+  reasons = {name: ATTACKERS[name](tools).unmet_requirements(few) for name in ATTACKERS.names()}
   assert reasons["naive"] == reasons["linkage"] == ""
   assert "20 faces; needs 200" in reasons["inversion"] and "5 people" in reasons["residual"]
   assert "not an ONNX file" in reasons["parrot"] and "5 people" in reasons["codes"]

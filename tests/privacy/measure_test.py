@@ -15,7 +15,7 @@ MEAN = lambda image, random: (0 * image + image.mean((1, 2), keepdims=True)).ast
 
 def table(folder, methods, attackers=("naive", "linkage", "residual"), **options):
   projection = embedder()
-  one = embedders.Opened("projection", embedders.on_host(projection), projection, "made up", "0")
+  one = embedders.LoadedEmbedder("projection", embedders.on_host(projection), projection, "made up", "0")
   methods = [measure.Method(name, kind, world(protect)) for name, kind, protect in methods]
   chosen = protocol.choose(methods[0].pairs.identity, people=ATTACKED, probes=2, seed=0)
   learn = training.learner(folder, seed=0)

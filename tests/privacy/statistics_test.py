@@ -79,21 +79,21 @@ def test_hits_are_the_mean_of_random_tie_breaking(k):
 @pytest.mark.parametrize("k", [1, 3])
 def test_hits_in_a_crowd_are_the_mean_over_random_crowds(k):
   value, probe, gallery = _random(p=8, g=12, seed=4)
-  random, crowd, draws = np.random.default_rng(0), 5, 4000
+  random, gallery_size, draws = np.random.default_rng(0), 5, 4000
   mate = np.array([int(np.flatnonzero(gallery == person)[0]) for person in probe])
   total = np.zeros(len(probe))
   for _ in range(draws):
     for i, own in enumerate(mate):
-      others = random.choice(np.delete(np.arange(12), own), crowd - 1, replace=False)
-      noise = random.uniform(0, 1e-6, crowd)  # breaks ties
+      others = random.choice(np.delete(np.arange(12), own), gallery_size - 1, replace=False)
+      noise = random.uniform(0, 1e-6, gallery_size)  # breaks ties
       told = value[i, np.append(own, others)] + noise
       total[i] += (told > told[0]).sum() < k
   # Five standard errors of a rate of one half.
   np.testing.assert_allclose(
-    identification.hits(value, probe, gallery, k, crowd), total / draws, atol=5 * 0.5 / math.sqrt(draws)
+    identification.hits(value, probe, gallery, k, gallery_size), total / draws, atol=5 * 0.5 / math.sqrt(draws)
   )
-  assert identification.cmc(value, probe, gallery, crowd=crowd)[-1] == pytest.approx(1, abs=1e-12)
-  with pytest.raises(ValueError, match="a crowd of 13 of 12 people"):
+  assert identification.cmc(value, probe, gallery, gallery_size=gallery_size)[-1] == pytest.approx(1, abs=1e-12)
+  with pytest.raises(ValueError, match="a gallery of 13 of 12 people"):
     identification.hits(value, probe, gallery, k, 13)
 
 

@@ -14,7 +14,7 @@ VQ = {"num_codes": 16, "code_dim": 6, "chunk": 20}  # 48 encodings: two whole ch
 CASES = (
   ("vq", VQ, 6),
   ("vq", VQ | {"normalize": True}, 6),
-  ("vq", VQ | {"estimator": "rotation", "restart_share": 0.5}, 6),
+  ("vq", VQ | {"estimator": "rotation", "dead_code_threshold": 0.5}, 6),
   ("vq", VQ | {"codebook": "gradient"}, 6),
   ("vq", VQ | {"codebook": "gradient", "normalize": True, "estimator": "rotation"}, 6),
   ("fsq", {"levels": (4, 3, 2)}, 3),
@@ -149,7 +149,7 @@ class ContractTest(parameterized.TestCase):
     ("vq", {"codebook": "adam"}, "codebook 'adam'.*ema"),
     ("vq", {"estimator": "soft"}, "estimator 'soft'.*rotation"),
     ("vq", {"decay": 1.0}, "decay 1.0"),
-    ("vq", {"restart_share": -0.1}, "restart_share -0.1"),
+    ("vq", {"dead_code_threshold": -0.1}, "dead_code_threshold -0.1"),
     ("vq", {"epsilon": 0.0}, "epsilon 0.0"),
     ("fsq", {"levels": ()}, "levels"),
     ("fsq", {"levels": (8, 1)}, "levels"),

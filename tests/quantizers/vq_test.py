@@ -80,7 +80,7 @@ def numpy_ema(state, flat, ids, decay, epsilon):
 
 def test_ema_equals_numpy_over_three_batches_with_padding():
   options = {"decay": 0.9, "epsilon": 1e-3}
-  quantizer = make(restart_share=0.0, **options)
+  quantizer = make(dead_code_threshold=0.0, **options)
   state = ema.start(codes())
   np.testing.assert_array_equal(state.counts, 1)
   for seed in range(3):
@@ -96,9 +96,9 @@ def test_ema_equals_numpy_over_three_batches_with_padding():
 
 def test_ema_restarts_unused_codes_on_encodings_of_the_batch():
   far = codes().at[3:].set(1e3)  # nobody is near five of the eight
-  quantizer, state, z = make(decay=0.5, restart_share=0.2), ema.start(far), encodings()
+  quantizer, state, z = make(decay=0.5, dead_code_threshold=0.2), ema.start(far), encodings()
   mask = jnp.array([1.0, 0.0, 1.0])
-  plain = make(decay=0.5, restart_share=0.0)
+  plain = make(decay=0.5, dead_code_threshold=0.0)
   key = KEY
   for step in range(6):
     key = jax.random.fold_in(key, step)
@@ -173,7 +173,7 @@ def test_normalising_a_zero_encoding_has_a_finite_gradient():
 
 def test_training_by_ema_finds_clusters_and_keeps_all_codes_alive():
   centres = 4 * np.random.default_rng(0).standard_normal((K, D))
-  quantizer = make(decay=0.9, restart_share=0.1)
+  quantizer = make(decay=0.9, dead_code_threshold=0.1)
   _, state = quantizer.init(KEY, jnp.zeros((1, D)))  # the worst start: all codes in one place
   step = jax.jit(lambda state, z, key: quantizer.apply((), state, z, key, train=True))
   random = np.random.default_rng(1)

@@ -13,7 +13,7 @@ from qm_vae.report import attacks, drawing, page, tables, tables_privacy
 from qm_vae.report.figures import frontier, tradeoff
 from qm_vae.report.figures import privacy as figures_privacy
 
-PEOPLE = fabricated_privacy.CROWDS[-1]
+PEOPLE = fabricated_privacy.GALLERY_SIZES[-1]
 
 
 def rendered(report):
@@ -53,7 +53,9 @@ def test_headline_row_is_the_attack_of_the_headline_and_no_other():
       (method["headline"]["attacker"], method["headline"]["embedder"])
     ]
     assert attacks.strongest(method["attacks"], PEOPLE)[1] == method["headline"]["rank_1"]
-    assert not any(row["ours"] for row in tables_privacy.attack_rows(privacy, method, fabricated_privacy.CROWDS[0]))
+    assert not any(
+      row["ours"] for row in tables_privacy.attack_rows(privacy, method, fabricated_privacy.GALLERY_SIZES[0])
+    )
 
 
 def test_attacks_of_one_name_are_told_apart_by_their_gallery():

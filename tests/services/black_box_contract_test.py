@@ -150,7 +150,7 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path):
 )
 def test_forms_of_answers(kind, names, answers, expected):
   tolerance = (1.0,) * len(names) if kind == "values" else ()
-  found = black_box.agreed(Quality(kind, names, tolerance), answers, 2)
+  found = black_box.broadcast(Quality(kind, names, tolerance), answers, 2)
   assert found.dtype == np.float32
   np.testing.assert_array_equal(found, np.float32(expected))
 

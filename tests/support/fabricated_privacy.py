@@ -7,7 +7,7 @@ import numpy as np
 
 from qm_vae.privacy import statistics
 
-CROWDS = (40, 120)  # 120 people make the 10,000 pairs that a FAR of 1e-3 needs
+GALLERY_SIZES = (40, 120)  # 120 people make the 10,000 pairs that a FAR of 1e-3 needs
 FIRST, SECOND = "mobilefacenet", "facenet"
 GUARANTEE = {
   "mechanism": "exponential", "tokens": 1, "codes": 64, "answers": 7, "epsilon": 0.7, "epsilon_per_code": 0.7,
@@ -34,7 +34,7 @@ METHODS = (  # name, kind, how far a person's own score stands out per attack, m
 
 def _crowds(standing_out, rng, flat=False):
   told = []
-  for n in CROWDS:
+  for n in GALLERY_SIZES:
     scores = np.zeros((n, n)) if flat else rng.normal(size=(n, n)) + standing_out * np.eye(n)
     told.append(statistics.summary(scores, range(n), range(n), resamples=10))
   return told
@@ -52,7 +52,7 @@ def _attack(kind, standing_out, clear, rng, flat):
     "measures": {"ssim": 0.41, "ssim_mean_face": 0.33} if attacker == "inversion" else {},
     "crowds": _crowds(standing_out, rng, flat),
     "on_clear": clear and {key: clear[key] for key in ("value", "low", "high", "n")},
-    "shuffled": {"value": 0.0083, "chance": 1 / CROWDS[-1], "ok": True},
+    "shuffled": {"value": 0.0083, "chance": 1 / GALLERY_SIZES[-1], "ok": True},
   }
 
 
@@ -72,9 +72,9 @@ def _method(name, kind, levels, psnr, clear, rng):
     "headline": {
       "attacker": best["attacker"],
       "embedder": best["embedder"],
-      "people": CROWDS[-1],
+      "people": GALLERY_SIZES[-1],
       "rank_1": best["crowds"][-1]["rank_1"],
-      "chance": 1 / CROWDS[-1],
+      "chance": 1 / GALLERY_SIZES[-1],
     },
   }
   return told
@@ -92,7 +92,7 @@ def _text(methods):
     one["on_clear"] = {key: one["crowds"][-1]["rank_1"][key] for key in ("value", "low", "high", "n")}
   clear = [{"embedder": name, "crowds": _crowds(level, rng)} for name, level in ((FIRST, 4.7), (SECOND, 4.3))]
   measured = told[0]["headline"]["rank_1"]
-  n = CROWDS[-1]
+  n = GALLERY_SIZES[-1]
   return json.dumps(
     {
       "version": 1,
@@ -103,7 +103,7 @@ def _text(methods):
         "faces": 5200, "known": 1980, "attacked": n, "probes": n, "teaching_people": 1480, "teaching_faces": 3900,
       },
       "split": {"gallery": [f"g{i}.png" for i in range(n)], "probe": [f"p{i}.png" for i in range(n)]},
-      "crowds": list(CROWDS),
+      "crowds": list(GALLERY_SIZES),
       "embedders": [
         {"name": FIRST, "source": "networks/mobilefacenet", "sha256": "3f" * 32, "trainable": True},
         {"name": SECOND, "source": "weights/facenet.onnx", "sha256": "a7" * 32, "trainable": False},

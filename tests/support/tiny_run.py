@@ -57,7 +57,7 @@ def task(*, traces=None, poison=None, poison_update=None):
     if poison_update is not None:
       gradient = jnp.where(state.step == poison_update, jnp.nan, gradient)
     updates, opt_state = optimizer.update(gradient, state.opt_state)
-    new = State(state.step + 1, state.params + updates, opt_state, 0.9 * state.carried + terms.mean())
+    new = State(state.step + 1, state.params + updates, opt_state, 0.9 * state.model_state + terms.mean())
     return new, {"loss": terms, "colour_counts": jnp.bincount(batch["identity"] % 4, length=4).astype(jnp.float32)}
 
   def evaluate(state, frozen, batch, key):

@@ -47,7 +47,7 @@ def experiment(epochs: int) -> Experiment:
     augment_before_service=Augmentation(shift=0.1, blur=0.5, noise=0.02),
   )
   frozen = {"views": ((), ()), "service": weights, "judges": {}, "terms": {}, "target": ()}
-  alphas = losses.Weights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(1.0), {})
+  alphas = losses.LossWeights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(1.0), {})
   data = Split(faces(3 * BATCH, 0), faces(BATCH - 3, 1), None, 4 * BATCH - 3, 0)
   return Experiment(task, frozen, alphas, data, 0, epochs, BATCH, 1, 1, 1, None)
 
@@ -70,8 +70,8 @@ def moved(one: Experiment, group: distributed.Group) -> dict[str, int]:
   batch = one.data.train.batch(np.arange(BATCH)) | {"_mask": np.ones(BATCH, np.float32)}
   key = jax.random.key(0)
   state = jax.eval_shape(one.task.init, key, one.frozen, batch)
-  whole = [shape(tree, programs.whole) for tree in (state, one.frozen, one.weights)]
-  text = programs.step.lower(whole[0], whole[1], shape(batch, programs.shared), whole[2], key).compile().as_text()
+  whole = [shape(tree, programs.replicated) for tree in (state, one.frozen, one.weights)]
+  text = programs.step.lower(whole[0], whole[1], shape(batch, programs.data_sharded), whole[2], key).compile().as_text()
   found = {}
   kinds = "all-gather|all-to-all|collective-permute|all-reduce|reduce-scatter"
   for result, kind in re.findall(rf"= (.*?) ({kinds})(?:-start)?\(", text):
@@ -84,12 +84,12 @@ def main(workdir, epochs, told=None):
   """Trains to each of the epochs in turn, going on from a checkpoint, and prints what the tests look at."""
   if told:
     distributed.join(told)
-  group, workdir = distributed.together(), pathlib.Path(workdir)
+  group, workdir = distributed.all_processes(), pathlib.Path(workdir)
   workdir.mkdir(exist_ok=True)
   for last in map(int, epochs.split(",")):
-    checkpoints = Checkpoints(workdir / "checkpoints") if group.leads else None
+    checkpoints = Checkpoints(workdir / "checkpoints") if group.is_leader else None
     state = loop.fit(experiment(last), workdir, checkpoints, group=group)
-  copies = [np.asarray(shard.data) for shard in state.carried.codebook.addressable_shards]
+  copies = [np.asarray(shard.data) for shard in state.model_state.codebook.addressable_shards]
   result = {
     "devices": sum(map(len, group.devices)),
     "copies": len(copies),

@@ -24,14 +24,14 @@ ROOT = pathlib.Path(__file__).parents[2]
 def test_processes_share_a_batch_row_by_row():
   table = Table({"x": np.arange(5)})
   groups = [distributed.Group(i, ((None,),) * 2) for i in range(2)]
-  parts = [list(batches(table, np.arange(5), 4, pad=True, part=group.part(4))) for group in groups]
+  parts = [list(batches(table, np.arange(5), 4, pad=True, local_rows=group.local_rows(4))) for group in groups]
   (whole,) = [list(batches(table, np.arange(5), 4, pad=True))]
   for number, batch in enumerate(whole):
     for name in ("x", "_mask"):
       np.testing.assert_array_equal(np.concatenate([part[number][name] for part in parts]), batch[name])
-  assert [group.leads for group in groups] == [True, False]
+  assert [group.is_leader for group in groups] == [True, False]
   with pytest.raises(ValueError, match="batch_size is 5, which 2 processes cannot share"):
-    groups[0].part(5)
+    groups[0].local_rows(5)
 
 
 def test_who_trains_together_is_told_or_refused():
@@ -42,11 +42,11 @@ def test_who_trains_together_is_told_or_refused():
 
 
 def test_alone_nobody_is_asked_and_nothing_is_sent():
-  group = distributed.alone()
-  assert group == distributed.together() and group.leads and group.size == 1
-  assert group.agreed(lambda: {1: ()}) == {1: ()} and group.in_turn(lambda: group) is group
-  assert group.sent("anything", None) == "anything"
-  assert group.mesh(7).devices.tolist() == [jax.devices()[0]] and group.part(7) == slice(0, 7)
+  group = distributed.single_process()
+  assert group == distributed.all_processes() and group.is_leader and group.size == 1
+  assert group.broadcast(lambda: {1: ()}) == {1: ()} and group.leader_first(lambda: group) is group
+  assert group.broadcast_arrays("anything", None) == "anything"
+  assert group.mesh(7).devices.tolist() == [jax.devices()[0]] and group.local_rows(7) == slice(0, 7)
 
 
 def test_services_are_asked_by_one_process_alone(tmp_path):

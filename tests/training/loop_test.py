@@ -161,8 +161,8 @@ def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_p
 
     return programs._replace(step=step)
 
-  def sent(*arguments, pad, part):
-    for number, batch in enumerate(batches(*arguments, pad=pad, part=part)):
+  def sent(*arguments, pad, local_rows):
+    for number, batch in enumerate(batches(*arguments, pad=pad, local_rows=local_rows)):
       if not pad:
         happened.append(f"batch {number + 1}")
       yield batch

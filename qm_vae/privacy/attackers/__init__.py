@@ -22,7 +22,7 @@ ATTACKERS = Registry(
 """Each is `make(tools) -> types.Attacker`."""
 
 
-class Lesson(NamedTuple):
+class AttackTraining(NamedTuple):
   """What an attacker trains and on what; the loop is the caller's."""
 
   name: str  # of the attacker
@@ -40,5 +40,5 @@ class Tools(NamedTuple):
 
   embed: types.HostEmbedder  # a frozen face recogniser
   embedder: types.Embedder | None  # one in the graph, to start training from; None where there is only a black box
-  learn: Callable[[Lesson], tuple[State, tuple[float, ...]]]  # trains; the loss of every epoch
-  effort: float  # epochs are multiplied by it; 1 is the default
+  learn: Callable[[AttackTraining], tuple[State, tuple[float, ...]]]  # trains; the loss of every epoch
+  training_scale: float  # epochs are multiplied by it; 1 is the default

@@ -35,7 +35,7 @@ def make(tools) -> types.Attacker:
 
     return types.Attack(scores, losses)
 
-  def lacks(train):
-    return "only for methods that make codes" if train.codes is None else learning.lacks(train)
+  def unmet_requirements(train):
+    return "only for methods that make codes" if train.codes is None else learning.unmet_requirements(train)
 
-  return types.Attacker(fit, gallery="clear", lacks=lacks, trains=True)
+  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)

@@ -20,7 +20,7 @@ def make(tools) -> types.Attacker:
 
     return types.Attack(scores, losses)
 
-  def lacks(train):
-    return learning.lacks(train) if tools.embedder else learning.NO_EMBEDDER
+  def unmet_requirements(train):
+    return learning.unmet_requirements(train) if tools.embedder else learning.NO_EMBEDDER
 
-  return types.Attacker(fit, gallery="clear", lacks=lacks, trains=True)
+  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)

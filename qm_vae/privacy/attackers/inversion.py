@@ -7,7 +7,7 @@ import optax
 from qm_vae import types
 from qm_vae.metrics import images
 from qm_vae.models.translator import Translator
-from qm_vae.privacy.attackers import Lesson
+from qm_vae.privacy.attackers import AttackTraining
 from qm_vae.training import schedule
 from qm_vae.training.tasks import translator
 
@@ -29,13 +29,13 @@ def make(tools) -> types.Attacker:
   def fit(train):
     test = max(round(_HELD_OUT * len(train)), 1)
     rows = lambda pairs: types.Table({"image": pairs.protected, "wanted": pairs.original})
-    epochs = max(round(EPOCHS * tools.effort), 2)
+    epochs = max(round(EPOCHS * tools.training_scale), 2)
     steps = epochs * ((len(train) - test) // BATCH_SIZE)
     module = Translator()
     task = translator.make(module, optax.adam(schedule.make("cosine", _LEARNING_RATE, steps, warmup=steps // 20)))
     held_out, taught = rows(train.take(np.arange(test))), rows(train.take(np.arange(test, len(train))))
     state, losses = tools.learn(
-      Lesson("inversion", task, (), taught, held_out, epochs, BATCH_SIZE, (_LEARNING_RATE, "residual"))
+      AttackTraining("inversion", task, (), taught, held_out, epochs, BATCH_SIZE, (_LEARNING_RATE, "residual"))
     )
     params, mean = jax.device_get(state.params), train.original.mean(0, dtype=np.float64) / 255
     apply = jax.jit(lambda params, image: module.apply(params, image.astype(np.float32) / 255))
@@ -54,7 +54,7 @@ def make(tools) -> types.Attacker:
 
     return types.Attack(scores, losses, measures)
 
-  def lacks(train):
+  def unmet_requirements(train):
     return "" if len(train) >= MIN_FACES else f"learns from {len(train)} faces; needs {MIN_FACES}"
 
-  return types.Attacker(fit, gallery="clear", lacks=lacks, trains=True)
+  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)

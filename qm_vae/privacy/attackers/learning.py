@@ -7,7 +7,7 @@ import optax
 from qm_vae import embedders, types
 from qm_vae.data.augment import Augmentation
 from qm_vae.privacy import protocol
-from qm_vae.privacy.attackers import Lesson, Tools
+from qm_vae.privacy.attackers import AttackTraining, Tools
 from qm_vae.training import schedule
 from qm_vae.training.tasks import embedder
 
@@ -22,9 +22,9 @@ _MARGIN = 0.3  # radians
 _TOWARDS = 4.0  # weight of the distance to the teacher's embedding
 
 
-def lacks(train: types.Pairs) -> str:
+def unmet_requirements(train: types.Pairs) -> str:
   """Why these faces cannot teach an embedder; '' when they can."""
-  return protocol.lacks(train.identity, MIN_PEOPLE)
+  return protocol.unmet_requirements(train.identity, MIN_PEOPLE)
 
 
 def person_means(embedding: np.ndarray, identity: np.ndarray) -> np.ndarray:
@@ -45,7 +45,7 @@ def adapt(
     name: of the attacker.
     tools: with an embedder in the graph.
     train: faces of other people than those who will be attacked.
-    epochs: passes over them, before `tools.effort`.
+    epochs: passes over them, before `tools.training_scale`.
     learning_rate: Adam's, decaying to 0.
     towards: [N, D] of length 1, what the embedding of each face should be; None: only faces of one person alike.
 
@@ -73,7 +73,7 @@ def run(name: str, tools: Tools, network: embedder.Trainable, columns, start, se
     columns: [N, ...] by name: what the network sees, "identity", and "target" where a teacher tells its embedding.
     start: goes to `network.init`.
     seen: [N, D], from whose mean over a person that person's direction in the margin loss starts.
-    epochs: passes over the faces, before `tools.effort`.
+    epochs: passes over the faces, before `tools.training_scale`.
     learning_rate: Adam's, decaying to 0.
 
   Returns:
@@ -89,7 +89,7 @@ def run(name: str, tools: Tools, network: embedder.Trainable, columns, start, se
   # Faces of one person side by side, so that a batch holds pairs.
   order = np.flatnonzero(test)[np.argsort(identity[test], kind="stable")]
   held = {name: column[order] for name, column in columns.items()}
-  epochs = max(round(epochs * tools.effort), 2)
+  epochs = max(round(epochs * tools.training_scale), 2)
   batch_size = min(BATCH_SIZE, len(rows["identity"]))
   steps = epochs * (len(rows["identity"]) // batch_size)
   optimizer = optax.adam(schedule.make("cosine", learning_rate, steps, warmup=steps // 20))
@@ -98,6 +98,6 @@ def run(name: str, tools: Tools, network: embedder.Trainable, columns, start, se
   frozen = embedder.Start(start, directions)
   settings = (learning_rate, _MARGIN, _TOWARDS, AUGMENTATION, _HELD_OUT, tools.embedder and tools.embedder.name)
   state, losses = tools.learn(
-    Lesson(name, task, frozen, types.Table(rows), types.Table(held), epochs, batch_size, settings)
+    AttackTraining(name, task, frozen, types.Table(rows), types.Table(held), epochs, batch_size, settings)
   )
-  return {"params": jax.device_get(state.params["network"])} | jax.device_get(state.carried), losses
+  return {"params": jax.device_get(state.params["network"])} | jax.device_get(state.model_state), losses

@@ -9,4 +9,6 @@ def make(tools) -> types.Attacker:
   def scores(gallery, probe):
     return tools.embed(probe.protected, probe.protected_eyes) @ tools.embed(gallery.protected, gallery.protected_eyes).T
 
-  return types.Attacker(lambda train: types.Attack(scores, ()), gallery="protected", lacks=lambda train: "")
+  return types.Attacker(
+    lambda train: types.Attack(scores, ()), gallery="protected", unmet_requirements=lambda train: ""
+  )

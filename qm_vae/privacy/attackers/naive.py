@@ -9,4 +9,4 @@ def make(tools) -> types.Attacker:
   def scores(gallery, probe):
     return tools.embed(probe.protected, probe.protected_eyes) @ tools.embed(gallery.original, gallery.eyes).T
 
-  return types.Attacker(lambda train: types.Attack(scores, ()), gallery="clear", lacks=lambda train: "")
+  return types.Attacker(lambda train: types.Attack(scores, ()), gallery="clear", unmet_requirements=lambda train: "")

@@ -30,8 +30,8 @@ def make(tools) -> types.Attacker:
 
     return types.Attack(scores, ())
 
-  lacks = lambda train: protocol.lacks(train.identity, MIN_PEOPLE)
-  return types.Attacker(fit, gallery="protected", lacks=lacks, recognises=False)
+  unmet_requirements = lambda train: protocol.unmet_requirements(train.identity, MIN_PEOPLE)
+  return types.Attacker(fit, gallery="protected", unmet_requirements=unmet_requirements, recognises=False)
 
 
 class _Probe:

@@ -21,7 +21,7 @@ REGION_WEIGHTS = (1.0, 0.1, 1.0)
 """Of lips, skin and eyes within the make-up term; the public implementation's."""
 
 
-class Weights(NamedTuple):
+class LossWeights(NamedTuple):
   """Weights of the terms: float32 scalars, arguments of the step (Hu et al. 2022, Eq. 9)."""
 
   gan: jax.Array  # 10 in the public implementation
@@ -166,7 +166,7 @@ def make(
   def step(state, frozen, batch, weights, key):
     order_key, attack_key = jax.random.split(key)
     source, reference = sides(batch, jax.random.permutation(order_key, len(batch["image"])))
-    params, opt_state, spectral = dict(state.params), dict(state.opt_state), dict(state.carried)
+    params, opt_state, spectral = dict(state.params), dict(state.opt_state), dict(state.model_state)
     mean = lambda values: masked_mean(values, batch["_mask"])[0]
     terms = {}
 
@@ -247,7 +247,7 @@ def makeup_distance(made, source: Side, reference: Side):
 
 
 def export(state: State, reference: dict[str, Any]) -> dict[str, Any]:
-  """The variables of the generator and the face whose make-up it takes, as network_file.save and deid/amt_gan.py do."""
+  """The variables of the generator and the face whose make-up it takes, as io.networks.save and deid/amt_gan.py do."""
   return {"params": state.params["G"], "reference": reference}
 
 

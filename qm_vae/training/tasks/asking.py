@@ -60,7 +60,7 @@ class Host:
     self._worker = concurrent.futures.ThreadPoolExecutor(1)  # one, so that budgets are spent in the order of the steps
     self._under_way = {}  # step -> future of (targets [Q, width], answered [Q])
 
-  def begin(self, faces: types.FaceSet, state: State) -> Answered:
+  def on_start(self, faces: types.FaceSet, state: State) -> Answered:
     """Asks about the originals, and once more what a stopped run had under way.
 
     Raises:
@@ -80,13 +80,15 @@ class Host:
     if self._shuffle:
       answers = answers[_elsewhere(len(answers), 0)]
     step = int(state.step)
-    memory = {key: np.array(state.carried["memory"][key]) for key in ("asked_image", "asked")}  # the step uses it up
+    memory = {
+      key: np.array(state.model_state["memory"][key]) for key in ("asked_image", "asked")
+    }  # the step uses it up
     for earlier in range(max(step - self._delay, 0), step):
       slot = earlier % self._delay
       self._submit(earlier, memory["asked_image"][slot], memory["asked"][slot])
     return Answered(faces, answers)
 
-  def before(self, step: int) -> dict[str, np.ndarray]:
+  def before_step(self, step: int) -> dict[str, np.ndarray]:
     """What step number `step` (from 0) is told: the answers to the questions asked `delay` steps ago.
 
     Raises:
@@ -102,7 +104,7 @@ class Host:
       del self._under_way[step - self._delay]
     return {"arrived": arrived, "answered": answered}
 
-  def after(self, step: int, sent: dict) -> None:
+  def after_step(self, step: int, sent: dict) -> None:
     """Takes the questions of step number `step`; returns at once."""
     self._submit(step, sent["image"], sent["asked"])
 

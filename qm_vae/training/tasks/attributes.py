@@ -43,7 +43,7 @@ def make(
     target = (1 - label_smoothing) * batch["attributes"] + label_smoothing / 2
 
     def loss(params):
-      variables = {"params": params, "batch_stats": state.carried}
+      variables = {"params": params, "batch_stats": state.model_state}
       logits, changed = module.apply(variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key})
       terms = _terms(logits, batch["attributes"])
       terms["loss"] = jnp.mean(optax.sigmoid_binary_cross_entropy(logits, target), -1)
@@ -54,7 +54,7 @@ def make(
     return State(state.step + 1, optax.apply_updates(state.params, updates), opt_state, batch_stats), terms
 
   def evaluate(state, frozen, batch, key):
-    variables = {"params": state.params, "batch_stats": state.carried}
+    variables = {"params": state.params, "batch_stats": state.model_state}
     return _terms(module.apply(variables, preprocess(_to_float(batch["image"]), size)), batch["attributes"])
 
   return Task(init, step, evaluate)

@@ -25,10 +25,10 @@ from qm_vae.training.state import TO_HOST, State, Task
 from qm_vae.training.tasks.asking import Host
 
 
-class Weights(NamedTuple):
+class LossWeights(NamedTuple):
   """Weights of the terms: float32 scalars, arguments of the step."""
 
-  loss: qm_vae.Weights
+  loss: qm_vae.LossWeights
   services: dict[str, jax.Array]  # name -> >= 0, of each service within L_e
   structure: jax.Array  # >= 0, of 1 - SSIM within L_e
 
@@ -68,17 +68,17 @@ def make(
 
   def init(key, frozen, batch):
     generator_key, student_key = jax.random.split(key)
-    made, carried = generator.init(generator_key, frozen["views"], to_face(batch))
+    made, model_state = generator.init(generator_key, frozen["views"], to_face(batch))
     variables = student.init(student_key)
     params = {"generator": made, "student": variables["params"]}
-    carried = {
-      "generator": carried,
+    model_state = {
+      "generator": model_state,
       "student": variables["batch_stats"],
       "memory": distil.empty_memory(batch["image"].shape[1:], sum(one.width for one in told.values()), settings),
       "fidelity": distil.unmeasured(told),
     }
     opt_state = {name: optimizer.init(params[name]) for name, optimizer in optimizers.items()}
-    return State(jnp.zeros((), jnp.int32), params, opt_state, carried)
+    return State(jnp.zeros((), jnp.int32), params, opt_state, model_state)
 
   def step(state, frozen, batch, weights, key):
     face_key, generator_key, output_key, ask_key, recall_key, student_key = jax.random.split(key, 6)
@@ -87,20 +87,20 @@ def make(
     answers = batch["answers"]
     answer = jnp.where(flipped[:, None], answers[:, -1], answers[:, 0])
     arrived, answered = batch["arrived"][: settings.questions], batch["answered"][: settings.questions] > 0
-    memory, slot = state.carried["memory"], state.step % settings.delay
+    memory, slot = state.model_state["memory"], state.step % settings.delay
     blind = (answered & memory["explored"][slot]).astype(jnp.float32)
     fidelity = distil.measured(
-      told, state.carried["fidelity"], memory["asked_raw"][slot], arrived, blind, settings.decay
+      told, state.model_state["fidelity"], memory["asked_raw"][slot], arrived, blind, settings.decay
     )
     memory = distil.remember(memory, slot, arrived, answered)
     trust = {name: distil.trust(one) * (state.step >= settings.warmup) for name, one in fidelity.items()}
 
     def loss(params):
       made = generator.apply(
-        params, state.carried["generator"], frozen["views"], face, generator_key, train=True, mask=batch["_mask"]
+        params, state.model_state["generator"], frozen["views"], face, generator_key, train=True, mask=batch["_mask"]
       )
       seen = augment(made.image, output_key, augment_before_service)
-      raw, _ = student.apply(state.params["student"], state.carried["student"], seen, False, None)
+      raw, _ = student.apply(state.params["student"], state.model_state["student"], seen, False, None)
       said, wanted = distil.by_service(told, raw), distil.by_service(told, answer)
       terms, service = {}, weights.structure * (1 - images.ssim(face.image, made.image))
       for name, quality in told.items():
@@ -120,13 +120,13 @@ def make(
       terms["code_counts"] = made.quantized.counts
       return qm_vae.masked_mean(terms["loss"], batch["_mask"])[0], (terms, made.quantized.state, seen, raw)
 
-    gradient, (terms, carried, seen, raw) = jax.grad(loss, has_aux=True)(state.params["generator"])
+    gradient, (terms, model_state, seen, raw) = jax.grad(loss, has_aux=True)(state.params["generator"])
     picture, target, known = distil.recall(memory, recall_key, settings)
     picture = jnp.concatenate([face.image, picture.astype(jnp.float32) / 255])
     target, known = jnp.concatenate([answer, target]), jnp.concatenate([batch["_mask"], known])
 
     def student_loss(params):
-      found, statistics = student.apply(params, state.carried["student"], picture, True, student_key)
+      found, statistics = student.apply(params, state.model_state["student"], picture, True, student_key)
       found, wanted = distil.by_service(told, found), distil.by_service(told, target)
       value = sum(qualities.imitation(quality, wanted[name], found[name]) for name, quality in told.items())
       return qm_vae.masked_mean(value, known)[0], statistics
@@ -152,14 +152,14 @@ def make(
     terms |= {f"trust/{name}": value * everywhere for name, value in trust.items()}
     terms |= {f"fidelity/{name}": distil.trust(one) * everywhere for name, one in fidelity.items()}
     terms[TO_HOST] = {"image": question, "asked": asked}
-    carried = {"generator": carried, "student": statistics, "memory": memory, "fidelity": fidelity}
-    return State(state.step + 1, params, opt_state, carried), terms
+    model_state = {"generator": model_state, "student": statistics, "memory": memory, "fidelity": fidelity}
+    return State(state.step + 1, params, opt_state, model_state), terms
 
   def evaluate(state, frozen, batch, key):
     face = to_face(batch)
     made = generator.apply(
       state.params["generator"],
-      state.carried["generator"],
+      state.model_state["generator"],
       frozen["views"],
       face,
       key,

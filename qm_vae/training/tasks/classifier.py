@@ -42,7 +42,7 @@ def make(
     x = preprocess(augment(_to_float(batch["image"]), augment_key, augmentation), size)
 
     def loss(params):
-      variables = {"params": params, "batch_stats": state.carried}
+      variables = {"params": params, "batch_stats": state.model_state}
       logits, changed = module.apply(variables, x, train=True, mutable=["batch_stats"], rngs={"dropout": dropout_key})
       terms = _terms(logits, batch["label"], num_classes)
       terms["loss"] = _cross_entropy(logits, batch["label"], num_classes, label_smoothing)
@@ -61,8 +61,8 @@ def make(
 
 
 def export(state: State) -> dict[str, Any]:
-  """The variables of the trained network, as network_file.save and the service take them."""
-  return {"params": state.params, "batch_stats": state.carried}
+  """The variables of the trained network, as io.networks.save and the service take them."""
+  return {"params": state.params, "batch_stats": state.model_state}
 
 
 def _to_float(image):

@@ -48,30 +48,30 @@ def make(
 
   def init(key, frozen, batch):
     network_key, people_key = jax.random.split(key)
-    params, carried = network.init(network_key, frozen.network, batch)
+    params, model_state = network.init(network_key, frozen.network, batch)
     people = frozen.people
     if isinstance(people, tuple):
-      shape = jax.eval_shape(lambda: network.apply(params, carried, batch, key, train=False)[0]).shape
+      shape = jax.eval_shape(lambda: network.apply(params, model_state, batch, key, train=False)[0]).shape
       people = jax.random.normal(people_key, (num_people, shape[-1]))
     params = {"network": params, "people": _unit(jnp.asarray(people))}
-    return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), carried)
+    return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), model_state)
 
   def step(state, frozen, batch, weights, key):
     def loss(params):
-      embedding, carried = network.apply(params["network"], state.carried, batch, key, train=True)
+      embedding, model_state = network.apply(params["network"], state.model_state, batch, key, train=True)
       terms = {"arcface": arcface(embedding, params["people"], batch["identity"], margin=margin)}
       terms["loss"] = terms["arcface"]
       if towards:
         terms |= _target_distance(embedding, batch)
         terms["loss"] = terms["loss"] + towards * terms["target_distance"]
-      return masked_mean(terms["loss"], batch["_mask"])[0], (terms, carried)
+      return masked_mean(terms["loss"], batch["_mask"])[0], (terms, model_state)
 
-    gradient, (terms, carried) = jax.grad(loss, has_aux=True)(state.params)
+    gradient, (terms, model_state) = jax.grad(loss, has_aux=True)(state.params)
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
-    return State(state.step + 1, optax.apply_updates(state.params, updates), opt_state, carried), terms
+    return State(state.step + 1, optax.apply_updates(state.params, updates), opt_state, model_state), terms
 
   def evaluate(state, frozen, batch, key):
-    embedding, _ = network.apply(state.params["network"], state.carried, batch, key, train=False)
+    embedding, _ = network.apply(state.params["network"], state.model_state, batch, key, train=False)
     same = (batch["identity"][:, None] == batch["identity"]) & (batch["identity"] >= 0)
     same = same & ~jnp.eye(len(embedding), dtype=bool) & (batch["_mask"] > 0)
     alike = embedding @ embedding.T - 3 * jnp.eye(len(embedding)) - 3 * (batch["_mask"] == 0)
@@ -96,9 +96,9 @@ def adapt(embedder: Embedder, augmentation: Augmentation) -> Trainable:
     fixed = {name: part for name, part in frozen.items() if name != "params"}
     return jax.tree.map(jnp.asarray, frozen["params"]), jax.tree.map(jnp.asarray, fixed)
 
-  def apply(params, carried, batch, key, *, train):
+  def apply(params, model_state, batch, key, *, train):
     batch = _disturbed(batch, key, augmentation) if train else batch | {"image": _to_float(batch["image"])}
-    return embedder.apply({"params": params} | carried, batch["image"], batch["eyes"]), carried
+    return embedder.apply({"params": params} | model_state, batch["image"], batch["eyes"]), model_state
 
   return Trainable(init, apply)
 
@@ -125,11 +125,11 @@ def network(module, see: Callable, augmentation: Augmentation) -> Trainable:
     variables = module.init(key, seen(batch))
     return variables["params"], {name: part for name, part in variables.items() if name != "params"}
 
-  def apply(params, carried, batch, key, *, train):
-    variables = {"params": params} | carried
+  def apply(params, model_state, batch, key, *, train):
+    variables = {"params": params} | model_state
     if not train:
-      return _unit(module.apply(variables, seen(batch))), carried
-    embedding, changed = module.apply(variables, seen(batch, key), train=True, mutable=list(carried))
+      return _unit(module.apply(variables, seen(batch))), model_state
+    embedding, changed = module.apply(variables, seen(batch, key), train=True, mutable=list(model_state))
     return _unit(embedding), dict(changed)
 
   return Trainable(init, apply)
@@ -147,8 +147,8 @@ def _disturbed(batch, key, augmentation):
 
 
 def export(state: State) -> dict[str, Any]:
-  """The variables of a network that was trained from the start, as network_file.save takes them."""
-  return {"params": state.params["network"]} | state.carried
+  """The variables of a network that was trained from the start, as io.networks.save takes them."""
+  return {"params": state.params["network"]} | state.model_state
 
 
 def _to_float(image):

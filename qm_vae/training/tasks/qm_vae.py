@@ -15,7 +15,7 @@ import optax
 from qm_vae.data.augment import Augmentation, augment, augment_face
 from qm_vae.data.batches import to_face
 from qm_vae.deidentifiers import region
-from qm_vae.losses import Scene, Term, qm_vae
+from qm_vae.losses import LossInputs, Term, qm_vae
 from qm_vae.models import generator as generators
 from qm_vae.models.generator import Generator
 from qm_vae.training.state import State, Task
@@ -81,10 +81,10 @@ def make(
     return service.apply(frozen["service"], image)
 
   def init(key, frozen, batch):
-    params, carried = generator.init(key, frozen["views"], to_face(batch))
+    params, model_state = generator.init(key, frozen["views"], to_face(batch))
     if learners:
       params |= {"terms": {name: term.init(_fold(key, name)) for name, term in learners.items()}}
-    return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), carried)
+    return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), model_state)
 
   def ask(answer, key):
     """What the decoder is told, and logits of what the output should bring."""
@@ -115,7 +115,7 @@ def make(
 
     def pays(params):
       generated = generator.apply(
-        params, state.carried, frozen["views"], face, generator_key, train=True, mask=batch["_mask"], answer=told
+        params, state.model_state, frozen["views"], face, generator_key, train=True, mask=batch["_mask"], answer=told
       )
       seen = augment(generated.image, service_key, augment_before_service)
       output = answers(frozen, seen)
@@ -126,24 +126,24 @@ def make(
         "commitment": generated.quantized.commitment,
       }
       found["loss"] = qm_vae.total(weights, **found)
-      scene = Scene(face, generated.image, seen, target, batch["_mask"])
+      inputs = LossInputs(face, generated.image, seen, target, batch["_mask"])
       for name, term in terms.items():
-        found[name] = term.loss(own.get(name, ()), frozen["terms"][name], scene, _fold(key, name))
+        found[name] = term.loss(own.get(name, ()), frozen["terms"][name], inputs, _fold(key, name))
         found["loss"] += weights.terms[name] * found[name]
       found["loss_rate_augmented"] = qm_vae.lost(target, output)
       found["code_counts"] = generated.quantized.counts
-      return qm_vae.masked_mean(found["loss"], batch["_mask"])[0], (found, scene, generated.quantized.state)
+      return qm_vae.masked_mean(found["loss"], batch["_mask"])[0], (found, inputs, generated.quantized.state)
 
-    def learn(own, scene):
+    def learn(own, inputs):
       each = {
-        name: term.learn(own[name], frozen["terms"][name], scene, _fold(key, name)) for name, term in learners.items()
+        name: term.learn(own[name], frozen["terms"][name], inputs, _fold(key, name)) for name, term in learners.items()
       }
       return sum(qm_vae.masked_mean(one, batch["_mask"])[0] for one in each.values()), each
 
     generator_params = {name: one for name, one in state.params.items() if name != "terms"}
-    gradient, (found, scene, carried) = jax.grad(pays, has_aux=True)(generator_params)
+    gradient, (found, inputs, model_state) = jax.grad(pays, has_aux=True)(generator_params)
     if learners:
-      gradient["terms"], each = jax.grad(learn, has_aux=True)(own, jax.lax.stop_gradient(scene))
+      gradient["terms"], each = jax.grad(learn, has_aux=True)(own, jax.lax.stop_gradient(inputs))
       found |= {f"{name}_learns": one for name, one in each.items()}
     updates, opt_state = optimizer.update(gradient, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
@@ -151,11 +151,11 @@ def make(
       params["terms"] = {
         name: _renewed(term, params["terms"][name], state.step, key) for name, term in learners.items()
       }
-    return State(state.step + 1, params, opt_state, carried), found
+    return State(state.step + 1, params, opt_state, model_state), found
 
   def generate(state, frozen, face, batch, key, answer):
     return generator.apply(
-      state.params, state.carried, frozen["views"], face, key, train=False, mask=batch["_mask"],
+      state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"],
       answer=generators.told(generator.condition, answer),
     )  # fmt: skip
 

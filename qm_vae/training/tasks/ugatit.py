@@ -17,7 +17,7 @@ DISCRIMINATORS = ("disGA", "disGB", "disLA", "disLB")
 """Global and local ones of the first kind of picture, A, and the second, B; named as in the public implementation."""
 
 
-class Weights(NamedTuple):
+class LossWeights(NamedTuple):
   """Weights of the generators' terms: float32 scalars, arguments of the step (Kim et al. 2020, Eq. 6)."""
 
   adversarial: jax.Array  # 1 in the paper
@@ -68,10 +68,10 @@ def make(
     modules = [networks.whole if name[3] == "G" else networks.local for name in DISCRIMINATORS]
     made = {n: m.init(k, x) for n, m, k in zip(DISCRIMINATORS, modules, keys[2:], strict=True)}
     discriminators = {name: variables["params"] for name, variables in made.items()}
-    carried = {"spectral": {name: variables["spectral"] for name, variables in made.items()}, "average": generators}
+    model_state = {"spectral": {name: variables["spectral"] for name, variables in made.items()}, "average": generators}
     opt_state = {"generators": optimizer.init(generators), "discriminators": optimizer.init(discriminators)}
     params = {"generators": generators, "discriminators": discriminators}
-    return State(jnp.zeros((), jnp.int32), params, opt_state, carried)
+    return State(jnp.zeros((), jnp.int32), params, opt_state, model_state)
 
   def discriminators_loss(params, spectral, real, made):
     terms, changed = {}, {}
@@ -111,7 +111,7 @@ def make(
     mean = lambda values: masked_mean(values, batch["_mask"])[0]
 
     def loss_of_discriminators(params):
-      terms, spectral = discriminators_loss(params, state.carried["spectral"], real, jax.lax.stop_gradient(made))
+      terms, spectral = discriminators_loss(params, state.model_state["spectral"], real, jax.lax.stop_gradient(made))
       terms["discriminators"] = weights.adversarial * sum(terms.values())
       return mean(terms["discriminators"]), (terms, spectral)
 
@@ -127,7 +127,7 @@ def make(
     updates, of_generators = optimizer.update(gradient, state.opt_state["generators"], generators)
     generators = clip_rho(optax.apply_updates(generators, updates))
     stays = jnp.minimum(average, (1 + state.step) / (10 + state.step))
-    averaged = optax.incremental_update(generators, state.carried["average"], 1 - stays)
+    averaged = optax.incremental_update(generators, state.model_state["average"], 1 - stays)
     new = State(
       state.step + 1,
       {"generators": generators, "discriminators": discriminators},
@@ -138,11 +138,11 @@ def make(
 
   def evaluate(state, frozen, batch, key):
     real = {"A": _signed(batch["image"]), "B": _signed(batch["other_image"])}
-    carried = state.carried
-    return generators_terms(carried["average"], state.params["discriminators"], carried["spectral"], real)
+    model_state = state.model_state
+    return generators_terms(model_state["average"], state.params["discriminators"], model_state["spectral"], real)
 
   def pictures(state, frozen, batch, key):
-    params, columns = state.carried["average"], []
+    params, columns = state.model_state["average"], []
     for name, there, back in (("image", *GENERATORS), ("other_image", *GENERATORS[::-1])):
       x = _signed(batch[name])
       made = translate(params, there, x)
@@ -159,8 +159,8 @@ def grid(columns) -> jax.Array:
 
 
 def export(state: State) -> dict[str, Any]:
-  """The variables of the generator from A to B, as network_file.save and deid/ugatit.py take them."""
-  return {"params": state.carried["average"]["genA2B"]}
+  """The variables of the generator from A to B, as io.networks.save and deid/ugatit.py take them."""
+  return {"params": state.model_state["average"]["genA2B"]}
 
 
 def _signed(image):

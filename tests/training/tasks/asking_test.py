@@ -29,7 +29,7 @@ def state(step=0, image=None, asked=None):
   memory = {"asked_image": np.zeros((2, 3, 4, 4, 3), np.uint8), "asked": np.zeros((2, 3), bool)}
   if image is not None:
     memory = {"asked_image": image, "asked": asked}
-  return python_types.SimpleNamespace(step=step, carried={"memory": memory})
+  return python_types.SimpleNamespace(step=step, model_state={"memory": memory})
 
 
 def level(images):
@@ -57,7 +57,7 @@ def test_answers_arrive_after_the_delay_beside_their_pictures():
   host, boxes = make()
   sent = [{"image": pictures(3), "asked": np.array(asked)} for asked in ([1, 1, 0], [0, 0, 0], [1, 0, 1])]
   for step in range(5):
-    found = host.before(step)
+    found = host.before_step(step)
     assert found["arrived"].shape == (5, 4) and found["answered"].shape == (5,)
     answered = sent[step - 2]["asked"] if step >= 2 else np.zeros(3)
     assert found["answered"].tolist() == [*answered, 0, 0]
@@ -65,7 +65,7 @@ def test_answers_arrive_after_the_delay_beside_their_pictures():
       rows = np.flatnonzero(answered)
       np.testing.assert_allclose(found["arrived"][rows], expected(sent[step - 2]["image"][rows]), rtol=1e-6)
     if step < 3:
-      host.after(step, {"image": sent[step]["image"], "asked": sent[step]["asked"].astype(bool)})
+      host.after_step(step, {"image": sent[step]["image"], "asked": sent[step]["asked"].astype(bool)})
   assert boxes["side"].sent == boxes["level"].sent == 4
   host.close()
 
@@ -73,13 +73,13 @@ def test_answers_arrive_after_the_delay_beside_their_pictures():
 def test_originals_and_their_mirror_images():
   host, boxes = make(mirrored=True)
   given = faces(4)
-  examples = host.begin(given, state())
+  examples = host.on_start(given, state())
   batch = examples.batch(np.array([2, 0]))
   np.testing.assert_array_equal(batch["image"], given.image[[2, 0]])
   np.testing.assert_allclose(batch["answers"][:, 0], expected(given.image[[2, 0]]), rtol=1e-6)
   np.testing.assert_allclose(batch["answers"][:, 1], expected(given.image[[2, 0], :, ::-1]), rtol=1e-6)
   assert boxes["side"].sent == 8
-  shuffled = make(shuffle=True)[0].begin(given, state()).answers
+  shuffled = make(shuffle=True)[0].on_start(given, state()).answers
   assert sorted(shuffled.reshape(-1).tolist()) == sorted(examples.answers[:, 0].reshape(-1).tolist())
   told = [answer.tolist() for answer in examples.answers[:, 0]]
   assert all(told.index(answer.tolist()) != i for i, answer in enumerate(shuffled[:, 0]))
@@ -89,8 +89,8 @@ def test_originals_and_their_mirror_images():
 def test_the_shuffled_control_tells_no_picture_its_own_answer(count):
   host, _ = make(shuffle=True)
   image = pictures(3)
-  host.after(0, {"image": image, "asked": np.arange(3) < count})
-  found = host.before(2)
+  host.after_step(0, {"image": image, "asked": np.arange(3) < count})
+  found = host.before_step(2)
   assert found["answered"].sum() == (count if count > 1 else 0)
   for row in np.flatnonzero(found["answered"]):
     own = expected(image[row : row + 1])[0]
@@ -101,9 +101,9 @@ def test_the_shuffled_control_tells_no_picture_its_own_answer(count):
 def test_what_was_under_way_is_asked_once_more():
   image, asked = pictures(6).reshape(2, 3, 4, 4, 3), np.array([[1, 0, 1], [0, 1, 0]], bool)
   host, _ = make()
-  host.begin(faces(1), state(5, image, asked))  # slot 1 holds step 3's questions, slot 0 step 4's
+  host.on_start(faces(1), state(5, image, asked))  # slot 1 holds step 3's questions, slot 0 step 4's
   for step, slot in ((5, 1), (6, 0)):
-    found = host.before(step)
+    found = host.before_step(step)
     assert found["answered"][:3].tolist() == asked[slot].tolist()
     np.testing.assert_allclose(found["arrived"][:3][asked[slot]], expected(image[slot][asked[slot]]), rtol=1e-6)
 
@@ -111,11 +111,11 @@ def test_what_was_under_way_is_asked_once_more():
 def test_the_budget_is_spent_to_the_last_picture_and_never_beyond():
   sent = []
   host, boxes = make(budget=11, reserve=4, trouble=lambda images: sent.append(len(images)))
-  host.begin(faces(3), state())
+  host.on_start(faces(3), state())
   for step in range(4):
-    host.before(step)
-    host.after(step, {"image": pictures(3), "asked": np.ones(3, bool)})
-  answered = [host.before(step)["answered"].sum() for step in (4, 5)]
+    host.before_step(step)
+    host.after_step(step, {"image": pictures(3), "asked": np.ones(3, bool)})
+  answered = [host.before_step(step)["answered"].sum() for step in (4, 5)]
   assert sum(sent) == 7 == boxes["side"].sent  # 3 originals and 4 outputs; 4 are left for the evaluation
   assert answered == [0, 0]
   images = pictures(2)
@@ -130,7 +130,7 @@ def test_an_evaluation_waits_for_the_questions_under_way():
     gate.wait(10)
 
   host, boxes = make(budget=7, trouble=slow)
-  host.after(0, {"image": pictures(3), "asked": np.ones(3, bool)})
+  host.after_step(0, {"image": pictures(3), "asked": np.ones(3, bool)})
   threading.Timer(0.1, gate.set).start()
   images = pictures(3)
   told = host.evaluate(python_types.SimpleNamespace(image=images), {"image": pictures(3)})
@@ -143,18 +143,18 @@ def test_a_budget_too_small_for_the_originals_is_refused_at_once():
   sent = []
   host, _ = make(budget=6, reserve=4, trouble=lambda images: sent.append(len(images)))
   with pytest.raises(ValueError, match=r"3 questions about the originals and 4 of the evaluation.*6 left of config"):
-    host.begin(faces(3), state())
+    host.on_start(faces(3), state())
   assert not sent
 
 
 def test_a_resumed_run_that_knows_the_originals_may_have_spent_its_reserve():
   host, _ = make(budget=7, reserve=4)
   known = faces(3)
-  host.begin(known, state())
+  host.on_start(known, state())
   host._reserve = 5  # as if an image more had been sent since
   with pytest.raises(ValueError, match="0 questions about the originals"):
-    host.begin(known, state())
-  assert len(host.begin(known, state(step=1)).answers) == 3
+    host.on_start(known, state())
+  assert len(host.on_start(known, state(step=1)).answers) == 3
 
 
 def test_a_service_that_fails_stops_where_its_answers_are_needed():
@@ -162,9 +162,9 @@ def test_a_service_that_fails_stops_where_its_answers_are_needed():
     raise Unavailable("gone")
 
   with pytest.raises(HostStopped, match="'side' does not answer"):
-    make(trouble=gone)[0].begin(faces(1), state())
+    make(trouble=gone)[0].on_start(faces(1), state())
   host, _ = make(trouble=gone)
-  host.after(0, {"image": pictures(3), "asked": np.ones(3, bool)})
-  host.before(1)
+  host.after_step(0, {"image": pictures(3), "asked": np.ones(3, bool)})
+  host.before_step(1)
   with pytest.raises(HostStopped, match="gone"):
-    host.before(2)
+    host.before_step(2)

@@ -1,5 +1,6 @@
 """Training against black boxes through the one loop: what reaches whom, kill and resume, budgets, failures."""
 
+import dataclasses
 import functools
 import shutil
 
@@ -140,8 +141,8 @@ def host_of(made=None, *, retries=0, seen=None):
 
 def weights(service=1.0):
   one = jnp.float32(1)
-  of_loss = qm_vae.Weights(jnp.float32(0.5), jnp.float32(0.25), jnp.float32(service))
-  return black_box.Weights(of_loss, {"expression": one, "face": one}, jnp.float32(0))
+  of_loss = qm_vae.LossWeights(jnp.float32(0.5), jnp.float32(0.25), jnp.float32(service))
+  return black_box.LossWeights(of_loss, {"expression": one, "face": one}, jnp.float32(0))
 
 
 def fit(workdir, monkeypatch, host=None, *, epochs=3, service=1.0):
@@ -188,7 +189,7 @@ def test_the_student_learns_and_its_fidelity_is_the_services_own(whole):
   assert trained[-1]["imitation"] < trained[0]["imitation"]
   # Two blind questions of every step but the last two have come back.
   expected = sum(2 * 0.81**i for i in range(7))
-  np.testing.assert_allclose(state.carried["fidelity"]["expression"]["n"], expected, rtol=1e-5)
+  np.testing.assert_allclose(state.model_state["fidelity"]["expression"]["n"], expected, rtol=1e-5)
   assert trained[0]["trust/expression"] == 0 < trained[-1]["fidelity/expression"] <= 1
   assert trained[0]["service"] == 0  # warm-up
   tested = [row for row in rows if row["split"] == "test"]
@@ -198,7 +199,7 @@ def test_the_student_learns_and_its_fidelity_is_the_services_own(whole):
 
 def test_answers_belong_to_the_pictures_that_were_asked_about(whole):
   _, state, _ = whole
-  memory = state.carried["memory"]
+  memory = state.model_state["memory"]
   count = min(int(memory["count"]), len(memory["image"]))
   assert count == 16  # seven of nine steps, up to four each
   image, target = memory["image"][:count], memory["target"][:count]
@@ -333,18 +334,18 @@ def test_the_generator_hears_only_a_trusted_student():
   batch |= {"answered": np.zeros(6, np.float32)}
   batch["answers"][:, :, 0] = 1
 
-  def after(*, trusted, service, step=5):
+  def after_step(*, trusted, service, step=5):
     state = programs().init(*_first())
     fidelity = {name: {"agreed": jnp.float32(trusted), "n": jnp.ones(())} for name in QUALITIES}
-    state = state.replace(step=jnp.int32(step), carried=state.carried | {"fidelity": fidelity})
+    state = dataclasses.replace(state, step=jnp.int32(step), model_state=state.model_state | {"fidelity": fidelity})
     state, terms = programs().step(state, frozen, batch, weights(service), key)
     return digest(jax.device_get(state.params["generator"])), terms
 
-  without, _ = after(trusted=1, service=0)
-  assert after(trusted=0, service=1)[0] == without
-  warming = after(trusted=1, service=0, step=1)[0]
-  assert after(trusted=1, service=1, step=1)[0] == warming
-  heard, terms = after(trusted=1, service=1)
+  without, _ = after_step(trusted=1, service=0)
+  assert after_step(trusted=0, service=1)[0] == without
+  warming = after_step(trusted=1, service=0, step=1)[0]
+  assert after_step(trusted=1, service=1, step=1)[0] == warming
+  heard, terms = after_step(trusted=1, service=1)
   assert heard != without
   assert set(terms[TO_HOST]) == {"image", "asked"} and terms[TO_HOST]["image"].shape == (4, SIZE, SIZE, 3)
   assert bool(terms[TO_HOST]["asked"][:2].all())

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from qm_vae.data.augment import Augmentation
+from qm_vae.io import networks
 from qm_vae.services import expression
 from qm_vae.training.tasks import classifier
 
@@ -52,7 +53,7 @@ def test_learns_counts_and_exports(task, step, start, tmp_path):
   fresh = _batch([1, 0, 0, 1], seed=1000)
   terms = jax.jit(task.evaluate)(state, (), fresh, KEY)
   np.testing.assert_array_equal(terms["correct"], 1)
-  expression.network_file.save(tmp_path, META, jax.device_get(classifier.export(state)))
+  networks.save(tmp_path, META, jax.device_get(classifier.export(state)))
   service = expression.load(tmp_path)
   logits = service.apply(service.params, fresh["image"].astype(np.float32) / 255)
   expected = optax.softmax_cross_entropy_with_integer_labels(logits, fresh["label"])

@@ -42,7 +42,7 @@ def test_members_of_the_papers_task_equal_separate_runs(points, past):
       after = grid.member(jax.device_get(state), i)
       # Gradients are within rounding, of which an encoding between two codes makes more.
       assert distance(after.opt_state, single.opt_state) < 1e-2
-      assert distance(after.carried, single.carried) < 1e-2
+      assert distance(after.model_state, single.model_state) < 1e-2
       # Adam makes a step of the whole rate out of a gradient that is nothing but rounding.
       assert distance(after.params, single.params) < 1e-2
   assert int(state.step) == 4

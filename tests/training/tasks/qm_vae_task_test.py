@@ -73,7 +73,7 @@ def batch(num=6, padded=0):
 
 def weights(alpha=0.4, service=1.0, **terms):
   terms = {name: jnp.float32(weight) for name, weight in terms.items()}
-  return losses.Weights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(service), terms)
+  return losses.LossWeights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(service), terms)
 
 
 def start(task, frozen):
@@ -203,8 +203,8 @@ def test_a_condition_reaches_the_picture_and_not_the_codes():
   deid = (DEIDENTIFIERS["mosaic"](),)
   made = generator.make(deid, TINY, 4, QUANTIZERS["vq"](num_codes=16, code_dim=4), jnp.float32, **PRIVATE)
   face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
-  params, carried = jax.jit(made.init)(KEY, ((),), face)
-  run = jax.jit(lambda answer: made.apply(params, carried, ((),), face, KEY, train=False, answer=answer))
+  params, model_state = jax.jit(made.init)(KEY, ((),), face)
+  run = jax.jit(lambda answer: made.apply(params, model_state, ((),), face, KEY, train=False, answer=answer))
   unknown, happy, sad = run(jnp.zeros((6, 3))), run(jnp.eye(3)[jnp.zeros(6, int)]), run(jnp.eye(3)[jnp.ones(6, int)])
   assert unknown.quantized.ids.shape == (6, 2, 1) and unknown.image.shape == (6, SIZE, SIZE, 3)
   assert all(np.abs(a.image - b.image).max() > 1e-4 for a, b in ((unknown, happy), (happy, sad)))
@@ -217,9 +217,9 @@ def test_a_release_replaces_the_codes_outside_training_alone():
   vq = QUANTIZERS["vq"](num_codes=16, code_dim=4)
   made = generator.make(deid, TINY, 4, vq, jnp.float32, release=release)
   face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
-  params, carried = jax.jit(made.init)(KEY, ((),), face)
-  run = jax.jit(lambda train: made.apply(params, carried, ((),), face, KEY, train=train), static_argnums=0)
+  params, model_state = jax.jit(made.init)(KEY, ((),), face)
+  run = jax.jit(lambda train: made.apply(params, model_state, ((),), face, KEY, train=train), static_argnums=0)
   given, own = run(False), run(True)
   assert (given.quantized.ids == 3).all() and not (own.quantized.ids == 3).all()
-  decoded = jax.jit(made.decode)(params, carried, given.quantized.ids, None)
+  decoded = jax.jit(made.decode)(params, model_state, given.quantized.ids, None)
   np.testing.assert_allclose(given.image, decoded, atol=1e-6)  # compiled apart

@@ -36,7 +36,7 @@ def test_ugatit_trains_every_network_and_keeps_an_average():
   discriminators = ugatit_models.Discriminator(4, 4), ugatit_models.Discriminator(3, 4)
   networks = ugatit.Networks(ugatit_models.Generator(channels=4, blocks=1), *discriminators)
   task = ugatit.make(networks, optax.adam(1e-2, b1=0.5), augmentation=Augmentation(flip=0.5), average=0.9)
-  weights = ugatit.Weights(*map(jnp.float32, (1.0, 10.0, 10.0, 1000.0)))
+  weights = ugatit.LossWeights(*map(jnp.float32, (1.0, 10.0, 10.0, 1000.0)))
   start = jax.jit(task.init)(KEY, (), batch())
   step = jax.jit(task.step)
   state, first = step(start, (), batch(), weights, KEY)
@@ -50,7 +50,7 @@ def test_ugatit_trains_every_network_and_keeps_an_average():
   # The average's first step keeps (1 + 0) / (10 + 0) of the start.
   jax.tree.map(
     lambda kept, a, b: np.testing.assert_allclose(kept, 0.1 * a + 0.9 * b, atol=1e-6),
-    state.carried["average"],
+    state.model_state["average"],
     start.params["generators"],
     state.params["generators"],
   )
@@ -86,7 +86,7 @@ def _amt_gan():
 def test_amt_gan_keeps_its_state_in_form():
   task, frozen = _amt_gan()
   start = jax.eval_shape(task.init, KEY, frozen, batch())
-  weights = amt_gan.Weights(*map(np.float32, (10.0, 10.0, 2.0, 5.0, 5.0)))
+  weights = amt_gan.LossWeights(*map(np.float32, (10.0, 10.0, 2.0, 5.0, 5.0)))
   state, terms = jax.eval_shape(task.step, start, frozen, batch(), weights, KEY)
   same = lambda a, b: a.shape == b.shape and a.dtype == b.dtype
   assert all(jax.tree.leaves(jax.tree.map(same, start, state)))
@@ -98,7 +98,7 @@ def test_amt_gan_keeps_its_state_in_form():
 def test_amt_gan_trains_every_network_and_no_recogniser():
   task, frozen = _amt_gan()
   projection = frozen["embedders"][0].copy()
-  weights = amt_gan.Weights(*map(jnp.float32, (10.0, 10.0, 2.0, 5.0, 50.0)))
+  weights = amt_gan.LossWeights(*map(jnp.float32, (10.0, 10.0, 2.0, 5.0, 50.0)))
   start = jax.jit(task.init)(KEY, frozen, batch())
   step = jax.jit(task.step)
   state, first = step(start, frozen, batch(), weights, KEY)
