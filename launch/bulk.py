@@ -118,11 +118,11 @@ class Worker:
     except FileExistsError:  # Ray hands out again what a dead worker had
       return job.Outcome(name, 0, (), (_LOST,), {})
     except OSError as error:
-      return job.Outcome(name, 0, (), (one.told(error),), {})
+      return job.Outcome(name, 0, (), (one.message_of(error),), {})
     try:
       outcome = folder.protect_one(self._work, self._root / name, target, name, self._journal, bulk=True)
     except Exception as error:  # of the journal; else the block's other files were lost
-      outcome = job.Outcome(name, 0, (), (one.told(error),), {})
+      outcome = job.Outcome(name, 0, (), (one.message_of(error),), {})
     with contextlib.suppress(OSError):
       begun.unlink()
     return outcome

@@ -5,14 +5,19 @@ files hold: uint8 in 0..255, RGB.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes in the order of FER2013's label file (Goodfellow et al. 2013)."""
+
+AVERAGE_EYES = (0.35, 0.4, 0.6417, 0.4)
+"""Where eyes are on average in a crop with the default margin, as shares of its sides: x, y left, x, y right."""
 
 UNKNOWN = -1
 """Identity or label of a record whose dataset carries none."""
@@ -26,6 +31,11 @@ class Face(NamedTuple):
   eyes: (
     jax.Array
   )  # [..., 4] float32, pixels of the crop: x, y of the eye at the image's left, x, y of the one at its right
+  landmarks: jax.Array | None = None  # [..., 68, 2] float32, x, y in pixels of the crop, in the order of iBUG 300-W
+
+
+NEEDS = ("eyes", "landmarks")
+"""What a de-identifier may need of a face besides its pixels."""
 
 
 class Deidentifier(NamedTuple):
@@ -33,6 +43,63 @@ class Deidentifier(NamedTuple):
 
   params: Any  # pytree, () where nothing was learned
   apply: Callable[[Any, Face, jax.Array], jax.Array]
+  needs: tuple[str, ...] = ()  # of NEEDS: fields of the face that must be found, not assumed
+
+  def __call__(self, images, *, seed: int = 0, mask=None, eyes=None, landmarks=None) -> np.ndarray:
+    """Face crops de-identified, all of them in one compiled program.
+
+    Args:
+      images: uint8 [N, H, W, 3] or [H, W, 3] RGB, one face each.
+      seed: of the noise; crop i of a call draws from (seed, i).
+      mask: numbers [N, H, W, 1] in {0, 1}, the region that may change; None: all of it.
+      eyes: numbers [N, 4], as in Face; None: where eyes are on average in a crop with the default margin.
+      landmarks: numbers [N, 68, 2], as in Face.
+
+    Returns:
+      uint8, of the shape of `images`.
+
+    Raises:
+      ValueError: for arrays of another shape or type, and without landmarks that are needed.
+
+    >>> import qm_vae
+    >>> crops = np.full((2, 32, 32, 3), 200, np.uint8)
+    >>> qm_vae.deidentifiers.solid()(crops).max()
+    np.uint8(0)
+    """
+    images = np.asarray(images)
+    if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
+      raise ValueError(
+        f"images are {images.dtype} {list(images.shape)}; they must be uint8 [N, H, W, 3] or [H, W, 3], RGB"
+      )
+    if images.ndim == 3:
+      single = [None if x is None else np.asarray(x)[None] for x in (mask, eyes, landmarks)]
+      return self(images[None], seed=seed, mask=single[0], eyes=single[1], landmarks=single[2])[0]
+    if "landmarks" in self.needs and landmarks is None:
+      raise ValueError("this de-identifier needs landmarks; give [N, 68, 2] in pixels of the crops, or load a network")
+    count, height, width = images.shape[:3]
+    given = {
+      "mask": (np.ones((count, height, width, 1)) if mask is None else mask, (count, height, width, 1)),
+      "eyes": (
+        np.tile(np.multiply(AVERAGE_EYES, (width, height) * 2), (count, 1)) if eyes is None else eyes,
+        (count, 4),
+      ),
+      "landmarks": (landmarks, (count, 68, 2)),
+    }
+    for name, (value, shape) in given.items():
+      if value is not None and np.shape(value) != shape:
+        raise ValueError(f"{name} is {list(np.shape(value))}; for these images it must be {list(shape)}")
+    fields = {name: None if value is None else np.asarray(value, np.float32) for name, (value, _) in given.items()}
+    keys = jax.random.split(jax.random.key(seed), max(count, 1))[:count]
+    if not count:
+      return images.copy()
+    return np.asarray(_apply_to_crops(self.apply, self.params, images, fields, keys))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _apply_to_crops(apply, params, images, fields, keys):
+  faces = Face(image=images.astype(jnp.float32) / 255, **fields)
+  made = jax.vmap(apply, (None, 0, 0))(params, faces, keys)
+  return jnp.rint(jnp.clip(made, 0, 1) * 255).astype(jnp.uint8)
 
 
 class Detections(NamedTuple):
@@ -48,7 +115,7 @@ class Detector(NamedTuple):
   find: Callable[[np.ndarray], Detections]  # uint8 [H, W, 3] RGB -> all faces with a score of at least `weak`
   strong: float  # a face at least this sure is believed by itself
   weak: float  # one at least this sure is believed where a face was known before
-  told: dict[str, Any]  # what it is and with which settings, for the record
+  description: dict[str, Any]  # what it is and with which settings, for the record
 
 
 class Quantized(NamedTuple):

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 
 LAYERS = (
-  ("types", "registry"),
+  ("types", "registry", "options"),
   ("io",),
   ("metrics", "faces", "data", "quantizers"),
   ("models",),

@@ -12,8 +12,8 @@ import numpy as np
 from flax import traverse_util
 
 from qm_vae.convert import torch_file
-from qm_vae.deidentifiers import amt_gan as amt_gan_file
-from qm_vae.deidentifiers import ugatit as ugatit_file
+from qm_vae.deidentifiers import _amt_gan as amt_gan_file
+from qm_vae.deidentifiers import _ugatit as ugatit_file
 from qm_vae.models import amt_gan, ugatit
 
 PUBLIC_SIZE = 256

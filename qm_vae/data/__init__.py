@@ -12,4 +12,5 @@ DATASETS = Registry(
     "lfw": "qm_vae.data.lfw:make",
     "fer2013": "qm_vae.data.fer2013:make",
   },
+  group="qm_vae.datasets",
 )

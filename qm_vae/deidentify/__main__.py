@@ -33,7 +33,9 @@ def main(arguments: list[str] | None = None) -> int:
     _say("interrupted: the file at hand was removed; the same command goes on with a folder where it stopped")
     return _summary(work, outcomes, FAILED)
   except (ValueError, OSError, RuntimeError, ImportError) as error:
-    _say(f"error: {given.source}: {one.told(error)}" if str(given.source) not in str(error) else f"error: {error}")
+    _say(
+      f"error: {given.source}: {one.message_of(error)}" if str(given.source) not in str(error) else f"error: {error}"
+    )
     return _summary(work, outcomes, FAILED)
   return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK)
 
@@ -99,7 +101,7 @@ def _summary(work, outcomes, status):
     files = [outcome for outcome in outcomes if outcome.record]
     more = f", {skipped} of them done before" if skipped else ""
     _say(f"{hidden} faces hidden in {len(files)} files{more}; {len(failures)} failures. Look at the result yourself.")
-  if status == OK and work.detector.told["name"] == "haar":
+  if status == OK and work.detector.description["name"] == "haar":
     _say("The Haar cascade finds upright, frontal faces; --detector=centerface finds others too.")
   return status
 

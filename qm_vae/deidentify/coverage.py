@@ -53,7 +53,7 @@ def measure(
     raise ValueError(f"the sidecar is of another file than {original}; give the video that was protected")
   finding = record["finding"]
   source = reader.Reader(str(original), start=finding["start"], end=finding["end"])
-  told = {"frames": 0, "faces": 0, "hidden": 0, "found_only": 0, "missed": [], "detector": detector.told}
+  told = {"frames": 0, "faces": 0, "hidden": 0, "found_only": 0, "missed": [], "detector": detector.description}
   try:
     with progress.bar(len(rows), pathlib.Path(original).name, "frame", shown=show) as bar:
       for frame in source:

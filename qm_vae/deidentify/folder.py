@@ -100,7 +100,7 @@ def protect_one(
   try:
     state = state_of(source)
   except OSError as error:
-    return _failed(name, one.told(error))
+    return _failed(name, one.message_of(error))
   there = _lying(target)
   if there is not None and target.parent.resolve() / target.name == source.parent.resolve() / source.name:
     return _failed(name, f"{target} is the original, by a link; it is never replaced")
@@ -127,7 +127,7 @@ def protect_one(
     left = [told for path in written.values() if (told := _remove(path))]
     for key, path in written.items() if not bulk else ():
       journal.made(key, path)
-    return _failed(name, one.told(error), *left)
+    return _failed(name, one.message_of(error), *left)
   record = {"hidden": outcome.hidden} | outcome.record
   if sidecar is not None and not bulk:
     journal.made(name + ".json", sidecar)
@@ -152,7 +152,7 @@ def _remove(path):
   try:
     path.unlink(missing_ok=True)
   except OSError as error:
-    return f"what lay there before could not be removed: {one.told(error)}" if os.path.isfile(path) else ""
+    return f"what lay there before could not be removed: {one.message_of(error)}" if os.path.isfile(path) else ""
   return ""
 
 
@@ -181,7 +181,7 @@ def state_of(path: pathlib.Path) -> list[int]:
 
 def settings_of(work: job.Job, source: pathlib.Path) -> str:
   """A digest of all that shapes the pictures, and of the folder that their names are relative to."""
-  shaping = {"method": work.method, "hiding": work.hider.told, "detector": work.detector.told}
+  shaping = {"method": work.method, "hiding": work.hider.description, "detector": work.detector.description}
   shaping["source"] = str(source.resolve())
   ignored = ("source", "target", "output", "overwrite", "preview", "sidecar")
   shaping["options"] = {key: str(value) for key, value in vars(work.options).items() if key not in ignored}

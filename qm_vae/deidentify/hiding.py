@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import numpy as np
@@ -23,6 +23,7 @@ class Hider:
     feather: float = 0.05,
     shape: str = "box",
     seed: int | None = None,
+    landmarker: Callable[[np.ndarray], np.ndarray] | None = None,
   ):
     """Compiles at the first face.
 
@@ -33,13 +34,20 @@ class Hider:
       shape: one of pasting.SHAPES.
       seed: of the noise; None draws a secret one that is told to nobody, for whoever knows it can take noise away.
         Pictures and videos each take `of`, so that none of them shows another's noise.
+      landmarker: uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that need landmarks.
     """
     self._settings = methods.crop_settings(method, margin, feather)
     self._feather = feather / (1 + 2 * self._settings.margin)
     self._shape = shape
     self._smallest = method.smallest
     self._protector, self._key = protector.Protector(method), _key(seed)
-    self.told = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
+    if "landmarks" in method.needs and landmarker is None:
+      raise ValueError(
+        f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
+        "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
+      )
+    self._landmarks = landmarker if "landmarks" in method.needs else lambda image: None
+    self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
   def of(self, shown: bytes) -> "Hider":
     """The same with noise of its own for one picture or video, told apart from all others by `shown`."""
@@ -75,7 +83,7 @@ class Hider:
     large = np.array([c[3][2] >= self._smallest for c in crops])
     hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)
     hidden[large], fine[large] = self._protector(
-      image[large], eyes[large], np.array([c[1] for c in crops])[large], self._key
+      image[large], eyes[large], self._landmarks(image[large]), np.array([c[1] for c in crops])[large], self._key
     )
     for (which, _, _, square, _), face, good in zip(crops, hidden, fine, strict=True):
       if not good:

@@ -47,7 +47,7 @@ def open_job(options, command: str) -> Job:
   )
   method = methods.open_method(options.method)
   hider = Hider(method, margin=options.margin, feather=options.feather, shape=options.shape, seed=options.seed)
-  return Job(options, command, detector, hider, method.told, ContactSheet() if options.preview else None)
+  return Job(options, command, detector, hider, method.description, ContactSheet() if options.preview else None)
 
 
 def head(job: Job, source: dict, finding: dict | None) -> dict:
@@ -57,8 +57,8 @@ def head(job: Job, source: dict, finding: dict | None) -> dict:
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": job.command,
     "source": source,
-    "method": job.method | job.hider.told,
-    "detector": job.detector.told,
+    "method": job.method | job.hider.description,
+    "detector": job.detector.description,
     "finding": finding,
   }
 

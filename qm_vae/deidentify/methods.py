@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from qm_vae import types
-from qm_vae.deidentifiers import DEIDENTIFIERS, baselines
+from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.deidentify import protector
 from qm_vae.experiments import qm_vae, schema, settings
 from qm_vae.experiments.deidentifiers import deidentifier
@@ -17,20 +17,19 @@ from qm_vae.io import checkpoints as checkpoint
 from qm_vae.io import networks, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import told as told_of
+from qm_vae.options import declared, trait
 from qm_vae.services import SERVICES
 
-SAFE = ("solid", "mosaic")
-"""Methods that need no warning."""
-
-NAMES = tuple(name for name in DEIDENTIFIERS.names() if name not in ("identity", "k_same"))
-"""Those that hide something and need no faces of other people beforehand."""
-
-_SIZE = 96  # pixels, side of a crop for methods that bring no size of their own
-_OPTIONS = {"mosaic": {"block": 16}}  # six blocks across the face and its margin
-_WANT_EYES = ("blindfold", "amt_gan")
+_CROP = 96  # pixels, side of a crop for methods that bring no size of their own
 _SMALLEST = (
   0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose any in codes
 )
+
+
+def names() -> tuple[str, ...]:
+  """De-identifiers that hide something and need no faces of other people beforehand."""
+  useless = lambda factory: trait(factory, "hides_nothing") or trait(factory, "needs_gallery")
+  return tuple(name for name, factory in DEIDENTIFIERS.items() if not useless(factory))
 
 
 def open_method(text: str) -> protector.Method:
@@ -44,39 +43,35 @@ def open_method(text: str) -> protector.Method:
     ValueError: for what is neither, options out of range, or a run that is not finished or is damaged.
   """
   name = text.partition(":")[0]
-  if name in NAMES:
-    found = baselines.parsed(text)
+  if name in names():
+    found = spec.parse(text)
     if found is None:
       raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
     return _deidentifier(*found)
   if (pathlib.Path(text).expanduser() / "config.json").is_file():
     return _run(pathlib.Path(text).expanduser())
   raise ValueError(
-    f"no method is called {text!r}; choose one of {', '.join(NAMES)}, or give the folder of a QM-VAE run (it holds "
+    f"no method is called {text!r}; choose one of {', '.join(names())}, or give the folder of a QM-VAE run (it holds "
     "config.json and checkpoints/)"
   )
 
 
 def warning(name: str) -> str:
-  """What who uses the method of that name should know; '' for nothing."""
-  if name in (*SAFE, "qm_vae"):
+  """What users of the method of that name should know; '' for nothing."""
+  if name == "qm_vae" or trait(DEIDENTIFIERS[name], "removes_identity"):
     return ""
   return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
 
 
 def _deidentifier(name, given):
-  options = _OPTIONS.get(name, {}) | given
-  size = options.pop("size", _SIZE)
+  factory = DEIDENTIFIERS[name]
+  options = trait(factory, "in_frames", {}) | given
+  # A member's own option called `size` is its own; the side of the crop is then called `crop`.
+  key = "crop" if "size" in declared(factory) else "size"
+  size = options.pop(key, _CROP)
   if not isinstance(size, int) or not 16 <= size <= 1024:
-    raise ValueError(f"{name}: size {size!r} must be a whole number of pixels from 16 to 1024; try {_SIZE}")
-  try:
-    made = DEIDENTIFIERS[name](**options)
-  except TypeError:
-    raise ValueError(
-      f"{name} has no such option among {', '.join(options)}; docs/deidentifiers.md lists them"
-    ) from None
-  told = {"name": name, "options": options | {"size": size}}
-  return protector.of_deidentifier(made, size, told, wants_eyes=name in _WANT_EYES)
+    raise ValueError(f"{name}: {key} {size!r} must be a whole number of pixels from 16 to 1024; try {_CROP}")
+  return protector.of_deidentifier(factory(**options), size, {"name": name, "options": options | {key: size}})
 
 
 def _run(folder):
@@ -126,7 +121,7 @@ def _run(folder):
 
   margin = config.data.faces.margin if config.data.faces.detector == "haar" else 0.0
   smallest = round(_SMALLEST * size)
-  told = {
+  description = {
     "name": "qm_vae",
     "run": str(folder),
     "step": step,
@@ -137,7 +132,9 @@ def _run(folder):
     "release": config.release.mechanism,
     "smallest": smallest,
   }
-  return protector.Method(given, apply, size, margin, any(name in _WANT_EYES for name in config.views), smallest, told)
+  return protector.Method(
+    given, apply, size, margin, tuple({need for view in views.values() for need in view.needs}), smallest, description
+  )
 
 
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
@@ -199,5 +196,5 @@ def crop_settings(method: protector.Method, margin: float | None, feather: float
   """
   if margin is None:
     margin = 0.2 if method.margin is None else max(method.margin - feather, 0.0)
-  eyes = "cascade" if method.wants_eyes else "average"
+  eyes = "cascade" if "eyes" in method.needs else "average"
   return cropping.Settings(image_size=method.size, margin=margin + feather, eyes=eyes)

@@ -96,7 +96,7 @@ def _origin(work, source, name, settings):
   if not pathlib.Path(name).is_file():
     return told | {"sha256": None}, None
   told["sha256"] = job.sha256(name)
-  finding = {"sha256": told["sha256"], "detector": work.detector.told, "start": work.options.start}
+  finding = {"sha256": told["sha256"], "detector": work.detector.description, "start": work.options.start}
   return told, finding | {"end": work.options.end, "every": settings.every, "window": settings.window}
 
 

@@ -54,7 +54,7 @@ def _picture(work, source, target):
   return job.Outcome(str(source), done.hidden, tuple(done.notes), (), record)
 
 
-def told(error: Exception) -> str:
+def message_of(error: Exception) -> str:
   """An error in words, for a list; of a class that nobody raises on purpose, with the name of the class."""
   if isinstance(error, OSError) and error.strerror:
     return f"{error.filename or ''}: {error.strerror}".lstrip(": ")

@@ -61,8 +61,8 @@ def _hiding(add):
     "--replacewith",
     default="solid",
     metavar="NAME|RUN",
-    help=f"{', '.join(methods.NAMES)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), or the folder of "
-    "a QM-VAE run (default: %(default)s)",
+    help=f"{', '.join(methods.names())}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), or the folder "
+    "of a QM-VAE run (default: %(default)s)",
   )
   covered = "share of the face's side that is covered around it (default: 0.2, or as a QM-VAE was trained)"
   add("--margin", type=_between(0, 2), metavar="SHARE", help=covered)

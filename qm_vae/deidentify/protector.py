@@ -20,14 +20,14 @@ class Method(NamedTuple):
   apply: Callable[[Any, Face, jax.Array], jax.Array]  # (params, one face, key) -> image [S, S, 3] in [0, 1]
   size: int  # pixels, side of the crop
   margin: float | None  # share of the box's side that the method wants around it; None: whatever is asked for
-  wants_eyes: bool  # whether it makes use of where the eyes are
+  needs: tuple[str, ...]  # of types.NEEDS: what must be found in a face
   smallest: int  # pixels of the frame, side of a crop: of smaller ones it leaves more than what is known of it says
-  told: dict[str, Any]  # what it is, for the record
+  description: dict[str, Any]  # what it is, for the record
 
 
-def of_deidentifier(deidentifier: Deidentifier, size: int, told: dict[str, Any], *, wants_eyes: bool) -> Method:
+def of_deidentifier(deidentifier: Deidentifier, size: int, description: dict[str, Any]) -> Method:
   """A de-identifier as a method for crops of `size` pixels."""
-  return Method(deidentifier.params, deidentifier.apply, size, None, wants_eyes, 0, told)
+  return Method(deidentifier.params, deidentifier.apply, size, None, deidentifier.needs, 0, description)
 
 
 class Protector:
@@ -38,8 +38,8 @@ class Protector:
     self._params = jax.device_put(method.params)
 
     @jax.jit
-    def protect(params, image, eyes, track, key):
-      face = Face(image.astype(jnp.float32) / 255, jnp.ones((*image.shape[:-1], 1), jnp.float32), eyes)
+    def protect(params, image, eyes, landmarks, track, key):
+      face = Face(image.astype(jnp.float32) / 255, jnp.ones((*image.shape[:-1], 1), jnp.float32), eyes, landmarks)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(key, track)
       made = jax.vmap(method.apply, (None, 0, 0))(params, face, keys)
       finite = jnp.isfinite(made).all((1, 2, 3))
@@ -48,7 +48,7 @@ class Protector:
     self._protect = protect
 
   def __call__(
-    self, image: np.ndarray, eyes: np.ndarray, track: np.ndarray, key: jax.Array
+    self, image: np.ndarray, eyes: np.ndarray, landmarks: np.ndarray | None, track: np.ndarray, key: jax.Array
   ) -> tuple[np.ndarray, np.ndarray]:
     """Protected faces.
 
@@ -58,6 +58,7 @@ class Protector:
     Args:
       image: uint8 [N, S, S, 3], crops of the method's size.
       eyes: float32 [N, 4], as in Face.
+      landmarks: float32 [N, 68, 2], as in Face; None where the method needs none.
       track: integers [N]; the same number draws the same noise.
       key: of what is shown; all noise follows from it and a face's track.
 
@@ -69,7 +70,8 @@ class Protector:
       count = len(image[start : start + SIZES[-1]])
       size = next(size for size in SIZES if size >= count)
       rows = start + np.minimum(np.arange(size), count - 1)
-      result = self._protect(self._params, image[rows], eyes[rows], np.asarray(track, np.uint32)[rows], key)
+      points = None if landmarks is None else landmarks[rows]
+      result = self._protect(self._params, image[rows], eyes[rows], points, np.asarray(track, np.uint32)[rows], key)
       result = jax.device_get(result)
       made.append(result[0][:count])
       finite.append(result[1][:count])

@@ -16,7 +16,11 @@ from qm_vae import types
 from qm_vae.io import networks
 from qm_vae.registry import Registry
 
-EMBEDDERS = Registry("embedder", {"network": "qm_vae.embedders.network:load", "onnx": "qm_vae.embedders.onnx:load"})
+EMBEDDERS = Registry(
+  "embedder",
+  {"network": "qm_vae.embedders.network:load", "onnx": "qm_vae.embedders.onnx:load"},
+  group="qm_vae.embedders",
+)
 """`network` is load(directory) -> Embedder, in the graph; `onnx` is load(path, **overrides) -> HostEmbedder."""
 
 _TOLD = ("input_range", "layout", "colour", "size", "eyes", "output")

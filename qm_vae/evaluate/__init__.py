@@ -6,7 +6,9 @@ from qm_vae.io import run_folder
 from qm_vae.registry import Registry
 
 EVALUATIONS = Registry(
-  "evaluated task", {"qm_vae": "qm_vae.evaluate.qm_vae:of_qm_vae", "black_box": "qm_vae.evaluate.black_box:of_run"}
+  "evaluated task",
+  {"qm_vae": "qm_vae.evaluate.qm_vae:of_qm_vae", "black_box": "qm_vae.evaluate.black_box:of_run"},
+  group="qm_vae.evaluations",
 )
 """Each is (config, workdir, command) -> report."""
 

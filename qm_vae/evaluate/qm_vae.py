@@ -6,7 +6,7 @@ import pathlib
 import ml_collections
 import numpy as np
 
-from qm_vae.deidentifiers import baselines
+from qm_vae.deidentifiers import spec
 from qm_vae.evaluate import end_to_end, outputs, privacy, run_info
 from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of, write
 from qm_vae.experiments import provenance, run
@@ -95,7 +95,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
 
 
 def _options(config, name):
-  told, options = (baselines.parsed(name) if name in config.baselines else None) or (name, {})
+  told, options = (spec.parse(name) if name in config.baselines else None) or (name, {})
   return dict(config.deid.get(told, {})) | options
 
 

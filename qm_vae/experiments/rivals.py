@@ -7,8 +7,8 @@ import optax
 from qm_vae import embedders
 from qm_vae.data.augment import Augmentation
 from qm_vae.data.unpaired import Unpaired
-from qm_vae.deidentifiers import amt_gan as amt_gan_file
-from qm_vae.deidentifiers import ugatit as ugatit_file
+from qm_vae.deidentifiers import _amt_gan as amt_gan_file
+from qm_vae.deidentifiers import _ugatit as ugatit_file
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.models import amt_gan as amt_gan_models

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from qm_vae.data import DATASETS
-from qm_vae.deidentifiers import DEIDENTIFIERS, baselines
+from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.losses import TERMS
 from qm_vae.losses.qm_vae import SERVICE_LOSSES
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.models.generator import CONDITIONS
 from qm_vae.models.vqvae import PRESETS
+from qm_vae.options import trait
 from qm_vae.privacy.attackers import ATTACKERS
 from qm_vae.privacy.guarantees import MECHANISMS
 from qm_vae.quantizers import QUANTIZERS
@@ -49,8 +50,7 @@ _FRACTION = Rule(lambda v: _is_number(v) and 0 < v < 1, "a number between 0 and 
 _DECAY = Rule(lambda v: _is_number(v) and 0 <= v < 1, "a number from 0 to below 1")
 _TEXT = Rule(lambda v: isinstance(v, str), "a text")
 _FLAG = Rule(lambda v: isinstance(v, bool), "True or False")
-_CONTROLS = ("identity", "blank")
-_VIEW_NAMES = tuple(name for name in DEIDENTIFIERS.names() if name not in _CONTROLS)
+_VIEW_NAMES = tuple(name for name, factory in DEIDENTIFIERS.items() if not trait(factory, "control"))
 _VIEWS = Rule(
   lambda v: 0 < len(v) == len(set(v)) and set(v) <= set(_VIEW_NAMES),
   "one or more of " + ", ".join(_VIEW_NAMES) + ", each once",
@@ -70,7 +70,7 @@ _CROWDS = Rule(
 )
 
 _BASELINES = Rule(
-  lambda v: not isinstance(v, str) and all(baselines.parsed(one) for one in v) and len(set(v)) == len(v),
+  lambda v: not isinstance(v, str) and all(spec.parse(one) for one in v) and len(set(v)) == len(v),
   "de-identifiers with their options, each once, as ('mosaic:block=4', 'laplace:scale=16')",
 )
 

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-AVERAGE_EYES = (0.35, 0.4, 0.6417, 0.4)
-"""Where eyes stand on average in a crop with the default margin, as shares of its sides: x, y left, x, y right."""
+from qm_vae.types import AVERAGE_EYES
 
 TEMPLATE_EYES = {(112, 96): (30.3, 51.7, 65.5, 51.5), (112, 112): (38.3, 51.7, 73.5, 51.5)}
 """Where eyes stand by convention in a recogniser's input of that (height, width), pixels: the template of SphereFace

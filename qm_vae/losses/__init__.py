@@ -22,6 +22,7 @@ TERMS = Registry(
     "identity": "qm_vae.losses.identity:make",
     "parrot": "qm_vae.losses.leakage:make",
   },
+  group="qm_vae.terms",
 )
 """Each is make(...) -> Term; what it is made of is its own."""
 

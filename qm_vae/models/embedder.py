@@ -12,6 +12,7 @@ EMBEDDER_NETWORKS = Registry(
     "mobilefacenet": "qm_vae.models.embedder:MobileFaceNet",
     "small": "qm_vae.models.embedder:SmallEmbedder",
   },
+  group="qm_vae.embedder_networks",
 )
 """Networks `(embedding_size)` that map (image [B, H, W, 3] in [-1, 1], train) to embeddings [B, embedding_size]."""
 

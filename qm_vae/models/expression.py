@@ -13,6 +13,7 @@ EXPRESSION_NETWORKS = Registry(
     "resnet": "qm_vae.models.expression:ResNet",
     "wide_resnet": "qm_vae.models.expression:WideResNet",
   },
+  group="qm_vae.expression_networks",
 )
 """Networks `(num_classes)` that map (image [B, S, S, 1] in [-1, 1], train) to logits [B, num_classes]."""
 

@@ -6,4 +6,6 @@ name in the table is held to.
 
 from qm_vae.registry import Registry
 
-QUANTIZERS = Registry("quantizer", {"vq": "qm_vae.quantizers.vq:make", "fsq": "qm_vae.quantizers.fsq:make"})
+QUANTIZERS = Registry(
+  "quantizer", {"vq": "qm_vae.quantizers.vq:make", "fsq": "qm_vae.quantizers.fsq:make"}, group="qm_vae.quantizers"
+)

@@ -3,6 +3,8 @@
 from qm_vae.registry import Registry
 
 SERVICES = Registry(
-  "service", {"expression": "qm_vae.services.expression:load", "attributes": "qm_vae.services.attributes:load"}
+  "service",
+  {"expression": "qm_vae.services.expression:load", "attributes": "qm_vae.services.attributes:load"},
+  group="qm_vae.services",
 )
 """Each is `load(directory) -> Service`; `directory` is what network_file.save wrote."""

@@ -20,6 +20,7 @@ CLIENTS = Registry(
     "onnx": "qm_vae.services.onnx:make",
     "http": "qm_vae.services.http:make",
   },
+  group="qm_vae.clients",
 )
 """Each is `make(source, **options) -> Client`."""
 

@@ -10,8 +10,8 @@ from absl.testing import absltest, parameterized
 
 from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS
-from qm_vae.deidentifiers import amt_gan as amt_gan_file
-from qm_vae.deidentifiers import ugatit as ugatit_file
+from qm_vae.deidentifiers import _amt_gan as amt_gan_file
+from qm_vae.deidentifiers import _ugatit as ugatit_file
 from qm_vae.io import networks
 from qm_vae.models import amt_gan, ugatit
 

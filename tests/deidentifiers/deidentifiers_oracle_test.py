@@ -8,7 +8,7 @@ import scipy.ndimage
 import scipy.stats
 
 from qm_vae import types
-from qm_vae.deidentifiers import DEIDENTIFIERS, k_same, region
+from qm_vae.deidentifiers import DEIDENTIFIERS, _k_same as k_same, region
 
 KEY = jax.random.key(0)
 

@@ -62,21 +62,21 @@ def test_batches_of_any_size_equal_single_faces_and_a_track_has_one_appearance()
   image = random.integers(0, 256, (21, 32, 32, 3)).astype(np.uint8)
   eyes = np.tile(np.float32([10, 12, 20, 12]), (21, 1))
   protector = protect.Protector(methods.open_method("laplace:scale=30,size=32"))
-  made, fine = protector(image, eyes, np.arange(21), hiding._key(3))
+  made, fine = protector(image, eyes, None, np.arange(21), hiding._key(3))
   assert fine.all() and made.shape == image.shape
-  one, _ = protector(image[[5, 5, 5]], eyes[:3], np.array([5, 5, 6]), hiding._key(3))
+  one, _ = protector(image[[5, 5, 5]], eyes[:3], None, np.array([5, 5, 6]), hiding._key(3))
   np.testing.assert_array_equal(one[0], made[5])  # however it is padded
   np.testing.assert_array_equal(one[0], one[1])
   assert (one[0] != one[2]).any()
-  assert protector(image[:0], eyes[:0], np.arange(0), hiding._key(3))[0].shape == (0, 32, 32, 3)
+  assert protector(image[:0], eyes[:0], None, np.arange(0), hiding._key(3))[0].shape == (0, 32, 32, 3)
 
 
 def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over():
   frame = np.full((100, 100, 3), 120, np.uint8)
   box = [np.float32([30, 30, 40, 40])]
-  broken = protect.Method((), lambda params, face, key: face.image * np.nan, 32, None, False, 0, {"name": "broken"})
+  broken = protect.Method((), lambda params, face, key: face.image * np.nan, 32, None, (), 0, {"name": "broken"})
   assert hiding.Hider(broken)([frame], [box], [[1]]) == [None]
-  nothing = protect.Method((), lambda params, face, key: face.image, 32, None, False, 61, {"name": "nothing"})
+  nothing = protect.Method((), lambda params, face, key: face.image, 32, None, (), 61, {"name": "nothing"})
   (made,) = hiding.Hider(nothing)([frame], [box], [[1]])
   assert not made[31:69, 31:69].any()
 
@@ -84,7 +84,7 @@ def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over
 def test_of_overlapping_faces_the_smaller_lies_on_top_whatever_the_order():
   frame = np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
   tell = lambda params, face, key: jnp.full_like(face.image, jax.random.key_data(key)[0] % 200 / 255)
-  hider = hiding.Hider(protect.Method((), tell, 32, None, False, 0, {"name": "tell"}), feather=0.0, seed=0)
+  hider = hiding.Hider(protect.Method((), tell, 32, None, (), 0, {"name": "tell"}), feather=0.0, seed=0)
   large, small = np.float32([10, 10, 80, 80]), np.float32([40, 40, 20, 20])
   (one,), (other,) = (hider([frame], [[large, small]], [[1, 2]]), hider([frame], [[small, large]], [[2, 1]]))
   (alone,) = hider([frame], [[small]], [[2]])

@@ -39,10 +39,10 @@ def folder(tmp_path_factory):
 @pytest.mark.slow
 def test_a_run_is_opened_without_its_data_and_hides_faces(folder):
   method = methods.open_method(str(folder))
-  assert method.size == 32 and method.told["step"] == 5 and len(method.told["sha256"]) == 64
+  assert method.size == 32 and method.description["step"] == 5 and len(method.description["sha256"]) == 64
   image = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
   eyes = np.tile(np.float32([10, 12, 20, 12]), (3, 1))
-  made, fine = protector.Protector(method)(image[[0, 0, 1]], eyes, np.array([1, 1, 1]), hiding._key(0))
+  made, fine = protector.Protector(method)(image[[0, 0, 1]], eyes, None, np.array([1, 1, 1]), hiding._key(0))
   assert fine.all() and made.shape == image.shape and (made[0] != image[0]).mean() > 0.9
   np.testing.assert_array_equal(made[0], made[1])
   small = np.full((60, 60, 3), 99, np.uint8)

@@ -8,7 +8,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from configs import amt_gan
-from qm_vae.deidentifiers import amt_gan as amt_gan_file
+from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.embedders import network
 from qm_vae.evaluate import impersonation
 from qm_vae.experiments import rivals

@@ -1,12 +1,15 @@
 """Face detectors by name or by file. Each is `make(...) -> types.Detector`; the contract is types.Detector."""
 
+import importlib
 import pathlib
 
 from qm_vae.registry import Registry
 from qm_vae.types import Detector
 
 DETECTORS = Registry(
-  "face detector", {"haar": "qm_vae.faces.detectors.haar:make", "centerface": "qm_vae.faces.detectors.centerface:make"}
+  "face detector",
+  {"haar": "qm_vae.faces.detectors.haar:make", "centerface": "qm_vae.faces.detectors.centerface:make"},
+  group="qm_vae.detectors",
 )
 
 _FILE = "qm_vae.faces.detectors.centerface:of_file"
@@ -38,4 +41,5 @@ def open_detector(
     raise ValueError(
       f"no face detector is called {name!r}; choose one of {', '.join(DETECTORS)}, or give the path of an .onnx file"
     )
-  return Registry("", {"file": _FILE})["file"](name, min_size=min_size, **options)
+  module, attribute = _FILE.split(":")
+  return getattr(importlib.import_module(module), attribute)(name, min_size=min_size, **options)

@@ -18,6 +18,7 @@ ATTACKERS = Registry(
     "codes": "qm_vae.privacy.attackers.codes:make",
     "residual": "qm_vae.privacy.attackers.residual:make",
   },
+  group="qm_vae.attackers",
 )
 """Each is `make(tools) -> types.Attacker`."""
 

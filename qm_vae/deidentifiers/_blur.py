@@ -1,9 +1,11 @@
 """Gaussian blur."""
 
 import functools
+from typing import Annotated
 
 from qm_vae import types
 from qm_vae.deidentifiers import gaussian, region
+from qm_vae.options import POSITIVE, Option, member
 
 
 def blur(params, face, key, *, sigma=4.0):
@@ -27,12 +29,11 @@ def blur(params, face, key, *, sigma=4.0):
   return region.write_inside(face, gaussian.masked_mean(face.image, face.mask > 0, sigma))
 
 
-def make(*, sigma: float = 4.0) -> types.Deidentifier:
+@member()
+def make(*, sigma: Annotated[float, Option(POSITIVE, "pixels of the crop")] = 4.0) -> types.Deidentifier:
   """A Gaussian blur of `sigma` pixels.
 
   Raises:
     ValueError: unless sigma > 0.
   """
-  if not sigma > 0:
-    raise ValueError(f"blur: sigma {sigma!r} must be > 0 pixels of the crop; try 4")
   return types.Deidentifier((), functools.partial(blur, sigma=float(sigma)))

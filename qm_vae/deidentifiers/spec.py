@@ -8,41 +8,43 @@ from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.types import Deidentifier
 
 
-def parsed(text: str) -> tuple[str, dict] | None:
+def parse(text: str) -> tuple[str, dict] | None:
   """('mosaic', {'block': 4}) of 'mosaic:block=4'; several options are divided by commas. None for anything else.
 
-  >>> parsed("cartoon:levels=4,ink=0.5")
+  >>> parse("cartoon:levels=4,ink=0.5")
   ('cartoon', {'levels': 4, 'ink': 0.5})
-  >>> parsed("mosaic:block"), parsed("nothing")
+  >>> parse("mosaic:block"), parse("nothing")
   (None, None)
   """
   if not isinstance(text, str):
     return None
-  name, _, told = text.partition(":")
-  pairs = [pair.partition("=") for pair in told.split(",") if pair]
+  name, _, given = text.partition(":")
+  pairs = [pair.partition("=") for pair in given.split(",") if pair]
   if name not in DEIDENTIFIERS.names() or not all(key and value for key, _, value in pairs):
     return None
+  return name, {key: _value(value) for key, _, value in pairs}
+
+
+def _value(text):
+  """A number, True, False, a quoted text; anything else is a text as it is, such as a path."""
   try:
-    return name, {key: ast.literal_eval(value) for key, _, value in pairs}
+    return ast.literal_eval(text)
   except (ValueError, SyntaxError):
-    return None
+    return text
 
 
 def make(text: str, defaults: Mapping = types.MappingProxyType({})) -> Deidentifier:
   """The de-identifier that `text` names.
 
   Args:
-    text: see `parsed`.
+    text: see `parse`.
     defaults: options that `text` may override.
 
   Raises:
     ValueError: where there is none of that name, or it does not take these options.
   """
-  found = parsed(text)
+  found = parse(text)
   if found is None:
     raise ValueError(f"{text!r} names no de-identifier; write NAME:OPTION=VALUE, as mosaic:block=4")
   name, options = found
-  try:
-    return DEIDENTIFIERS[name](**dict(defaults) | options)
-  except TypeError as error:
-    raise ValueError(f"{text!r}: {error}") from None
+  return DEIDENTIFIERS[name](**dict(defaults) | options)

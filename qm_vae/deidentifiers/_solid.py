@@ -1,11 +1,13 @@
 """One colour for everybody."""
 
 import functools
+from typing import Annotated
 
 import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import Option, between, member
 
 
 def solid(params, face, key, *, level=0.0):
@@ -24,12 +26,11 @@ def solid(params, face, key, *, level=0.0):
   return region.write_inside(face, jnp.full_like(face.image, level))
 
 
-def make(*, level: float = 0.0) -> types.Deidentifier:
+@member(removes_identity=True)
+def make(*, level: Annotated[float, Option(between(0, 1), "brightness")] = 0.0) -> types.Deidentifier:
   """A plain area of brightness `level`.
 
   Raises:
     ValueError: unless 0 <= level <= 1.
   """
-  if not 0 <= level <= 1:
-    raise ValueError(f"solid: level {level!r} must lie in [0, 1]; try 0, which is black")
   return types.Deidentifier((), functools.partial(solid, level=float(level)))

@@ -1,12 +1,14 @@
 """Block means with noise that hides a few pixels from whoever knows all others."""
 
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import POSITIVE, Option, integer, member
 
 
 def dp_pixel(params, face, key, *, block=16, pixels=16, epsilon=0.5):
@@ -46,16 +48,17 @@ def dp_pixel(params, face, key, *, block=16, pixels=16, epsilon=0.5):
   return region.write_inside(face, tiles.reshape(rows * block, columns * block, channels)[:height, :width])
 
 
-def make(*, block: int = 16, pixels: int = 16, epsilon: float = 0.5) -> types.Deidentifier:
+@member()
+def make(
+  *,
+  block: Annotated[int, Option(integer(1), "pixels of the crop")] = 16,
+  pixels: Annotated[int, Option(integer(1), "pixels in which two pictures may differ")] = 16,
+  epsilon: Annotated[float, Option(POSITIVE, "nats, the privacy of such pictures")] = 0.5,
+) -> types.Deidentifier:
   """A mosaic of `block` x `block` pixels that hides `pixels` pixels with `epsilon`.
 
   Raises:
     ValueError: unless block and pixels are integers >= 1 and 0 < epsilon < infinity.
   """
-  for name, value in (("block", block), ("pixels", pixels)):
-    if int(value) != value or value < 1:
-      raise ValueError(f"dp_pixel: {name} {value!r} must be a whole number of pixels >= 1; try 16")
-  if not 0 < epsilon < float("inf"):
-    raise ValueError(f"dp_pixel: epsilon {epsilon!r} must be a finite number > 0; try 0.5")
-  settings = {"block": int(block), "pixels": int(pixels), "epsilon": float(epsilon)}
+  settings = {"block": block, "pixels": pixels, "epsilon": float(epsilon)}
   return types.Deidentifier((), functools.partial(dp_pixel, **settings))

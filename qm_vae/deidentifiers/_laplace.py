@@ -1,12 +1,14 @@
 """Additive Laplace noise."""
 
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import POSITIVE, Option, member
 
 
 def laplace(params, face, key, *, scale=8.0):
@@ -31,12 +33,11 @@ def laplace(params, face, key, *, scale=8.0):
   return region.write_inside(face, face.image + (scale / 255.0) * noise.reshape(face.image.shape))
 
 
-def make(*, scale: float = 8.0) -> types.Deidentifier:
+@member()
+def make(*, scale: Annotated[float, Option(POSITIVE, "grey levels of 0..255")] = 8.0) -> types.Deidentifier:
   """Laplace noise of `scale` grey levels.
 
   Raises:
     ValueError: unless scale > 0.
   """
-  if not scale > 0:
-    raise ValueError(f"laplace: scale {scale!r} must be > 0 grey levels (of 0..255); try 8")
   return types.Deidentifier((), functools.partial(laplace, scale=float(scale)))

@@ -1,6 +1,7 @@
 """No de-identification: the control that must protect nobody."""
 
 from qm_vae import types
+from qm_vae.options import member
 
 
 def identity(params, face, key):
@@ -20,6 +21,7 @@ def identity(params, face, key):
   return face.image
 
 
+@member(control=True, hides_nothing=True)
 def make() -> types.Deidentifier:
   """The control without protection; it has no options."""
   return types.Deidentifier((), identity)

@@ -1,15 +1,16 @@
 """The face redrawn as an anime picture by a trained U-GAT-IT."""
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 
 from qm_vae import types
-from qm_vae.deidentifiers import cartoon, region
+from qm_vae.deidentifiers import _cartoon, region
 from qm_vae.io import networks
 from qm_vae.models.ugatit import STRIDE, Generator
+from qm_vae.options import PATH, Option, member
 
 
 def describe(
@@ -42,7 +43,10 @@ def describe(
   }
 
 
-def make(*, checkpoint: str | os.PathLike = "") -> types.Deidentifier:
+@member()
+def make(
+  *, checkpoint: Annotated[str | os.PathLike, Option(PATH, "folder of the network; '': the classical cartoon")] = ""
+) -> types.Deidentifier:
   """What the generator stored in a folder makes of the region.
 
   Args:
@@ -55,7 +59,7 @@ def make(*, checkpoint: str | os.PathLike = "") -> types.Deidentifier:
   Source: Qiu et al. 2022, Sec. 3.1, whose fourth view is a pre-trained U-GAT-IT.
   """
   if not checkpoint:
-    return cartoon.make()
+    return _cartoon.make()
   meta, variables = networks.load(checkpoint)
   networks.check_kind(checkpoint, meta, "ugatit")
   module, size = Generator(**meta["options"]), meta["input_size"]

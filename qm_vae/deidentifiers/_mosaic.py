@@ -1,11 +1,13 @@
 """Block means."""
 
 import functools
+from typing import Annotated
 
 import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import Option, integer, member
 
 
 def mosaic(params, face, key, *, block=8):
@@ -37,12 +39,11 @@ def mosaic(params, face, key, *, block=8):
   return region.write_inside(face, tiles.reshape(rows * block, columns * block, channels)[:height, :width])
 
 
-def make(*, block: int = 8) -> types.Deidentifier:
+@member(removes_identity=True, in_frames={"block": 16})  # six blocks across a face and its margin
+def make(*, block: Annotated[int, Option(integer(1), "pixels of the crop")] = 8) -> types.Deidentifier:
   """A mosaic of `block` x `block` pixels.
 
   Raises:
     ValueError: unless block is an integer >= 1.
   """
-  if int(block) != block or block < 1:
-    raise ValueError(f"mosaic: block {block!r} must be a whole number of pixels >= 1; try 8")
-  return types.Deidentifier((), functools.partial(mosaic, block=int(block)))
+  return types.Deidentifier((), functools.partial(mosaic, block=block))

@@ -1,6 +1,7 @@
 """A classical cartoon filter: flat colours and ink lines."""
 
 import functools
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +9,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import gaussian, region
+from qm_vae.options import Option, between, integer, member
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 PASSES = 2  # of smoothing, each down and across
@@ -99,14 +101,15 @@ def cartoon(params, face, key, *, levels=6, ink=1.0):
   return region.write_inside(face, painted * (1.0 - ink * line))
 
 
-def make(*, levels: int = 6, ink: float = 1.0) -> types.Deidentifier:
+@member()
+def make(
+  *,
+  levels: Annotated[int, Option(integer(2), "tones")] = 6,
+  ink: Annotated[float, Option(between(0, 1), "darkness of the lines")] = 1.0,
+) -> types.Deidentifier:
   """A cartoon of `levels` tones with lines of darkness `ink`.
 
   Raises:
     ValueError: unless levels is an integer >= 2 and 0 <= ink <= 1.
   """
-  if int(levels) != levels or levels < 2:
-    raise ValueError(f"cartoon: levels {levels!r} must be a whole number of tones >= 2; try 6")
-  if not 0 <= ink <= 1:
-    raise ValueError(f"cartoon: ink {ink!r} must lie in [0, 1]; try 1")
-  return types.Deidentifier((), functools.partial(cartoon, levels=int(levels), ink=float(ink)))
+  return types.Deidentifier((), functools.partial(cartoon, levels=levels, ink=float(ink)))

@@ -1,11 +1,13 @@
 """A black band over the eyes."""
 
 import functools
+from typing import Annotated
 
 import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import POSITIVE, Option, member
 
 
 def blindfold(params, face, key, *, height=0.6):
@@ -33,12 +35,11 @@ def blindfold(params, face, key, *, height=0.6):
   return region.write_inside(face, jnp.where(band, 0.0, face.image))
 
 
-def make(*, height: float = 0.6) -> types.Deidentifier:
+@member()
+def make(*, height: Annotated[float, Option(POSITIVE, "of the distance between the eyes")] = 0.6) -> types.Deidentifier:
   """A blindfold `height` eye distances tall.
 
   Raises:
     ValueError: unless height > 0.
   """
-  if not height > 0:
-    raise ValueError(f"blindfold: height {height!r} must be a number > 0 (a fraction of the eye distance); try 0.6")
-  return types.Deidentifier((), functools.partial(blindfold, height=float(height)))
+  return types.Deidentifier((), functools.partial(blindfold, height=float(height)), needs=("eyes",))

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import member
 
 GREY = 0.5
 
@@ -26,6 +27,7 @@ def blank(params, face, key):
   return region.write_inside(face, jnp.full_like(face.image, GREY))
 
 
+@member(control=True, removes_identity=True)
 def make() -> types.Deidentifier:
   """The control with full protection; it has no options."""
   return types.Deidentifier((), blank)

@@ -1,11 +1,14 @@
 """The mean of a group of k faces in the place of a face."""
 
+from typing import Annotated
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.options import Option, integer, member
 
 
 def k_same(params, face, key):
@@ -57,7 +60,13 @@ def group(gallery: np.ndarray, k: int) -> np.ndarray:
   return np.stack(means).reshape(-1, *gallery.shape[1:])
 
 
-def make(*, k: int = 10, gallery: np.ndarray | None = None, identity: np.ndarray | None = None) -> types.Deidentifier:
+@member(needs_gallery=True)
+def make(
+  *,
+  k: Annotated[int, Option(integer(2), "people of a group")] = 10,
+  gallery: np.ndarray | None = None,
+  identity: np.ndarray | None = None,
+) -> types.Deidentifier:
   """Means of k people of a gallery.
 
   Args:
@@ -69,8 +78,6 @@ def make(*, k: int = 10, gallery: np.ndarray | None = None, identity: np.ndarray
   Raises:
     ValueError: unless k is an integer >= 2 and the gallery has as many people.
   """
-  if int(k) != k or k < 2:
-    raise ValueError(f"k_same: k {k!r} must be a whole number of people >= 2; try 10")
   if gallery is None:
     raise ValueError("k_same: gallery is None; give the faces to be averaged, as a run does with its training faces")
   if identity is not None:

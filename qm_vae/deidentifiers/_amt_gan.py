@@ -1,7 +1,7 @@
 """The face with another one's make-up, drawn by AMT-GAN such that recognisers see a third person."""
 
 import os
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +12,7 @@ from qm_vae.deidentifiers import region
 from qm_vae.faces import makeup
 from qm_vae.io import networks
 from qm_vae.models.amt_gan import STRIDE, Generator, shapes
+from qm_vae.options import PATH, Option, member
 
 _HOW = (
   "train one with configs/amt_gan.py, or convert a public one by python -m qm_vae.convert torch-amtgan, and give its "
@@ -41,7 +42,12 @@ def describe(
   }
 
 
-def make(*, checkpoint: str | os.PathLike = "", reference: str | os.PathLike = "") -> types.Deidentifier:
+@member()
+def make(
+  *,
+  checkpoint: Annotated[str | os.PathLike, Option(PATH, "folder of the network")] = "",
+  reference: Annotated[str | os.PathLike, Option(PATH, "picture of a made-up face; '': the one in the folder")] = "",
+) -> types.Deidentifier:
   """What the generator stored in a folder makes of the region.
 
   Args:
@@ -83,7 +89,7 @@ def make(*, checkpoint: str | os.PathLike = "", reference: str | os.PathLike = "
 
     return region.repaint(face, size, paint)
 
-  return types.Deidentifier(variables, amt_gan)
+  return types.Deidentifier(variables, amt_gan, needs=("eyes",))
 
 
 def reference_of(image: np.ndarray, eyes: np.ndarray) -> dict[str, np.ndarray]:
