@@ -21,7 +21,8 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from qm_vae.evaluate import EVALUATIONS, evaluate
-from qm_vae.experiments import grid, resolve, run, schema, settings, tasks
+from qm_vae.experiments import grid, resolve, run, schema, settings
+from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import cache
 from qm_vae.training import distributed
 
@@ -79,7 +80,7 @@ def _finish(config, workdir):
     evaluate(workdir, command=_command())
     print(f"Report: {workdir / 'report.html'}")
   else:
-    print(f"Network: {workdir / 'network'} (give it as --config.{tasks.TASKS[config.task].exported_as})")
+    print(f"Network: {workdir / 'network'} (give it as --config.{TASKS[config.task].exported_as})")
 
 
 def _members(config, workdir):

@@ -14,8 +14,8 @@ import pytest
 
 from configs import default
 from qm_vae.evaluate import evaluate
-from qm_vae.experiments import run, schema
-from qm_vae.io import networks, records, run_folder
+from qm_vae.experiments import config_file, run, schema
+from qm_vae.io import networks, records
 from qm_vae.io.checkpoints import Checkpoints, digest
 from qm_vae.training.state import State
 
@@ -54,7 +54,7 @@ def report(workdir):
 
 
 def state_digest(workdir):
-  experiment, state = run.restore(run_folder.load_config(workdir), workdir)
+  experiment, state = run.restore(config_file.load(workdir), workdir)
   del experiment
   return digest(state)
 
@@ -88,11 +88,11 @@ def test_privacy_is_measured_on_people_who_trained_nothing(finished):
   names = [row["name"] for row in privacy["methods"]]
   assert names == ["identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae", "union"]
   assert all(row["headline"]["rank_1"]["n"] == privacy["people"]["probes"] for row in privacy["methods"])
-  experiment, _ = run.restore(run_folder.load_config(finished), finished)
+  experiment, _ = run.restore(config_file.load(finished), finished)
   test = set(experiment.data.test.name)
   assert set(privacy["split"]["gallery"]) <= test and set(privacy["split"]["probe"]) <= test
   # The recogniser was trained on other people, and kept.
-  (path,) = run_folder.load_config(finished).privacy.embedders
+  (path,) = config_file.load(finished).privacy.embedders
   assert privacy["embedders"][0]["sha256"] == networks.read_meta(path)["sha256"]
   assert networks.read_meta(path)["test_nearest"] > 0
 
@@ -129,7 +129,7 @@ def test_killed_and_resumed_equals_uninterrupted(home, finished):
 
 
 def test_a_service_cannot_judge_itself(home, finished):
-  own = run_folder.load_config(finished).service.checkpoint
+  own = config_file.load(finished).service.checkpoint
   flags = (f"--config.service.checkpoint={own}", f"--config.judges.second.checkpoint={own}")
   done = call(home, home / "self", *flags)
   assert done.returncode == 1
@@ -149,7 +149,7 @@ def begun(workdir, **changes):
   config.update(changes)
   (workdir / "checkpoints" / "6").mkdir(parents=True, exist_ok=True)
   run.claim(config, workdir)
-  return run_folder.load_config(workdir)
+  return config_file.load(workdir)
 
 
 def test_a_run_may_go_on_for_more_epochs(tmp_path):
@@ -236,7 +236,7 @@ def test_help_teaches(home):
 def test_the_checkpoint_holds_no_frozen_weights(finished):
   checkpoints = Checkpoints(finished / "checkpoints")
   assert checkpoints.steps()
-  config = run_folder.load_config(finished)
+  config = config_file.load(finished)
   assert schema.flatten(config)["service.checkpoint"]
   experiment, state = run.restore(config, finished)
   assert isinstance(state, State)

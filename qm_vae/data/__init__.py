@@ -1,4 +1,12 @@
-"""Datasets: name -> `make(**options) -> types.Source`."""
+"""Datasets: name -> `make(**options) -> types.Source`.
+
+A factory is marked with `options.member`, declares its options in its signature, and may declare these traits:
+
+  place              the keyword by which it takes the folder or file that it is read from
+  has_default_place  the place may stay empty
+  labelled           its records may carry expression labels
+  published          options that give its own training records, and those that give its test records
+"""
 
 from qm_vae.registry import Registry
 

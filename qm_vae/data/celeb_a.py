@@ -2,12 +2,13 @@
 
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 from qm_vae import types
 from qm_vae.data import tfds_source
+from qm_vae.options import FLAG, TEXT, Option, member
 
 _MANUAL = (
   "img_align_celeba.zip, list_eval_partition.txt, list_attr_celeba.txt, list_landmarks_align_celeba.txt and "
@@ -40,7 +41,13 @@ class CelebaTfds(tfds_source.TfdsSource):
     return np.where(present, 1, -1).astype(np.int8)
 
 
-def make(*, data_dir: str = "", split: str = "train", download: bool = False) -> types.Source:
+@member(place="data_dir", has_default_place=True, published=({"split": "train"}, {"split": "test"}))
+def make(
+  *,
+  data_dir: str = "",
+  split: Annotated[str, Option(TEXT, "a split, or a part of one, such as train[:1000]")] = "train",
+  download: Annotated[bool, Option(FLAG, "whether it is downloaded where it is not there")] = False,
+) -> types.Source:
   """CelebA's aligned images, 178 x 218 pixels, in the order of tensorflow-datasets (not that of their numbers).
 
   Args:

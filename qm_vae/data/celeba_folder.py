@@ -2,10 +2,12 @@
 
 import csv
 import pathlib
+from typing import Annotated
 
 import numpy as np
 
 from qm_vae.data import file_source
+from qm_vae.options import TEXT, Option, member, one_of
 
 PARTITIONS = ("train", "valid", "test")
 """The numbers 0, 1 and 2 of list_eval_partition.txt."""
@@ -25,7 +27,13 @@ class CelebaSource(file_source.FileSource):
   attribute_values: np.ndarray | None = None
 
 
-def make(*, root: str, partition: str = "all", having: str = "") -> CelebaSource:
+@member(place="root", published=({"partition": "train"}, {"partition": "test"}))
+def make(
+  *,
+  root: str,
+  partition: Annotated[str, Option(one_of("all", *PARTITIONS))] = "all",
+  having: Annotated[str, Option(TEXT, "an attribute: with it; '-' before it: without it; '': all")] = "",
+) -> CelebaSource:
   """CelebA's images in the order of their numbers.
 
   Args:
@@ -43,8 +51,6 @@ def make(*, root: str, partition: str = "all", having: str = "") -> CelebaSource
     ValueError: where the images, or the list that a partition or an attribute needs, are missing, a list cannot be
       read, or no image is left.
   """
-  if partition not in ("all", *PARTITIONS):
-    raise ValueError(f"partition is {partition!r}; choose one of all, {', '.join(PARTITIONS)}")
   directory = file_source.existing_directory(root)
   images = _images(directory)
   names = [name for name in file_source.find_images(images) if "/" not in name]

@@ -5,11 +5,13 @@ import hashlib
 import os
 import pathlib
 import zipfile
+from typing import Annotated
 
 import numpy as np
 
 from qm_vae import types
 from qm_vae.data import file_source, labels
+from qm_vae.options import Option, member, one_of
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 """The parts of the challenge, as the CSV's column Usage names them."""
@@ -48,7 +50,8 @@ class ArraySource:
     return types.Record(image, self.names[index], types.UNKNOWN, int(self.label[index]))
 
 
-def make(*, path: str, usage: str = "Training") -> types.Source:
+@member(place="path", labelled=True, published=({"usage": "Training"}, {"usage": "PublicTest"}))
+def make(*, path: str, usage: Annotated[str, Option(one_of("all", *USAGES))] = "all") -> types.Source:
   """FER2013's grey faces, 48 x 48 pixels, grey repeated to three channels.
 
   Args:
@@ -64,8 +67,6 @@ def make(*, path: str, usage: str = "Training") -> types.Source:
   Raises:
     ValueError: where the path is none of these, has no images of the usage, or holds a damaged row or unknown class.
   """
-  if usage not in ("all", *USAGES):
-    raise ValueError(f"usage is {usage!r}; choose one of all, {', '.join(USAGES)}")
   file = pathlib.Path(path).expanduser()
   usages = USAGES if usage == "all" else (usage,)
   if path and file.is_dir():

@@ -2,21 +2,24 @@
 
 import csv as csv_reader
 import pathlib
+from typing import Annotated
 
 from qm_vae import types
 from qm_vae.data import file_source, labels
 from qm_vae.io import images
+from qm_vae.options import TEXT, Option, member
 
 _DEFAULT = {"image": "image", "identity": "identity", "label": "expression"}
 
 
+@member(place="root", labelled=True)
 def make(
   *,
   root: str,
-  csv: str = "",
-  image_column: str = _DEFAULT["image"],
-  identity_column: str = _DEFAULT["identity"],
-  label_column: str = _DEFAULT["label"],
+  csv: Annotated[str, Option(TEXT, "file with a header row; '': every image below root, nobody known")] = "",
+  image_column: Annotated[str, Option(TEXT)] = _DEFAULT["image"],
+  identity_column: Annotated[str, Option(TEXT)] = _DEFAULT["identity"],
+  label_column: Annotated[str, Option(TEXT)] = _DEFAULT["label"],
 ) -> types.Source:
   """Images below a directory.
 

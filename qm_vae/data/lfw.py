@@ -2,10 +2,11 @@
 
 import pathlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from qm_vae import types
 from qm_vae.data import file_source, tfds_source
+from qm_vae.options import FLAG, TEXT, Option, member
 
 _MANUAL = "lfw.tgz (preparing it needs TensorFlow, once)"
 
@@ -25,7 +26,13 @@ class LfwTfds(tfds_source.TfdsSource):
     return self._number[features["label"].decode()]
 
 
-def make(*, data_dir: str = "", split: str = "train", download: bool = False) -> types.Source:
+@member(place="data_dir", has_default_place=True)
+def make(
+  *,
+  data_dir: str = "",
+  split: Annotated[str, Option(TEXT, "a split, or a part of one, such as train[:1000]")] = "train",
+  download: Annotated[bool, Option(FLAG, "whether it is downloaded where it is not there")] = False,
+) -> types.Source:
   """LFW's photographs, 250 x 250 pixels, with the people's names as identities.
 
   Args:

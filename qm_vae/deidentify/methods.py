@@ -10,11 +10,11 @@ import numpy as np
 from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.deidentify import protector
-from qm_vae.experiments import qm_vae, schema, settings
+from qm_vae.experiments import config_file, qm_vae, schema, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
-from qm_vae.io import networks, records, run_folder
+from qm_vae.io import networks, records
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import told as told_of
 from qm_vae.options import declared, trait
@@ -75,8 +75,9 @@ def _deidentifier(name, given):
 
 
 def _run(folder):
-  config = run_folder.load_config(folder)
+  config = config_file.load(folder)
   schema.check(config)
+  config = schema.view(config)
   if config.task != "qm_vae":
     raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
   if config.release.mechanism == "k_same":

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from qm_vae.experiments import config_file, schema
 from qm_vae.io import run_folder
 from qm_vae.registry import Registry
 
@@ -31,9 +32,9 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
 
 
 def _evaluate(workdir, command):
-  config = run_folder.load_config(workdir)
+  config = config_file.load(workdir)
   if config.task not in EVALUATIONS:
     raise ValueError(
       f"{workdir} holds a run of task {config.task!r}; a report is made for {', '.join(EVALUATIONS)} alone"
     )
-  return EVALUATIONS[config.task](config, workdir, command)
+  return EVALUATIONS[config.task](schema.view(config), workdir, command)

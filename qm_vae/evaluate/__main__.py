@@ -10,7 +10,8 @@ import argparse
 import pathlib
 
 from qm_vae.evaluate import evaluate
-from qm_vae.io import cache, run_folder
+from qm_vae.experiments import config_file
+from qm_vae.io import cache
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,7 +31,7 @@ def main(arguments: list[str] | None = None) -> None:
   # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
   cache.use(cache.user_cache() / "xla")
   try:
-    if not told.ask_services and run_folder.load_config(workdir).task == "black_box":
+    if not told.ask_services and config_file.load(workdir).task == "black_box":
       raise ValueError(
         f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
         "--ask-services"

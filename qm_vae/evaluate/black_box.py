@@ -13,6 +13,7 @@ from qm_vae.evaluate import outputs, run_info
 from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of
 from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
+from qm_vae.experiments.schema import plain
 from qm_vae.io import images as image_files
 from qm_vae.io import networks, progress, records
 from qm_vae.io.environment import environment
@@ -62,7 +63,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "version": SCHEMA,
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
-    "config": config.to_dict(),
+    "config": plain(config),
     "environment": environment(),
     "data": run_info.faces(config, experiment.data),
     "service": _first(services[0]),

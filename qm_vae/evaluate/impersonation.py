@@ -20,8 +20,8 @@ from qm_vae import embedders, types
 from qm_vae.data.batches import batches, to_face
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.evaluate.outputs import as_file
-from qm_vae.experiments import provenance, tasks
-from qm_vae.io import cache, networks, run_folder
+from qm_vae.experiments import assemble, config_file, provenance, schema
+from qm_vae.io import cache, networks
 from qm_vae.metrics import intervals
 from qm_vae.models.generator import make_views
 
@@ -95,12 +95,12 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
     ValueError: for another run, or a recogniser that the run was trained against among `unseen`.
   """
   workdir = pathlib.Path(workdir)
-  config = run_folder.load_config(workdir)
+  config = schema.view(config_file.load(workdir))
   if config.task != "amt_gan":
     raise ValueError(f"{workdir} is a run of the task {config.task!r}; give one of configs/amt_gan.py")
   meta = networks.read_meta(workdir / "network")
   opened = embedders.open_all([*config.amt_gan.embedders, *unseen])  # refuses the same one twice
-  experiment = tasks.experiment(config)
+  experiment = assemble.experiment(config)
   provenance.check(config, experiment, workdir)
   data = experiment.data
   faces, plain = data.test.first, data.train.first

@@ -4,13 +4,13 @@ import pathlib
 from collections.abc import Callable
 from typing import NamedTuple
 
-import ml_collections
 import numpy as np
 
 from qm_vae import embedders, types
 from qm_vae.data import split
 from qm_vae.evaluate import outputs
 from qm_vae.experiments import datasets, settings
+from qm_vae.experiments.schema import Config
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
 from qm_vae.io import progress
@@ -26,7 +26,7 @@ class Attacked(NamedTuple):
   barred: np.ndarray  # positions in `faces` of those whose people the method has seen
 
 
-def attacked(config: ml_collections.ConfigDict, data: Split) -> Attacked:
+def attacked(config: Config, data: Split) -> Attacked:
   """The faces of `config.privacy.data`, each picture once; nobody of the run's own data will be attacked.
 
   Without such data the run's own faces, of whose people those who trained will not be attacked.
@@ -38,7 +38,7 @@ def attacked(config: ml_collections.ConfigDict, data: Split) -> Attacked:
   if not config.privacy.data.name:
     found, barred = own, np.arange(len(data.train))
   else:
-    crop_settings = cropping.Settings(image_size=own.image.shape[1], **config.privacy.data.faces.to_dict())
+    crop_settings = cropping.Settings(image_size=own.image.shape[1], **vars(config.privacy.data.faces))
     source = datasets.dataset(config.privacy.data)
     cache = settings.cache_dir(config) / "faces"
     found = face_cache.load_or_crop(source, crop_settings, cache, config.privacy.data.limit)
@@ -50,7 +50,7 @@ def attacked(config: ml_collections.ConfigDict, data: Split) -> Attacked:
 
 
 def section(
-  config: ml_collections.ConfigDict,
+  config: Config,
   workdir: pathlib.Path,
   experiment: Experiment,
   state: State,

@@ -3,7 +3,6 @@
 import datetime
 import pathlib
 
-import ml_collections
 import numpy as np
 
 from qm_vae.deidentifiers import spec
@@ -11,6 +10,7 @@ from qm_vae.evaluate import end_to_end, outputs, privacy, run_info
 from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of, write
 from qm_vae.experiments import provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
+from qm_vae.experiments.schema import Config, plain
 from qm_vae.faces import cropping
 from qm_vae.io import progress
 from qm_vae.io.environment import environment
@@ -20,7 +20,7 @@ from qm_vae.report import page
 _EXAMPLES_PER_ANSWER = 2
 
 
-def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command: str) -> dict:
+def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   """The evaluation of a run whose service is in the graph; see `evaluate`."""
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
@@ -30,7 +30,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
   originals = answer(test.image)
   by_method = {name: answer(image) for name, image in made.images.items()}
   truth = originals["service"].argmax(-1)
-  settings = cropping.Settings(image_size=test.image.shape[1], **config.data.faces.to_dict())
+  settings = cropping.Settings(image_size=test.image.shape[1], **vars(config.data.faces))
   methods = []
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
@@ -47,7 +47,7 @@ def of_qm_vae(config: ml_collections.ConfigDict, workdir: pathlib.Path, command:
     "version": SCHEMA,
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
-    "config": config.to_dict(),
+    "config": plain(config),
     "environment": environment(),
     "data": run_info.faces(config, experiment.data),
     "service": run_info.network("service", config.service, originals["service"], test, parts.service.classes)

@@ -2,17 +2,18 @@
 
 import pathlib
 
-import ml_collections
 import numpy as np
 
 from qm_vae.experiments import settings
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.schema.networks import Network
 from qm_vae.io import networks, records
 from qm_vae.metrics import utility
 from qm_vae.training.state import Split
 from qm_vae.types import FaceSet
 
 
-def faces(config: ml_collections.ConfigDict, data: Split) -> dict:
+def faces(config: Config, data: Split) -> dict:
   """The report's section on the faces."""
 
   def people(found):
@@ -51,7 +52,7 @@ def curve(workdir: pathlib.Path, last: int) -> list[dict]:
   return found
 
 
-def training(config: ml_collections.ConfigDict, workdir: pathlib.Path, last: int) -> dict:
+def training(config: Config, workdir: pathlib.Path, last: int) -> dict:
   """The report's section on the training, which took `last` steps."""
   rows = [row for row in records.read_rows(workdir) if row["split"] == "train" and row["step"] <= last]
   return {
@@ -65,9 +66,7 @@ def training(config: ml_collections.ConfigDict, workdir: pathlib.Path, last: int
   }
 
 
-def network(
-  name: str, config: ml_collections.ConfigDict, logits: np.ndarray, test: FaceSet, classes: tuple[str, ...]
-) -> dict:
+def network(name: str, config: Network, logits: np.ndarray, test: FaceSet, classes: tuple[str, ...]) -> dict:
   """What is known of a network; its accuracy where the data carry labels of its classes.
 
   Args:

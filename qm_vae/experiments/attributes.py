@@ -2,13 +2,14 @@
 
 import dataclasses
 
-import ml_collections
 import numpy as np
 import optax
 
 from qm_vae.data.augment import Augmentation
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.tasks import TaskRow
 from qm_vae.services import attributes as attribute_service
 from qm_vae.training import schedule
 from qm_vae.training.state import Experiment
@@ -16,7 +17,7 @@ from qm_vae.training.tasks import attributes, classifier
 from qm_vae.types import FaceSet
 
 
-def attributes_run(config: ml_collections.ConfigDict) -> Experiment:
+def attributes_run(config: Config) -> Experiment:
   """The run that trains `config.service` to tell `config.attributes`, on faces whose dataset lists them.
 
   Raises:
@@ -45,7 +46,7 @@ def attributes_run(config: ml_collections.ConfigDict) -> Experiment:
   task = attributes.make(
     meta,
     optax.adamw(rate, weight_decay=network.weight_decay),
-    augmentation=Augmentation(**network.augment),
+    augmentation=Augmentation(**vars(network.augment)),
     label_smoothing=network.label_smoothing,
   )
   parts = NetworkParts(meta, classifier.export, lambda row: {"test_accuracy": row["correct"]})
@@ -68,3 +69,6 @@ class Described(FaceSet):
   def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
     """The faces' columns and `attributes`."""
     return super().batch(positions) | {"attributes": self.attributes[positions]}
+
+
+TASK = TaskRow(attributes_run, "quality.smile.checkpoint=FOLDER", "service.")

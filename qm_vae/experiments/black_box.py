@@ -9,13 +9,15 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import ml_collections
 import optax
 
 from qm_vae.data.augment import Augmentation
 from qm_vae.experiments import datasets, qm_vae, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.experiments.parts import experiment_of
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.schema.fields import plain
+from qm_vae.experiments.tasks import TaskRow
 from qm_vae.io import networks as network_file
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
@@ -42,7 +44,7 @@ class BlackBoxParts(NamedTuple):
   networks: dict[str, str]  # SHA-256 of what is known of the services, and of the judges
 
 
-def quality(config: ml_collections.ConfigDict, name: str) -> answers.Quality:
+def quality(config: Config, name: str) -> answers.Quality:
   """What the service `name` of `config.quality` tells.
 
   Raises:
@@ -65,14 +67,14 @@ def quality(config: ml_collections.ConfigDict, name: str) -> answers.Quality:
   return found
 
 
-def client(config: ml_collections.ConfigDict, name: str):
+def client(config: Config, name: str):
   """The client that `config.quality.NAME` describes.
 
   Raises:
     ValueError: naming the key; for an address without permission, too, before anything is sent.
   """
   one = config.quality[name]
-  options = {"callable": {"checkpoint": one.checkpoint}, "onnx": one.onnx.to_dict(), "http": one.http.to_dict()}
+  options = {"callable": {"checkpoint": one.checkpoint}, "onnx": vars(one.onnx), "http": vars(one.http)}
   chosen = {key: value for key, value in options[one.client].items() if value not in ("", None)}
   if not one.source:
     raise ValueError(f"config.quality.{name}.source is empty; a service of client {one.client!r} needs one")
@@ -82,7 +84,7 @@ def client(config: ml_collections.ConfigDict, name: str):
     raise ValueError(f"config.quality.{name}: {error}") from error
 
 
-def open_boxes(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict[str, BlackBox]:
+def open_boxes(config: Config, workdir: pathlib.Path) -> dict[str, BlackBox]:
   """The services of `config.qualities`; answers are kept in the user's cache, what was sent is counted in `workdir`."""
   tell = lambda sentence: print(f"\n{sentence}", file=sys.stderr)
   boxes = {}
@@ -102,13 +104,13 @@ def open_boxes(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> dict
 
 def _fingerprint(config, name):
   """Of everything that an answer depends on, as far as this side knows."""
-  one = config.quality[name].to_dict()
+  one = plain(config.quality[name])
   shaping = {key: one[key] for key in ("client", "source", "kind", "names", "onnx")}
   shaping["digest"] = digests(config).get(name, "")
   return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def digests(config: ml_collections.ConfigDict) -> dict[str, str]:
+def digests(config: Config) -> dict[str, str]:
   """SHA-256 of the network behind each service, of those that are files here."""
   found = {}
   for name in config.qualities:
@@ -123,13 +125,13 @@ def digests(config: ml_collections.ConfigDict) -> dict[str, str]:
   return found
 
 
-def judged(config: ml_collections.ConfigDict) -> str | None:
+def judged(config: Config) -> str | None:
   """The service whose answers the judges, which are expression recognisers, can confirm; None where there is none."""
   told = lambda name: config.quality[name].kind == "classes" and set(config.quality[name].names) == set(EXPRESSIONS)
   return next(filter(told, config.qualities), None)
 
 
-def offered(config: ml_collections.ConfigDict) -> list[str]:
+def offered(config: Config) -> list[str]:
   """The services that are this run's own `service`, offered as a black box, for want of a checkpoint.
 
   Raises:
@@ -151,7 +153,7 @@ def offered(config: ml_collections.ConfigDict) -> list[str]:
   return names
 
 
-def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
+def black_box_run(config: Config) -> Experiment:
   """The run that trains a QM-VAE against services outside the graph.
 
   Raises:
@@ -170,7 +172,9 @@ def black_box_run(config: ml_collections.ConfigDict) -> Experiment:
   made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)
   steps = config.epochs * (len(data.train) // config.batch_size)
   own, about = config.black_box, tuple(told.values())
-  augment_faces, augment_before = Augmentation(**config.augment_faces), Augmentation(**config.augment_before_service)
+  augment_faces, augment_before = (
+    Augmentation(**vars(one)) for one in (config.augment_faces, config.augment_before_service)
+  )
   if any(one.kind == "values" for one in about):
     # Where something is moves with the picture; the answer on the original would no longer be the one to keep.
     augment_faces = augment_faces._replace(flip=0.0)
@@ -230,7 +234,7 @@ def _check_left_out(config):
     "target.image": config.target.image != "original" or config.target.outside_face,
     "release.mechanism": config.release.mechanism != "none",
     "baselines": len(config.baselines) > 0,
-  } | {f"terms.{name}.weight": one.weight > 0 for name, one in config.terms.items()}
+  } | {f"terms.{name}.weight": one.weight > 0 for name, one in vars(config.terms).items()}
   wrong = [f"config.{key}" for key, one in asked.items() if one]
   if wrong:
     raise ValueError(f"{', '.join(wrong)}: the task black_box does not do this; leave it at its default")
@@ -276,3 +280,6 @@ def _judges(config, told, networks):
       )
     judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), told[name].names)
   return judges, networks
+
+
+TASK = TaskRow(black_box_run)

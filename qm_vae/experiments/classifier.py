@@ -1,6 +1,5 @@
 """From a config to the run that trains an expression recogniser."""
 
-import ml_collections
 import numpy as np
 import optax
 
@@ -8,13 +7,15 @@ from qm_vae.data.augment import Augmentation
 from qm_vae.experiments import settings
 from qm_vae.experiments.datasets import load_faces
 from qm_vae.experiments.parts import NetworkParts, experiment_of
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.tasks import TaskRow
 from qm_vae.services import expression
 from qm_vae.training import schedule
 from qm_vae.training.state import Experiment
 from qm_vae.training.tasks import classifier
 
 
-def classifier_run(config: ml_collections.ConfigDict) -> Experiment:
+def classifier_run(config: Config) -> Experiment:
   """The run that trains the expression recogniser `config.service`."""
   network = config.service
   data = load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
@@ -31,7 +32,7 @@ def classifier_run(config: ml_collections.ConfigDict) -> Experiment:
   task = classifier.make(
     meta,
     optax.adamw(rate, weight_decay=network.weight_decay),
-    augmentation=Augmentation(**network.augment),
+    augmentation=Augmentation(**vars(network.augment)),
     label_smoothing=network.label_smoothing,
   )
   parts = NetworkParts(meta, classifier.export, lambda row: {"test_accuracy": row["correct"]})
@@ -40,3 +41,6 @@ def classifier_run(config: ml_collections.ConfigDict) -> Experiment:
 
 def _labelled(found):
   return found.take(np.flatnonzero(found.label >= 0))
+
+
+TASK = TaskRow(classifier_run, "service.checkpoint=FOLDER", "service.", "services")

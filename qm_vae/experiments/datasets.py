@@ -3,40 +3,37 @@
 import dataclasses
 import pathlib
 
-import ml_collections
 import numpy as np
 
 from qm_vae.data import DATASETS, split
+from qm_vae.experiments.schema.data import OptionalDataset
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
+from qm_vae.options import trait
 from qm_vae.training.state import Split
 from qm_vae.types import Source, of_one_numbering
 
-PUBLISHED_SPLITS = {
-  "fer2013": ({"usage": "Training"}, {"usage": "PublicTest"}),
-  "celeba_folder": ({"partition": "train"}, {"partition": "test"}),
-  "celeb_a": ({"split": "train"}, {"split": "test"}),
-}
-"""Options that give a dataset's own training and test records."""
 
-LABELLED = ("synthetic", "folder", "fer2013")
-"""Datasets that may carry expression labels."""
+def dataset(config: OptionalDataset, **overrides) -> Source:
+  """The source that a dataset config (`config.data`, `config.service_data`) names.
 
-_PLACE = {"folder": "root", "celeba_folder": "root", "fer2013": "path", "celeb_a": "data_dir", "lfw": "data_dir"}
-"""What a dataset calls the place it is read from; `data_dir` may stay empty, for TFDS has a default."""
-
-
-def dataset(config: ml_collections.ConfigDict, **overrides) -> Source:
-  """The source that a dataset config (`config.data`, `config.service_data`) names."""
-  options = dict(config.options[config.name]) | overrides
-  if config.name in _PLACE:
-    if not config.root and _PLACE[config.name] != "data_dir":
+  Raises:
+    ValueError: without the folder or file that it is read from.
+  """
+  factory, options = DATASETS[config.name], config.options.get(config.name, {}) | overrides
+  if place := trait(factory, "place"):
+    if not config.root and not trait(factory, "has_default_place"):
       raise ValueError(f"dataset {config.name!r} needs its folder or file: --config.data.root=PATH")
-    options[_PLACE[config.name]] = config.root
-  return DATASETS[config.name](**options)
+    options[place] = config.root
+  return factory(**options)
 
 
-def load_faces(config: ml_collections.ConfigDict, size: int, cache: pathlib.Path) -> Split:
+def labelled(name: str) -> bool:
+  """Whether a dataset's records may carry expression labels."""
+  return bool(trait(DATASETS[name], "labelled"))
+
+
+def load_faces(config: OptionalDataset, size: int, cache: pathlib.Path) -> Split:
   """Cropped faces of a dataset config, split into training and test faces.
 
   Args:
@@ -47,19 +44,21 @@ def load_faces(config: ml_collections.ConfigDict, size: int, cache: pathlib.Path
   Raises:
     ValueError: where a dataset has no published split, or too few faces are found.
   """
-  settings = cropping.Settings(image_size=size, **config.faces.to_dict())
+  settings = cropping.Settings(image_size=size, **vars(config.faces))
 
   def crops(**overrides):
     source = dataset(config, **overrides)
     return source, face_cache.load_or_crop(source, settings, cache / "faces", config.limit)
 
   if config.split == "published":
-    if config.name not in PUBLISHED_SPLITS:
+    published = trait(DATASETS[config.name], "published")
+    if not published:
+      others = ", ".join(name for name, factory in DATASETS.items() if trait(factory, "published"))
       raise ValueError(
         f"dataset {config.name!r} has no published split; set config.data.split to identity or order "
-        f"(published: {', '.join(PUBLISHED_SPLITS)})"
+        f"(published: {others})"
       )
-    (train_source, train), (test_source, test) = (crops(**options) for options in PUBLISHED_SPLITS[config.name])
+    (train_source, train), (test_source, test) = (crops(**options) for options in published)
     train, test = of_one_numbering(train, test)
     images = np.concatenate([train.image, test.image])
     kept, dropped = split.drop_duplicates(images, np.arange(len(train)), len(train) + np.arange(len(test)))

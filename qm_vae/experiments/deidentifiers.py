@@ -1,13 +1,12 @@
 """De-identifiers with the options that a config gives them."""
 
-import ml_collections
-
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
+from qm_vae.experiments.schema import Config
 from qm_vae.options import trait
 from qm_vae.types import Deidentifier, FaceSet
 
 
-def deidentifier(config: ml_collections.ConfigDict, name: str, gallery: FaceSet | None = None) -> Deidentifier:
+def deidentifier(config: Config, name: str, gallery: FaceSet | None = None) -> Deidentifier:
   """The de-identifier called `name` with its options from `config.deid`; `gallery` is given to those that need one.
 
   Raises:
@@ -16,7 +15,7 @@ def deidentifier(config: ml_collections.ConfigDict, name: str, gallery: FaceSet 
   return DEIDENTIFIERS[name](**_deid_options(config, name, gallery))
 
 
-def baseline(config: ml_collections.ConfigDict, text: str, gallery: FaceSet) -> Deidentifier:
+def baseline(config: Config, text: str, gallery: FaceSet) -> Deidentifier:
   """The same of 'NAME:OPTION=VALUE' (deidentifiers/spec.py), whose options come before those of `config.deid`."""
   name, _ = spec.parse(text)
   return spec.make(text, _deid_options(config, name, gallery))

@@ -10,6 +10,8 @@ from qm_vae.data.augment import Augmentation
 from qm_vae.embedders import network
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.tasks import TaskRow
 from qm_vae.privacy import protocol
 from qm_vae.training import schedule
 from qm_vae.training.state import Experiment
@@ -19,7 +21,7 @@ _EYES = (0.342, 0.462, 0.656, 0.462)
 """Where eyes stand in the input of a recogniser trained here, as shares of its sides: ArcFace's template."""
 
 
-def embedder_run(config: ml_collections.ConfigDict) -> Experiment:
+def embedder_run(config: Config) -> Experiment:
   """The run that trains `config.embedder` on the people of `config.data` of whom there are two faces or more.
 
   Raises:
@@ -41,7 +43,7 @@ def embedder_run(config: ml_collections.ConfigDict) -> Experiment:
   trainable = embedder.network(
     network.network(meta),
     lambda batch: network.preprocess(batch["image"], batch["eyes"], meta),
-    Augmentation(**told.augment),
+    Augmentation(**vars(told.augment)),
   )
   steps = told.epochs * (len(train) // told.batch_size)
   rate = schedule.make("cosine", told.learning_rate, steps, warmup=steps // 20)
@@ -62,3 +64,6 @@ def config_of_embedder(config: ml_collections.ConfigDict) -> ml_collections.Conf
     derived.task = "embedder"
     derived.data.split = "identity"
   return derived
+
+
+TASK = TaskRow(embedder_run, "privacy.embedders=\"('FOLDER',)\"", "embedder.", "embedders")

@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
-from qm_vae.experiments import provenance, qm_vae, run, schema, tasks
+from qm_vae.experiments import assemble, provenance, qm_vae, run, schema
 from qm_vae.io import run_folder
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import loop
@@ -53,8 +53,8 @@ def fit(
       try:
         stack.enter_context(run_folder.locked(workdir))
         run.claim(config, workdir)
-        first = first or tasks.experiment(config)
-        provenance.check(config, first, workdir)
+        first = first or assemble.experiment(config)
+        provenance.check(schema.view(config), first, workdir)
         ready[workdir] = Checkpoints(workdir / "checkpoints", config.keep_checkpoints)
         stack.callback(ready[workdir].close)
       except ValueError as error:

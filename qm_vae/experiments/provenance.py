@@ -4,25 +4,26 @@ import hashlib
 import json
 import pathlib
 
-import ml_collections
 import numpy as np
 
 from qm_vae import embedders
 from qm_vae.data.unpaired import Unpaired
 from qm_vae.experiments import settings
+from qm_vae.experiments.schema import Config
 from qm_vae.io import networks as network_file
 from qm_vae.io import records
 from qm_vae.training.state import Experiment
 
 
-def digests(config: ml_collections.ConfigDict, experiment: Experiment) -> dict:
+def digests(config: Config, experiment: Experiment) -> dict:
   """What a run's numbers hang on besides its config: digests of the faces on both sides and of the frozen networks."""
   found = dict(getattr(experiment.parts, "networks", {}))
   networks = settings.networks_of(config) if config.task == "qm_vae" else {}
+  paths = {name: one.checkpoint for name, one in networks.items()}
   if config.task in ("qm_vae", "black_box"):
     # A baseline may change between training and judging; what QM-VAE was trained on or to may not.
-    networks |= {
-      f"deid.{name}": config.deid[name]
+    paths |= {
+      f"deid.{name}": config.deid[name]["checkpoint"]
       for name in (*config.views, config.target.image)
       if config.deid.get(name, {}).get("checkpoint")
     }
@@ -31,7 +32,7 @@ def digests(config: ml_collections.ConfigDict, experiment: Experiment) -> dict:
   return {
     "train": _digest(experiment.data.train),
     "test": _digest(experiment.data.test),
-    "networks": {name: network_file.read_meta(one.checkpoint)["sha256"] for name, one in networks.items()} | found,
+    "networks": {name: network_file.read_meta(path)["sha256"] for name, path in paths.items()} | found,
   }
 
 
@@ -44,7 +45,7 @@ def _digest(found):
   return total.hexdigest()
 
 
-def check(config: ml_collections.ConfigDict, experiment: Experiment, workdir: pathlib.Path) -> dict:
+def check(config: Config, experiment: Experiment, workdir: pathlib.Path) -> dict:
   """Writes WORKDIR/provenance.json, or compares with what is there; returns its content.
 
   Raises:

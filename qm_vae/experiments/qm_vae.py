@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
-import ml_collections
 import optax
 
 from qm_vae import embedders
@@ -12,6 +11,8 @@ from qm_vae.data.augment import Augmentation
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.deidentifiers import baseline, deidentifier
 from qm_vae.experiments.parts import experiment_of
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.tasks import TaskRow
 from qm_vae.io import networks as network_file
 from qm_vae.losses import TERMS
 from qm_vae.losses import qm_vae as losses
@@ -40,17 +41,17 @@ class QmVaeParts(NamedTuple):
   guarantee: dict | None  # what is promised whoever attacks, ready for JSON; its form is in docs/report.md
 
 
-def quantizer(config: ml_collections.ConfigDict):
+def quantizer(config: Config):
   """(quantizer, channels of its codes) as `config.quantizer` says."""
   q = config.quantizer
   if q.name == "fsq":
     return QUANTIZERS["fsq"](levels=tuple(q.fsq.levels)), len(q.fsq.levels)
-  options = dict(q.vq)
+  options = dict(vars(q.vq))
   options["dead_code_threshold"] = options.pop("restart_share")
   return QUANTIZERS["vq"](code_dim=q.code_dim, **options), q.code_dim
 
 
-def generator_of(config: ml_collections.ConfigDict, views: dict[str, Deidentifier], answers: int):
+def generator_of(config: Config, views: dict[str, Deidentifier], answers: int):
   """(generator, quantizer) that `config` describes, of those views and for a service of `answers` classes."""
   vq, code_dim = quantizer(config)
   release = config.release.mechanism
@@ -69,7 +70,7 @@ def generator_of(config: ml_collections.ConfigDict, views: dict[str, Deidentifie
   return made, vq
 
 
-def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
+def qm_vae_run(config: Config) -> Experiment:
   """The run that trains a QM-VAE.
 
   Raises:
@@ -80,7 +81,7 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   size = settings.image_size(config)
   data = datasets.load_faces(config.data, size, settings.cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)
-  ensemble, judges = (_like(service, config[group]) for group in ("ensemble", "judges"))
+  ensemble, judges = (_like(service, group) for group in (config.ensemble, config.judges))
   views = {name: deidentifier(config, name, data.train) for name in config.views}
   made, vq = generator_of(config, views, len(service.classes))
   target = None if config.target.image == "original" else deidentifier(config, config.target.image, data.train)
@@ -92,8 +93,8 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
     judges,
     optax.adam(schedule.make(config.schedule, config.learning_rate, steps)),
     service_loss=config.service_loss,
-    augment_faces=Augmentation(**config.augment_faces),
-    augment_before_service=Augmentation(**config.augment_before_service),
+    augment_faces=Augmentation(**vars(config.augment_faces)),
+    augment_before_service=Augmentation(**vars(config.augment_before_service)),
     asking=qm_vae.Asking(config.condition.drop, config.condition.other),
     picture=qm_vae.Picture(target, config.target.outside_face),
     terms=terms,
@@ -113,13 +114,13 @@ def qm_vae_run(config: ml_collections.ConfigDict) -> Experiment:
   return experiment_of(config, task, frozen, weights_of(config), data, config, parts)
 
 
-def weights_of(config: ml_collections.ConfigDict) -> losses.LossWeights:
+def weights_of(config: Config) -> losses.LossWeights:
   """The traced weights of the loss; a term whose weight is 0 is left out."""
   return losses.LossWeights(
     alpha=jnp.float32(config.alpha),
     beta=jnp.float32(config.beta),
     service=jnp.float32(config.service_weight),
-    terms={name: jnp.float32(config.terms[name].weight) for name in _weighed(config)},
+    terms={name: jnp.float32(getattr(config.terms, name).weight) for name in _weighed(config)},
   )
 
 
@@ -133,7 +134,7 @@ def shaping(flat: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _weighed(config):
-  return [name for name in TERMS.names() if config.terms[name].weight]
+  return [name for name in TERMS.names() if getattr(config.terms, name).weight]
 
 
 def _like(service, networks):
@@ -209,8 +210,10 @@ def _check_terms(config):
   """Names the term that lacks networks to work with, and recognisers that would judge what they trained."""
   needs = {"ensemble": "ensemble", "perceptual": "ensemble", "identity": "recognisers", "parrot": "recognisers"}
   for term, key in needs.items():
-    if config.terms[term].weight and not len(config[key]):
-      raise ValueError(f"config.terms.{term}.weight is {config.terms[term].weight}, but config.{key} is empty; fill it")
+    if getattr(config.terms, term).weight and not len(getattr(config, key)):
+      raise ValueError(
+        f"config.terms.{term}.weight is {getattr(config.terms, term).weight}, but config.{key} is empty; fill it"
+      )
   trained = {network_file.read_meta(path)["sha256"]: path for path in config.recognisers}
   judges = [one.sha256 for one in embedders.open_all(path for path in config.privacy.embedders if path)]
   if trained and judges and set(judges) <= set(trained):
@@ -218,3 +221,6 @@ def _check_terms(config):
       "every recogniser of config.privacy.embedders also trains, as one of config.recognisers "
       f"({', '.join(trained.values())}); give privacy.embedders one that does not"
     )
+
+
+TASK = TaskRow(qm_vae_run)

@@ -7,8 +7,11 @@ import pathlib
 import ml_collections
 
 from qm_vae import embedders
-from qm_vae.experiments import black_box, datasets, embedder, run, schema, settings, tasks
+from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.experiments import black_box, config_file, datasets, embedder, run, schema, settings
+from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, run_folder
+from qm_vae.options import PATH, declared
 
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
 """Keys that shape the network which a run of that task trains, besides those of its data."""
@@ -27,21 +30,22 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   resolved.model.preset = settings.preset(config)
   absolute = lambda path: path and str(pathlib.Path(path).expanduser().absolute())
   resolved.amt_gan.embedders = tuple(absolute(path) for path in resolved.amt_gan.embedders)
-  for name in ("ugatit", "amt_gan"):
-    resolved.deid[name].checkpoint = absolute(resolved.deid[name].checkpoint)
+  for name, options in resolved.deid.items():
+    for option, one in declared(DEIDENTIFIERS[name]).items():
+      if one.rule is PATH:
+        options[option] = absolute(options[option])
   resolved.black_box.start = absolute(resolved.black_box.start)
   for quality in resolved.quality.values():
     quality.checkpoint = absolute(quality.checkpoint)
     if quality.client == "onnx":
       quality.source = absolute(quality.source)
-  resolved.deid.amt_gan.reference = absolute(resolved.deid.amt_gan.reference)
   if config.task not in ("qm_vae", "black_box"):
     return resolved
   for name, network in _networks(resolved).items():
     if network.checkpoint:
       network.checkpoint = str(pathlib.Path(network.checkpoint).expanduser().absolute())
       continue
-    if not config.service_data.name and config.data.name not in datasets.LABELLED:
+    if not config.service_data.name and not datasets.labelled(config.data.name):
       raise ValueError(
         f"config.{name}.checkpoint is empty and data {config.data.name!r} trains no expression recogniser. Give a "
         f"network: --config.{name}.checkpoint=FOLDER (python -m qm_vae.convert keras-expression makes one from the "
@@ -49,7 +53,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       )
     network.checkpoint = str(_trained(settings.service_config(resolved, network), name, network.architecture))
   resolved.recognisers = tuple(str(pathlib.Path(path).expanduser().absolute()) for path in resolved.recognisers)
-  for name in black_box.offered(resolved):
+  for name in black_box.offered(schema.view(resolved)):
     resolved.quality[name].checkpoint = resolved.service.checkpoint
   resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
   embedders.open_all(
@@ -63,8 +67,8 @@ def _networks(config):
   if config.task == "qm_vae":
     return settings.networks_of(config)
   judges = {f"judges.{name}": judge for name, judge in config.judges.items()}
-  service = {"service": config.service} if black_box.offered(config) else {}
-  return service | (judges if black_box.judged(config) else {})
+  service = {"service": config.service} if black_box.offered(schema.view(config)) else {}
+  return service | (judges if black_box.judged(schema.view(config)) else {})
 
 
 def _recogniser(config, path):
@@ -82,10 +86,10 @@ def _recogniser(config, path):
 
 def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   """Where the network that such a config trains is cached; it depends on what shapes the network, on no more."""
-  row = tasks.TASKS[config.task]
+  row = TASKS[config.task]
   shaping = {key: value for key, value in schema.flatten(config).items() if key.startswith(("data.", row.shaped_by))}
   shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
-  shaping |= {"image_size": config.image_size, "source": datasets.dataset(config.data).fingerprint}
+  shaping |= {"image_size": config.image_size, "source": datasets.dataset(schema.view(config).data).fingerprint}
   digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
   return (settings.cache_dir(config) / row.cached_in / digest).absolute()
 
@@ -101,4 +105,4 @@ def _trained(config, name, architecture):
 
 def _as_begun(config, folder):
   """The config by which an earlier command began this network; the same folder means the same in all that shapes it."""
-  return run_folder.load_config(folder) if (folder / "config.json").exists() else config
+  return config_file.load(folder) if (folder / "config.json").exists() else config

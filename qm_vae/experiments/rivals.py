@@ -1,6 +1,5 @@
 """From a config to the runs that train the paper's learned rivals: U-GAT-IT and AMT-GAN."""
 
-import ml_collections
 import numpy as np
 import optax
 
@@ -11,6 +10,8 @@ from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.deidentifiers import _ugatit as ugatit_file
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
+from qm_vae.experiments.schema import Config
+from qm_vae.experiments.tasks import TaskRow
 from qm_vae.models import amt_gan as amt_gan_models
 from qm_vae.models import ugatit as ugatit_models
 from qm_vae.training import schedule
@@ -21,7 +22,7 @@ _BETAS = {"b1": 0.5, "b2": 0.999}
 """Of Adam, in both public implementations."""
 
 
-def ugatit_run(config: ml_collections.ConfigDict) -> Experiment:
+def ugatit_run(config: Config) -> Experiment:
   """The run that trains `config.ugatit` from the faces of `config.data` to the pictures of `config.target_data`.
 
   Raises:
@@ -41,13 +42,13 @@ def ugatit_run(config: ml_collections.ConfigDict) -> Experiment:
   rate = schedule.make(config.schedule, config.learning_rate, config.epochs * (len(data.train) // config.batch_size))
   # Decay enters the gradient before Adam, as PyTorch's Adam has it.
   optimizer = optax.chain(optax.add_decayed_weights(told.weight_decay), optax.adam(rate, **_BETAS))
-  task = ugatit.make(networks, optimizer, augmentation=Augmentation(**config.augment_faces), average=told.average)
-  weights = ugatit.LossWeights(*(np.float32(told.weights[name]) for name in ugatit.LossWeights._fields))
+  task = ugatit.make(networks, optimizer, augmentation=Augmentation(**vars(config.augment_faces)), average=told.average)
+  weights = ugatit.LossWeights(*(np.float32(getattr(told.weights, name)) for name in ugatit.LossWeights._fields))
   parts = NetworkParts(ugatit_file.describe(size, **options), ugatit.export, lambda row: {"test_cycle": row["cycle"]})
   return experiment_of(config, task, (), weights, data, config, parts)
 
 
-def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
+def amt_gan_run(config: Config) -> Experiment:
   """The run that trains AMT-GAN on the plain faces of `config.data` and the made-up ones of `config.target_data`.
 
   The first training face of either kind is special: of the plain ones it is the face to be impersonated unless
@@ -85,14 +86,14 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
     networks,
     [one.embedder for one in opened],
     optax.adam(rate, **_BETAS),
-    diversity=Augmentation(**told.diversity),
+    diversity=Augmentation(**vars(told.diversity)),
     draws=told.draws,
   )
   frozen = {
     "embedders": tuple(one.embedder.params for one in opened),
     "target": tuple(one.embed(target.image, target.eyes)[0] for one in opened),
   }
-  weights = amt_gan.LossWeights(*(np.float32(told.weights[name]) for name in amt_gan.LossWeights._fields))
+  weights = amt_gan.LossWeights(*(np.float32(getattr(told.weights, name)) for name in amt_gan.LossWeights._fields))
   reference = amt_gan_file.reference_of(made_up.image[0], made_up.eyes[0])
   parts = NetworkParts(
     amt_gan_file.describe(size, channels=told.channels) | {"target": target.name[0], "reference": made_up.name[0]},
@@ -102,7 +103,7 @@ def amt_gan_run(config: ml_collections.ConfigDict) -> Experiment:
   return experiment_of(config, task, frozen, weights, data, config, parts)
 
 
-def two_kinds(config: ml_collections.ConfigDict, size: int) -> Split:
+def two_kinds(config: Config, size: int) -> Split:
   """The faces of `config.data` and `config.target_data` side by side, `size` pixels a side.
 
   Raises:
@@ -121,3 +122,7 @@ def two_kinds(config: ml_collections.ConfigDict, size: int) -> Split:
     first.num_records + second.num_records,
     first.num_duplicates + second.num_duplicates,
   )
+
+
+UGATIT = TaskRow(ugatit_run, "deid.ugatit.checkpoint=FOLDER")
+AMT_GAN = TaskRow(amt_gan_run, "deid.amt_gan.checkpoint=FOLDER")

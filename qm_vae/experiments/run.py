@@ -8,8 +8,9 @@ import re
 import jax
 import ml_collections
 
-from qm_vae.experiments import provenance, schema, tasks
+from qm_vae.experiments import assemble, provenance, schema
 from qm_vae.experiments.parts import NetworkParts
+from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import distributed, loop
@@ -51,7 +52,7 @@ def run(
       claim(config, workdir)
 
     group.broadcast(begin)
-    experiment = group.leader_first(lambda: tasks.experiment(config))
+    experiment = group.leader_first(lambda: assemble.experiment(config))
     _check_alike(group, config, experiment, workdir)
     checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.is_leader else None
     state = loop.fit(
@@ -68,15 +69,15 @@ def _checkpoints(config, workdir):
 
 def _check_alike(group, config, experiment, workdir):
   """Refuses data and networks that changed, or that another process sees otherwise."""
-  told = group.broadcast(lambda: provenance.check(config, experiment, workdir))
-  if not group.is_leader and told != provenance.digests(config, experiment):
+  told = group.broadcast(lambda: provenance.check(schema.view(config), experiment, workdir))
+  if not group.is_leader and told != provenance.digests(schema.view(config), experiment):
     raise ValueError(
       f"process {group.index} finds other faces or networks than process 0; keep data, networks and config.cache_dir "
       "where all hosts see the same files"
     )
 
 
-def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> tuple[Experiment, State]:
+def restore(config: schema.Config | ml_collections.ConfigDict, workdir: str | pathlib.Path) -> tuple[Experiment, State]:
   """The experiment of a finished run and its last state, on the host.
 
   Raises:
@@ -84,8 +85,8 @@ def restore(config: ml_collections.ConfigDict, workdir: str | pathlib.Path) -> t
   """
   workdir = pathlib.Path(workdir)
   again = "run python -m qm_vae.main with its config and --workdir to go on"
-  experiment = tasks.experiment(config)
-  provenance.check(config, experiment, workdir)
+  experiment = assemble.experiment(config)
+  provenance.check(schema.view(config), experiment, workdir)
   with _checkpoints(config, workdir) as checkpoints:
     state = checkpoints.restore(jax.eval_shape(experiment.task.init, *loop.init_arguments(experiment)))
   if state is None:
@@ -107,7 +108,9 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
   path = workdir / "config.json"
   text = json.dumps(config.to_dict(), indent=2)
   if path.exists() and any((workdir / "checkpoints").glob("[0-9]*")):  # a run that never got so far may be replaced
-    old, new = schema.flatten(run_folder.load_config(workdir)), schema.flatten(json.loads(text))
+    old, new = (
+      schema.flatten(schema.plain(schema.view(one))) for one in (run_folder.read_config(workdir), json.loads(text))
+    )
     changed = [
       f"{key}: {old.get(key)!r} there, {new.get(key)!r} now"
       for key in sorted(old.keys() | new.keys())
@@ -124,7 +127,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _free_to_change(key, config):
-  shaped_by = tasks.TASKS[config.task].shaped_by
+  shaped_by = TASKS[config.task].shaped_by
   # Which networks stand behind the checkpoints is told by provenance.json, wherever their folders are.
   return key.endswith(".checkpoint") or (_FREE_TO_CHANGE.match(key) and not (shaped_by and key.startswith(shaped_by)))
 

@@ -1,24 +1,28 @@
 """What follows from a config before anything is built: sizes, folders, derived configs."""
 
 import pathlib
+from typing import Any
 
 import jax
 import ml_collections
 
+from qm_vae.experiments import schema
 from qm_vae.io.cache import user_cache
 
+AnyConfig = schema.Config | ml_collections.ConfigDict
 
-def cache_dir(config: ml_collections.ConfigDict) -> pathlib.Path:
+
+def cache_dir(config: AnyConfig) -> pathlib.Path:
   """Where face crops and trained services are kept."""
   return pathlib.Path(config.cache_dir).expanduser() if config.cache_dir else user_cache()
 
 
-def image_size(config: ml_collections.ConfigDict) -> int:
+def image_size(config: AnyConfig) -> int:
   """Side of the face crop, pixels."""
   return config.image_size or (64 if jax.default_backend() == "cpu" else 128)
 
 
-def preset(config: ml_collections.ConfigDict) -> str:
+def preset(config: AnyConfig) -> str:
   """Name of the network preset."""
   if config.model.preset != "auto":
     return config.model.preset
@@ -39,7 +43,7 @@ def service_config(config: ml_collections.ConfigDict, network: ml_collections.Co
   return derived
 
 
-def networks_of(config: ml_collections.ConfigDict) -> dict[str, ml_collections.ConfigDict]:
+def networks_of(config: AnyConfig) -> dict[str, Any]:
   """The expression networks of a QM-VAE run, by the name of their key: the service, its ensemble, the judges."""
-  groups = {f"{group}.{name}": one for group in ("ensemble", "judges") for name, one in config[group].items()}
+  groups = {f"{group}.{name}": one for group in ("ensemble", "judges") for name, one in getattr(config, group).items()}
   return {"service": config.service} | groups

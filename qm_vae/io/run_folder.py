@@ -5,22 +5,23 @@ import fcntl
 import json
 import pathlib
 
-import ml_collections
 
-
-def load_config(workdir: str | pathlib.Path) -> ml_collections.ConfigDict:
-  """The config of the run in `workdir`.
+def read_config(workdir: str | pathlib.Path) -> dict:
+  """What WORKDIR/config.json holds.
 
   Raises:
     ValueError: when there is none, or it is not readable.
   """
   path = pathlib.Path(workdir) / "config.json"
   try:
-    return ml_collections.ConfigDict(json.loads(path.read_text(encoding="utf-8")))
+    found = json.loads(path.read_text(encoding="utf-8"))
   except FileNotFoundError:
     raise ValueError(f"{path} does not exist; {workdir} is no folder of a run") from None
   except json.JSONDecodeError as error:
     raise ValueError(f"{path} is not valid JSON ({error})") from None
+  if not isinstance(found, dict):
+    raise ValueError(f"{path} holds a {type(found).__name__}, and a config is an object; restore the file of the run")
+  return found
 
 
 @contextlib.contextmanager

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from qm_vae.privacy import identification
+from qm_vae.privacy import ranking
 
 CLEAR_SHARE = 0.95
 """Least share of the clear score that the strongest attacker must reach on unprotected pictures."""
@@ -30,8 +30,7 @@ def shuffled(scores, probe_identity, gallery_identity, seed: int) -> dict:
   """
   random = np.random.default_rng(seed)
   found = [
-    identification.hits(scores, probe_identity, random.permutation(gallery_identity), 1).mean()
-    for _ in range(_SHUFFLES)
+    ranking.hits(scores, probe_identity, random.permutation(gallery_identity), 1).mean() for _ in range(_SHUFFLES)
   ]
   value, chance = float(np.mean(found)), 1 / np.shape(scores)[1]
   error = float(np.std(found, ddof=1)) / math.sqrt(_SHUFFLES)

@@ -61,7 +61,7 @@ def measure(
     attackers: names in `ATTACKERS`.
     learn: as `Tools.learn`.
     union: one more row, of an attacker who has several methods' outputs of each face.
-    crowds: sizes of the gallery, each a random choice of the people attacked (`identification.hits`); all of them
+    crowds: sizes of the gallery, each a random choice of the people attacked (`ranking.hits`); all of them
       together are always the last.
     training_scale: epochs of attackers that learn are multiplied by it.
     seed: of the bootstrap and of the shuffled labels.

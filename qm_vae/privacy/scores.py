@@ -4,6 +4,30 @@ import numpy as np
 
 from qm_vae import types
 
+ROUNDING = 1e-6
+"""Of the largest score: scores no further apart than this are equal. The same two pictures get scores that differ in
+the last bits, since matrix products round differently from column to column on some processors."""
+
+
+def join_ties(scores: np.ndarray) -> np.ndarray:
+  """The scores with each run of values that follow each other within ROUNDING set to the lowest of the run.
+
+  Args:
+    scores: float64, any shape; NaN stays.
+
+  Returns:
+    float64, the same shape; differences larger than ROUNDING of the largest magnitude keep their sign.
+
+  >>> join_ties(np.array([0.5, 0.5 + 1e-9, 0.7])).tolist()
+  [0.5, 0.5, 0.7]
+  """
+  values, place = np.unique(scores, return_inverse=True)
+  if len(values) < 2:
+    return scores
+  apart = np.diff(values) > ROUNDING * np.nanmax(np.abs(values))
+  starts = np.concatenate([[True], apart | np.isnan(values[1:])])
+  return values[starts][np.cumsum(starts) - 1][place].reshape(scores.shape)
+
 
 def checked(scores, probe_identity, gallery_identity):
   """The scores, and for each probe where in the gallery its own person stands (its mate).
@@ -14,7 +38,7 @@ def checked(scores, probe_identity, gallery_identity):
     gallery_identity: int [G], each person once; it may hold people without a probe.
 
   Returns:
-    scores float64 [P, G], mate int [P] in 0..G-1.
+    scores float64 [P, G] with ties joined (`join_ties`), mate int [P] in 0..G-1.
 
   Raises:
     ValueError: for shapes that do not fit, no probe, fewer than two people, an infinite score, an unknown identity
@@ -47,4 +71,4 @@ def checked(scores, probe_identity, gallery_identity):
     raise ValueError(
       f"person {probe[stranger][0]} has a probe but is not in the gallery; add the face or drop the probe"
     )
-  return scores, column[place]
+  return join_ties(scores), column[place]

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from qm_vae.privacy import identification, verification
+from qm_vae.privacy import ranking, roc
 from qm_vae.privacy.scores import checked
 
 RANKS = (1, 5, 10)
@@ -33,7 +33,7 @@ def chance(n):
   return (
     {f"rank_{k}": min(1.0, k / n) for k in RANKS}
     | {"auc": 0.5, "eer": 0.5}
-    | {verification.far_name(far): far for far in verification.FARS}
+    | {roc.far_name(far): far for far in roc.FARS}
     | {"d_prime": 0.0, "bits": 0.0}
   )
 
@@ -65,8 +65,8 @@ def summary(scores, probe_identity, gallery_identity, *, gallery_size=None, seed
     scores: [P, G], as for `scores.checked`.
     probe_identity: int [P].
     gallery_identity: int [G].
-    gallery_size: people in the gallery, as for `identification.hits`; None: G. It changes identification alone.
-    seed: of the bootstrap in `verification.intervals`.
+    gallery_size: people in the gallery, as for `ranking.hits`; None: G. It changes identification alone.
+    seed: of the bootstrap in `roc.intervals`.
     resamples: of the same.
 
   Returns:
@@ -90,15 +90,15 @@ def _summary(scores, probe_identity, gallery_identity, gallery_size, verified):
   whole, mate = checked(scores, probe_identity, gallery_identity)
   given = (whole, probe_identity, gallery_identity)
   n = gallery_size or whole.shape[1]
-  ranks = {f"rank_{k}": identification.rank_rate(*given, min(k, n), gallery_size).as_dict() for k in RANKS}
+  ranks = {f"rank_{k}": ranking.rank_rate(*given, min(k, n), gallery_size).as_dict() for k in RANKS}
   return _plain(
     {"n_people": n, "n_probes": len(mate), "n_undetected": int(np.isnan(whole[np.arange(len(mate)), mate]).sum())}
     | ranks
-    | {"cmc": identification.cmc(*given, min(CMC_RANKS, n), gallery_size).tolist()}
+    | {"cmc": ranking.cmc(*given, min(CMC_RANKS, n), gallery_size).tolist()}
     | {
       "bits": {
-        "value": identification.bits_leaked(ranks["rank_1"]["value"], n),
-        "low": identification.bits_leaked(ranks["rank_1"]["low"], n),
+        "value": ranking.bits_leaked(ranks["rank_1"]["value"], n),
+        "low": ranking.bits_leaked(ranks["rank_1"]["low"], n),
       },
       "chance": chance(n),
     }
@@ -121,6 +121,6 @@ def summaries(scores, probe_identity, gallery_identity, crowds, *, seed=0, resam
     ValueError: as `summary`.
   """
   given = (scores, probe_identity, gallery_identity)
-  verified = verification.intervals(*given, seed=seed, resamples=resamples)
-  verified |= {"roc": _reduced(*verification.roc(*given))}
+  verified = roc.intervals(*given, seed=seed, resamples=resamples)
+  verified |= {"roc": _reduced(*roc.roc(*given))}
   return [_summary(*given, gallery_size, verified) for gallery_size in crowds]

@@ -86,7 +86,7 @@ def curve(trials, weight):
 
 
 def d_primes(trials, weights):
-  """d' when people count more or less often; see `verification.d_prime`.
+  """d' when people count more or less often; see `roc.d_prime`.
 
   Args:
     trials: Trials.

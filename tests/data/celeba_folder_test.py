@@ -80,7 +80,7 @@ def test_errors(tmp_path):
   with pytest.raises(ValueError, match="still packed; unzip"):
     celeba_folder.make(root=str(tmp_path))
   _images(tmp_path / "img_align_celeba")
-  with pytest.raises(ValueError, match="partition is 'dev'; choose one of all, train, valid, test"):
+  with pytest.raises(ValueError, match="partition 'dev' must be one of all, train, valid, test"):
     celeba_folder.make(root=str(tmp_path), partition="dev")
   with pytest.raises(ValueError, match=r"no list_eval_partition.txt.*use partition 'all'"):
     celeba_folder.make(root=str(tmp_path), partition="test")

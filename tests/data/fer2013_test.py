@@ -28,7 +28,7 @@ def test_csv(tmp_path, header, order):
     record = source[i]
     np.testing.assert_array_equal(record.image, np.repeat(IMAGES[i][..., None], 3, axis=2))
     assert (record.label, record.identity, record.name) == (LABELS[i], types.UNKNOWN, f"{USAGE[i]}/{i}")
-  assert fer2013.make(path=path).names == ("Training/0", "Training/2", "Training/4")
+  assert fer2013.make(path=path, usage="Training").names == ("Training/0", "Training/2", "Training/4")
   assert fer2013.make(path=path, usage="PrivateTest")[0].label == 1
 
 
@@ -36,7 +36,7 @@ def test_npz_with_another_order_of_classes(tmp_path):
   classes = np.array(["Neutral", "happiness", "sad", "fear", "angry", "surprise", "disgust"])
   arrays = {"Training_x": IMAGES, "Training_y": np.array([0, 1, 4, 6, 2], np.uint8), "classes": classes}
   np.savez(tmp_path / "fer.npz", **arrays)
-  source = fer2013.make(path=str(tmp_path / "fer.npz"))
+  source = fer2013.make(path=str(tmp_path / "fer.npz"), usage="Training")
   assert [types.EXPRESSIONS[source[i].label] for i in range(5)] == ["neutral", "happy", "angry", "disgust", "sad"]
   with pytest.raises(ValueError, match="no images of usage 'PublicTest'"):
     fer2013.make(path=str(tmp_path / "fer.npz"), usage="PublicTest")
@@ -46,7 +46,7 @@ def test_tree(tmp_path):
   for name in ("train/angry/b.png", "train/Happiness/a.png", "validation/sad/c.jpg", "test/fear/d.png"):
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(IMAGES[0]).save(tmp_path / name)
-  source = fer2013.make(path=str(tmp_path))
+  source = fer2013.make(path=str(tmp_path), usage="Training")
   assert source.names == ("train/Happiness/a.png", "train/angry/b.png")
   assert [source[i].label for i in range(2)] == [3, 0] and source[0].image.shape == (48, 48, 3)
   assert fer2013.make(path=str(tmp_path), usage="PublicTest").names == ("validation/sad/c.jpg",)
@@ -54,10 +54,10 @@ def test_tree(tmp_path):
   assert len(fer2013.make(path=str(tmp_path), usage="all")) == 4
   assert fer2013.make(path=str(tmp_path / "train"), usage="all").names == ("Happiness/a.png", "angry/b.png")
   with pytest.raises(ValueError, match=r"no directory train or training .*Happiness, angry.*usage 'all'"):
-    fer2013.make(path=str(tmp_path / "train"))
+    fer2013.make(path=str(tmp_path / "train"), usage="Training")
   (tmp_path / "train" / "contempt").mkdir()
   with pytest.raises(ValueError, match=r"train: no expression is called 'contempt'.*rename or remove"):
-    fer2013.make(path=str(tmp_path))
+    fer2013.make(path=str(tmp_path), usage="Training")
 
 
 @pytest.mark.parametrize(
@@ -75,22 +75,22 @@ def test_tree(tmp_path):
 def test_damaged_rows(tmp_path, row, message):
   (tmp_path / "fer.csv").write_text(f"emotion,pixels,Usage\n{row}\n")
   with pytest.raises(ValueError, match=message):
-    fer2013.make(path=str(tmp_path / "fer.csv"))
+    fer2013.make(path=str(tmp_path / "fer.csv"), usage="Training")
 
 
 def test_other_errors(tmp_path):
-  with pytest.raises(ValueError, match="usage is 'Test'; choose one of all, Training"):
+  with pytest.raises(ValueError, match="usage 'Test' must be one of all, Training"):
     fer2013.make(path=str(tmp_path), usage="Test")
   with pytest.raises(ValueError, match=r"must be an existing .csv or .npz"):
-    fer2013.make(path=str(tmp_path / "absent.csv"))
+    fer2013.make(path=str(tmp_path / "absent.csv"), usage="Training")
   with pytest.raises(ValueError, match=r"must be an existing .csv or .npz"):
-    fer2013.make(path="")
+    fer2013.make(path="", usage="Training")
   (tmp_path / "fer.csv").write_text("a,b\n")
   with pytest.raises(ValueError, match="columns a, b; it needs emotion, pixels and Usage"):
-    fer2013.make(path=str(tmp_path / "fer.csv"))
+    fer2013.make(path=str(tmp_path / "fer.csv"), usage="Training")
   np.savez(tmp_path / "fer.npz", Training_x=IMAGES, Training_y=np.array([0, 1, 2, 3, 7]), classes=types.EXPRESSIONS)
   with pytest.raises(ValueError, match=r"Training_y .*indices into classes"):
-    fer2013.make(path=str(tmp_path / "fer.npz"))
+    fer2013.make(path=str(tmp_path / "fer.npz"), usage="Training")
   (tmp_path / "damaged.npz").write_bytes(b"PK no archive")
   with pytest.raises(ValueError, match=r"damaged.npz"):
-    fer2013.make(path=str(tmp_path / "damaged.npz"))
+    fer2013.make(path=str(tmp_path / "damaged.npz"), usage="Training")

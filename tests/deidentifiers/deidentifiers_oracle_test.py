@@ -8,7 +8,8 @@ import scipy.ndimage
 import scipy.stats
 
 from qm_vae import types
-from qm_vae.deidentifiers import DEIDENTIFIERS, _k_same as k_same, region
+from qm_vae.deidentifiers import DEIDENTIFIERS, region
+from qm_vae.deidentifiers import _k_same as k_same
 
 KEY = jax.random.key(0)
 

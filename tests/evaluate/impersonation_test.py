@@ -11,7 +11,7 @@ from configs import amt_gan
 from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.embedders import network
 from qm_vae.evaluate import impersonation
-from qm_vae.experiments import rivals
+from qm_vae.experiments import rivals, schema
 from qm_vae.io import images, networks
 from qm_vae.metrics import intervals
 from qm_vae.models.amt_gan import Generator, shapes
@@ -97,7 +97,7 @@ def a_run(home):
   meta = network.describe("small", (32, 32), (11, 15, 21, 15), options={"widths": (4, 4), "embedding_size": 8})
   module = network.network(meta)
   networks.save(home / "recogniser", meta, jax.jit(module.init)(jax.random.key(0), np.zeros((1, 32, 32, 3), "f")))
-  data = rivals.two_kinds(config, 32)
+  data = rivals.two_kinds(schema.view(config), 32)
   meta = amt_gan_file.describe(32, channels=2) | {"target": data.train.first.name[0]}
   reference = amt_gan_file.reference_of(data.train.second.image[0], data.train.second.eyes[0])
   variables = network_like(1, shapes(Generator(2), 32)) | {"reference": reference}

@@ -8,7 +8,7 @@ import pytest
 from configs import private, smoke
 from qm_vae.data.batches import batches
 from qm_vae.embedders import network
-from qm_vae.experiments import provenance, resolve, tasks
+from qm_vae.experiments import assemble, provenance, resolve
 from qm_vae.io import networks as network_file
 from qm_vae.services import expression
 from qm_vae.types import EXPRESSIONS
@@ -55,7 +55,7 @@ def test_every_term_is_built_and_one_step_is_finite(config):
     term.weight = 0.01
   config.target.image, config.target.outside_face = "blur", True
   config = resolve.resolve(config)
-  experiment = tasks.experiment(config)
+  experiment = assemble.experiment(config)
   faces = experiment.data.train
   batch = next(iter(batches(faces, np.arange(len(faces)), 4, pad=False)))
   state = jax.jit(experiment.task.init)(jax.random.key(0), experiment.frozen, batch)
@@ -85,11 +85,11 @@ def test_every_term_is_built_and_one_step_is_finite(config):
 def test_what_cannot_be_built_is_refused_by_its_key(config, networks, change, told):
   change(config, networks)
   with pytest.raises(ValueError, match=told):
-    tasks.experiment(config)
+    assemble.experiment(config)
 
 
 def test_promises_follow_the_release(config):
-  told = lambda: tasks.experiment(config).parts.guarantee
+  told = lambda: assemble.experiment(config).parts.guarantee
   config.release.mechanism = "none"
   assert told()["bits"] == pytest.approx(6 + np.log2(7))
   config.release.mechanism = "k_same"

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from configs import amt_gan, ugatit
-from qm_vae.experiments import provenance, tasks
+from qm_vae.experiments import assemble, provenance
 from qm_vae.io import images
 
 
@@ -22,9 +22,9 @@ def folders(tmp_path, config, count=(6, 4)):
 def test_ugatit_takes_two_folders(tmp_path):
   config = folders(tmp_path, ugatit.get_config("folder"))
   with pytest.raises(ValueError, match=r"image_size is 32, but a discriminator of 7 layers needs 128 pixels"):
-    tasks.experiment(config)
+    assemble.experiment(config)
   config.ugatit.global_layers = config.ugatit.local_layers = 5
-  found = tasks.experiment(config)
+  found = assemble.experiment(config)
   assert (len(found.data.train), len(found.data.train.second), len(found.data.test), found.data.num_records) == (
     3,
     2,
@@ -33,15 +33,15 @@ def test_ugatit_takes_two_folders(tmp_path):
   )
   told = provenance.digests(config, found)
   images.write_png(tmp_path / "B" / "0.png", np.zeros((32, 32, 3), np.uint8))
-  assert provenance.digests(config, tasks.experiment(config))["train"] != told["train"] or (
-    provenance.digests(config, tasks.experiment(config))["test"] != told["test"]
+  assert provenance.digests(config, assemble.experiment(config))["train"] != told["train"] or (
+    provenance.digests(config, assemble.experiment(config))["test"] != told["test"]
   )
   config.target_data.name = ""
   with pytest.raises(ValueError, match=r"target_data.name is ''.*ugatit"):
-    tasks.experiment(config)
+    assemble.experiment(config)
 
 
 def test_amt_gan_wants_a_recogniser(tmp_path):
   config = folders(tmp_path, amt_gan.get_config("folder"))
   with pytest.raises(ValueError, match=r"amt_gan.embedders is \(\).*torch-mobilefacenet"):
-    tasks.experiment(config)
+    assemble.experiment(config)

@@ -9,7 +9,7 @@ import pytest
 from configs import alpha04, black_box, default, expression, smoke
 from qm_vae import types
 from qm_vae.data import synthetic
-from qm_vae.experiments import datasets, resolve, run, settings
+from qm_vae.experiments import datasets, resolve, run, schema, settings
 from qm_vae.io import images
 
 
@@ -29,7 +29,7 @@ def fer2013(tmp_path):
 def test_a_published_split_leaves_out_test_images_that_train(fer2013, tmp_path):
   config = expression.get_config("fer2013")
   config.data.root = str(fer2013)
-  data = datasets.load_faces(config.data, 48, tmp_path)
+  data = datasets.load_faces(schema.view(config).data, 48, tmp_path)
   assert (len(data.train), len(data.test), data.num_duplicates, data.num_records) == (14, 6, 1, 21)
   assert 1 not in data.test.index
 
@@ -38,7 +38,7 @@ def test_a_split_that_a_dataset_does_not_publish_is_refused(tmp_path):
   config = default.get_config()
   config.data.split = "published"
   with pytest.raises(ValueError, match=r"'synthetic' has no published split.*fer2013"):
-    datasets.load_faces(config.data, 64, tmp_path)
+    datasets.load_faces(schema.view(config).data, 64, tmp_path)
 
 
 def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
@@ -46,7 +46,7 @@ def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
   sides = []
   for seed in (0, 0, 1):
     config.data.split_seed = seed
-    data = datasets.load_faces(config.data, 32, tmp_path)
+    data = datasets.load_faces(schema.view(config).data, 32, tmp_path)
     assert not set(data.train.identity) & set(data.test.identity)
     assert len(data.train) + len(data.test) + len(data.test.missed) == data.num_records == 84
     sides.append(data.test.name)
@@ -63,7 +63,7 @@ def test_published_parts_share_one_numbering_of_people(tmp_path):
   told = {"identity_CelebA.txt": person, "list_eval_partition.txt": [0] * 4 + [2] * 4}
   for name, column in told.items():
     (tmp_path / "celeba" / name).write_text("".join(f"{a} {b}\n" for a, b in zip(names, column, strict=True)))
-  config = default.get_config("celeba_folder").data
+  config = schema.view(default.get_config("celeba_folder")).data
   config.root, config.split = str(tmp_path / "celeba"), "published"
   config.faces.detector, config.faces.eyes = "none", "average"
   data = datasets.load_faces(config, 32, tmp_path)
@@ -79,13 +79,13 @@ def test_no_faces_tell_why(tmp_path):
   config = smoke.get_config()
   config.data.faces.min_size = 500
   with pytest.raises(ValueError, match=r"people|faces"):
-    datasets.load_faces(config.data, 32, tmp_path)
+    datasets.load_faces(schema.view(config).data, 32, tmp_path)
 
 
 def test_a_missing_folder_is_asked_for():
   config = alpha04.get_config("folder")
   with pytest.raises(ValueError, match=r"config\.data\.root"):
-    datasets.dataset(config.data)
+    datasets.dataset(schema.view(config).data)
 
 
 def test_a_cached_service_that_was_begun_by_another_command_goes_on(tmp_path, monkeypatch):

@@ -8,7 +8,7 @@ from made_up_people import ATTACKED, CHANCE, EACH, PEOPLE, SIDE, embedder, world
 
 from qm_vae import embedders, types
 from qm_vae.evaluate import privacy
-from qm_vae.privacy import identification, protocol, training
+from qm_vae.privacy import protocol, ranking, training
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 
 
@@ -28,7 +28,7 @@ def _attack(name, pairs, folder, training_scale=1.0):
   scores = attack.scores(gallery, probe)
   assert scores.shape == (len(probe), len(gallery))
   np.testing.assert_array_equal(projection.params["params"]["weights"], before)
-  return attack, identification.rank_rate(scores, probe.identity, gallery.identity, 1), probe
+  return attack, ranking.rank_rate(scores, probe.identity, gallery.identity, 1), probe
 
 
 SLOW = {"codes", "inversion"}  # they train longest

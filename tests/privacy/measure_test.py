@@ -121,7 +121,7 @@ def test_shuffled_labels_are_at_chance_unless_scores_are_wrong():
   told = controls.shuffled(random.normal(size=(50, 50)) + 9 * np.eye(50), identity, identity, seed=1)
   assert told["ok"] and told["value"] == pytest.approx(0.02, abs=0.005)
   with pytest.MonkeyPatch.context() as patch:  # an instrument that counts too many hits
-    patch.setattr("qm_vae.privacy.identification.hits", lambda scores, p, g, k: np.full(len(p), 0.05))
+    patch.setattr("qm_vae.privacy.ranking.hits", lambda scores, p, g, k: np.full(len(p), 0.05))
     assert not controls.shuffled(np.zeros((50, 50)), identity, identity, seed=1)["ok"]
 
 

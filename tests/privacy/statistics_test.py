@@ -11,9 +11,9 @@ from scipy import stats
 from sklearn import metrics
 
 from qm_vae.metrics import intervals
-from qm_vae.privacy import identification, scores, statistics, trials, verification
+from qm_vae.privacy import ranking, roc, scores, statistics, trials
 
-MODULES = (scores, identification, trials, verification, statistics)
+MODULES = (scores, ranking, trials, roc, statistics)
 
 
 def _random(p=60, g=30, seed=0, ties=True, lift=1.0):
@@ -35,10 +35,8 @@ def test_examples_in_docstrings(module):
 def test_roc_and_auc_equal_scikit_learn(ties):
   value, probe, gallery = _random(ties=ties)
   label = (probe[:, None] == gallery).ravel()
-  assert verification.auc(value, probe, gallery) == pytest.approx(
-    metrics.roc_auc_score(label, value.ravel()), abs=1e-12
-  )
-  far, tar, threshold = verification.roc(value, probe, gallery)
+  assert roc.auc(value, probe, gallery) == pytest.approx(metrics.roc_auc_score(label, value.ravel()), abs=1e-12)
+  far, tar, threshold = roc.roc(value, probe, gallery)
   their_far, their_tar, their_threshold = metrics.roc_curve(label, value.ravel(), drop_intermediate=False)
   at = np.searchsorted(-their_threshold, -threshold)
   np.testing.assert_array_equal(their_threshold[at], threshold)
@@ -55,12 +53,12 @@ def test_two_gaussians_have_their_closed_forms():
   value = random.normal(size=(n, n)) + d * np.eye(n)
   given = (value, np.arange(n), np.arange(n))
   # Standard deviations over 600 genuine pairs: AUC 0.008, EER 0.013, d' 0.05, TAR at most 0.02; three of each.
-  assert verification.auc(*given) == pytest.approx(stats.norm.cdf(d / math.sqrt(2)), abs=0.024)
-  assert verification.eer(*given) == pytest.approx(stats.norm.cdf(-d / 2), abs=0.04)
-  assert verification.d_prime(*given) == pytest.approx(d, abs=0.15)
-  for far in verification.FARS:
+  assert roc.auc(*given) == pytest.approx(stats.norm.cdf(d / math.sqrt(2)), abs=0.024)
+  assert roc.eer(*given) == pytest.approx(stats.norm.cdf(-d / 2), abs=0.04)
+  assert roc.d_prime(*given) == pytest.approx(d, abs=0.15)
+  for far in roc.FARS:
     tar = stats.norm.cdf(d - stats.norm.isf(far))
-    assert verification.tar_at_far(*given, far) == pytest.approx(tar, abs=0.06)
+    assert roc.tar_at_far(*given, far) == pytest.approx(tar, abs=0.06)
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -73,7 +71,7 @@ def test_hits_are_the_mean_of_random_tie_breaking(k):
     order = np.lexsort((random.random(value.shape), -value), axis=1)
     found += (order[:, :k] == column[:, None]).any(1)
   # Standard deviation at most 0.5 / sqrt(4000) = 0.008; four of them.
-  np.testing.assert_allclose(identification.hits(value, probe, gallery, k), found / draws, atol=0.032)
+  np.testing.assert_allclose(ranking.hits(value, probe, gallery, k), found / draws, atol=0.032)
 
 
 @pytest.mark.parametrize("k", [1, 3])
@@ -90,11 +88,11 @@ def test_hits_in_a_crowd_are_the_mean_over_random_crowds(k):
       total[i] += (told > told[0]).sum() < k
   # Five standard errors of a rate of one half.
   np.testing.assert_allclose(
-    identification.hits(value, probe, gallery, k, gallery_size), total / draws, atol=5 * 0.5 / math.sqrt(draws)
+    ranking.hits(value, probe, gallery, k, gallery_size), total / draws, atol=5 * 0.5 / math.sqrt(draws)
   )
-  assert identification.cmc(value, probe, gallery, gallery_size=gallery_size)[-1] == pytest.approx(1, abs=1e-12)
+  assert ranking.cmc(value, probe, gallery, gallery_size=gallery_size)[-1] == pytest.approx(1, abs=1e-12)
   with pytest.raises(ValueError, match="a gallery of 13 of 12 people"):
-    identification.hits(value, probe, gallery, k, 13)
+    ranking.hits(value, probe, gallery, k, 13)
 
 
 def test_undetected_faces_are_guesses():
@@ -103,7 +101,7 @@ def test_undetected_faces_are_guesses():
   value[1, gallery == probe[1]] = np.nan  # nothing of its mate
   value[2, gallery != probe[2]] = np.nan  # nothing of the others: they stand behind
   for k in (1, 3):
-    np.testing.assert_allclose(identification.hits(value, probe, gallery, k), [k / 5, k / 5, 1, 1, 1, 1])
+    np.testing.assert_allclose(ranking.hits(value, probe, gallery, k), [k / 5, k / 5, 1, 1, 1, 1])
   assert statistics.summary(value, probe, gallery, resamples=5)["n_undetected"] == 2
 
 
@@ -113,15 +111,15 @@ def test_a_share_of_guesses_mixes_the_roc_with_the_diagonal():
   damaged = np.where(lost[:, None], np.nan, value)
   kept = (value[~lost], probe[~lost], gallery)
   given = (damaged, probe, gallery)
-  assert verification.auc(*given) == pytest.approx(0.75 * verification.auc(*kept) + 0.25 * 0.5, abs=1e-12)
-  for far in verification.FARS:
-    mixed = 0.75 * verification.tar_at_far(*kept, far) + 0.25 * far
-    assert verification.tar_at_far(*given, far) == pytest.approx(mixed, abs=1e-12)
+  assert roc.auc(*given) == pytest.approx(0.75 * roc.auc(*kept) + 0.25 * 0.5, abs=1e-12)
+  for far in roc.FARS:
+    mixed = 0.75 * roc.tar_at_far(*kept, far) + 0.25 * far
+    assert roc.tar_at_far(*given, far) == pytest.approx(mixed, abs=1e-12)
   # Drawn scores instead of the closed mixture: 100 guesses out of 400 leave d' a standard deviation of 0.06.
   random = np.random.default_rng(3)
   impostors = kept[0][kept[1][:, None] != gallery]
   drawn = np.where(lost[:, None], random.choice(impostors, size=value.shape), value)
-  assert verification.d_prime(*given) == pytest.approx(verification.d_prime(drawn, probe, gallery), abs=0.2)
+  assert roc.d_prime(*given) == pytest.approx(roc.d_prime(drawn, probe, gallery), abs=0.2)
 
 
 @pytest.mark.parametrize("constant", [0.1, np.nan], ids=["equal", "undetected"])
@@ -175,7 +173,7 @@ def test_bootstrap_pairs_no_person_with_its_own_copy():
 def test_too_few_pairs_give_no_tar():
   value, probe, gallery = _random(p=30, g=30)  # 870 impostor pairs
   given = (value, probe, gallery)
-  assert math.isnan(verification.tar_at_far(*given, 1e-2)) and verification.tar_at_far(*given, 0.1) > 0
+  assert math.isnan(roc.tar_at_far(*given, 1e-2)) and roc.tar_at_far(*given, 0.1) > 0
   told = statistics.summary(*given, resamples=10)
   assert told["tar_at_far_1e-2"] == {"value": None, "low": None, "high": None}
 
@@ -184,9 +182,9 @@ def test_bits_follow_fano():
   n, p = 500, 0.4
   error = 1 - p
   expected = math.log2(n) - stats.entropy([p, error], base=2) - error * math.log2(n - 1)
-  assert identification.bits_leaked(p, n) == pytest.approx(expected)
-  assert identification.bits_leaked(0.0, n) == identification.bits_leaked(1 / n, n) == 0.0
-  bits = [identification.bits_leaked(p, n) for p in np.linspace(0, 1, 101)]
+  assert ranking.bits_leaked(p, n) == pytest.approx(expected)
+  assert ranking.bits_leaked(0.0, n) == ranking.bits_leaked(1 / n, n) == 0.0
+  bits = [ranking.bits_leaked(p, n) for p in np.linspace(0, 1, 101)]
   assert np.all(np.diff(bits) >= 0) and bits[-1] == pytest.approx(math.log2(n))
 
 
@@ -223,17 +221,17 @@ def test_impossible_input_is_refused(value, probe, gallery, message):
   with pytest.raises(ValueError, match=message):
     statistics.summary(value, probe, gallery)
   with pytest.raises(ValueError, match=message):
-    identification.hits(value, probe, gallery, 1)
+    ranking.hits(value, probe, gallery, 1)
 
 
 def test_impossible_numbers_are_refused():
   given = (np.eye(2), [0, 1], [0, 1])
   with pytest.raises(ValueError, match="at least 1"):
-    identification.hits(*given, 0)
+    ranking.hits(*given, 0)
   with pytest.raises(ValueError, match="FAR of 0"):
-    verification.tar_at_far(*given, 0)
+    roc.tar_at_far(*given, 0)
   with pytest.raises(ValueError, match="rank-1 rate 2"):
-    identification.bits_leaked(2, 5)
+    ranking.bits_leaked(2, 5)
   with pytest.raises(ValueError, match="chance among 1"):
     statistics.chance(1)
 
@@ -252,7 +250,7 @@ def test_intervals_over_people_cover_whole_score_matrices():
   for _ in range(worlds):
     value = random.normal(size=(200, people))
     value[np.arange(200), person] += d + random.normal(size=people)[person]
-    found = verification.intervals(value, person, np.arange(people), resamples=60)
+    found = roc.intervals(value, person, np.arange(people), resamples=60)
     for name, true in truth.items():
       covered[name] += found[name]["low"] <= true <= found[name]["high"]
   # Nominal 95; 120 worlds have a standard deviation of 2 points, 60 resamples cost a percentile interval about 2 more.
@@ -262,8 +260,21 @@ def test_intervals_over_people_cover_whole_score_matrices():
 
 def test_rank_rate_is_over_people():
   value, probe, gallery = _random(p=90, g=30)
-  hits = identification.hits(value, probe, gallery, 5)
-  ours = identification.rank_rate(value, probe, gallery, 5)
+  hits = ranking.hits(value, probe, gallery, 5)
+  ours = ranking.rank_rate(value, probe, gallery, 5)
   assert ours == intervals.wilson_by_identity(hits, probe)
   assert ours.method == "wilson_effective"
-  assert identification.cmc(value, probe, gallery)[4] == pytest.approx(ours.value)
+  assert ranking.cmc(value, probe, gallery)[4] == pytest.approx(ours.value)
+
+
+def test_join_ties_rounding():
+  """Scores of equal pictures tie whatever rounding does to their last bits; real differences survive."""
+  random = np.random.default_rng(0)
+  levels = random.uniform(-1, 1, (40, 40))
+  noisy = levels + random.uniform(-1e-8, 1e-8, levels.shape)
+  joined = scores.join_ties(np.stack([levels, noisy]))
+  np.testing.assert_array_equal(joined[0], joined[1])
+  apart = np.abs(levels[:, None] - levels) > 1e-4  # a hundred times ROUNDING
+  signs = np.sign(levels[:, None] - levels), np.sign(joined[0][:, None] - joined[0])
+  np.testing.assert_array_equal(signs[0][apart], signs[1][apart])
+  assert np.isnan(scores.join_ties(np.array([[np.nan, 1.0], [1.0, 2.0]]))).sum() == 1

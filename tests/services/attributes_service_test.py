@@ -13,7 +13,7 @@ from PIL import Image
 from configs import attributes as attributes_config
 from configs import black_box as black_box_config
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import black_box, tasks
+from qm_vae.experiments import assemble, black_box
 from qm_vae.io import networks
 from qm_vae.services import SERVICES, attributes, expression, offered
 from qm_vae.training.tasks import attributes as attributes_task
@@ -88,7 +88,7 @@ def celeba(tmp_path):
 
 def test_the_column_follows_the_faces_and_unlisted_ones_are_left_out(celeba):
   celeba.attributes = ("Smiling", "Young")
-  data = tasks.experiment(celeba).data
+  data = assemble.experiment(celeba).data
   for found in (data.train, data.test):
     batch = found.batch(np.arange(len(found)))
     np.testing.assert_array_equal(batch["attributes"], [[1 - int(name[5]) % 2, 1] for name in found.name])
@@ -98,7 +98,7 @@ def test_the_column_follows_the_faces_and_unlisted_ones_are_left_out(celeba):
 def test_attributes_that_nobody_lists(celeba):
   celeba.attributes = ("Smiling", "Happy")
   with pytest.raises(ValueError, match="lists no attribute Happy; it has Young, Smiling, Eyeglasses"):
-    tasks.experiment(celeba)
+    assemble.experiment(celeba)
 
 
 def _config(**changes):
@@ -127,7 +127,7 @@ def _config(**changes):
 )
 def test_a_run_that_cannot_ask_is_refused_before_it_loads_anything(changes, told):
   with pytest.raises(ValueError, match=told):
-    tasks.experiment(_config(**changes))
+    assemble.experiment(_config(**changes))
 
 
 def test_a_network_and_the_names_it_is_asked_for(folders):

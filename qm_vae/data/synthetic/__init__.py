@@ -2,11 +2,13 @@
 
 import functools
 import hashlib
+from typing import Annotated
 
 import cv2
 import numpy as np
 
 from qm_vae.data.synthetic import face_drawing, face_sampling
+from qm_vae.options import Option, integer, member
 from qm_vae.types import EXPRESSIONS, Record
 
 VERSION = 1
@@ -85,7 +87,15 @@ def _person(seed, number):
   return face_sampling.sample_person(_rng(seed, _PERSON, number))
 
 
-def make(*, num_people=500, images_per_person=2, frame_size=96, seed=0, first_person=0):
+@member(labelled=True)
+def make(
+  *,
+  num_people: Annotated[int, Option(integer(1, 10**6))] = 500,
+  images_per_person: Annotated[int, Option(integer(1, 10**6))] = 2,
+  frame_size: Annotated[int, Option(integer(32, 512), "pixels")] = 96,
+  seed: Annotated[int, Option(integer(0, 2**63))] = 0,
+  first_person: Annotated[int, Option(integer(0, 10**9), "ranges that do not overlap hold different people")] = 0,
+) -> Synthetic:
   """A source of drawn faces, balanced over the seven expressions.
 
   Record i shows person `first_person + i // images_per_person`. A person depends on (seed, number) alone, so sources
@@ -104,13 +114,4 @@ def make(*, num_people=500, images_per_person=2, frame_size=96, seed=0, first_pe
   Raises:
     ValueError: for a value outside its range.
   """
-  for name, value, low, high in (
-    ("num_people", num_people, 1, 10**6),
-    ("images_per_person", images_per_person, 1, 10**6),
-    ("frame_size", frame_size, 32, 512),
-    ("seed", seed, 0, 2**63),
-    ("first_person", first_person, 0, 10**9),
-  ):
-    if not low <= value <= high:
-      raise ValueError(f"{name} is {value}; choose from {low} to {high}")
   return Synthetic(num_people, images_per_person, frame_size, seed, first_person)
