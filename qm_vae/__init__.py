@@ -1,3 +1,37 @@
-"""QM-VAE: hide who a face is, keep what a service reads from it, and measure both."""
+"""QM-VAE: hide who a face is, keep what a service reads from it, and measure both.
+
+The public API; nothing heavy is imported until it is used.
+
+  deidentify(image, method)         pictures with every face hidden
+  deidentifiers.mosaic(block=8)     a de-identifier of face crops; so for every name of deidentifiers.DEIDENTIFIERS
+  quantizers.VectorQuantizer(...)   the vector quantizer as a Flax module
+  privacy.identification(...)       re-identification rates from embeddings
+  audit_arrays(...)                 privacy of what any method made of faces
+  Config, train(config, workdir)    a run, from its config to its report
+"""
+
+import importlib
 
 __version__ = "0.1.0"
+
+_LAZY = {
+  "Config": "qm_vae.experiments.schema:Config",
+  "audit_arrays": "qm_vae.audit.arrays:audit_arrays",
+  "train": "qm_vae.evaluate.train:train",
+}
+_FOLDERS = ("deidentifiers", "deidentify", "privacy", "quantizers")
+
+__all__ = ("Config", "audit_arrays", "deidentifiers", "deidentify", "privacy", "quantizers", "train")
+
+
+def __getattr__(name: str):
+  if name in _FOLDERS:
+    return importlib.import_module(f"qm_vae.{name}")
+  if name in _LAZY:
+    module, attribute = _LAZY[name].split(":")
+    return getattr(importlib.import_module(module), attribute)
+  raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+  return [*__all__, "__version__"]

@@ -1,13 +1,14 @@
-"""De-identifies pictures, video and streams. `images` is for notebooks; python -m qm_vae.deidentify for the rest."""
+"""De-identifies pictures, video and streams.
 
-from typing import NamedTuple
+`qm_vae.deidentify(image, method)`, the same as `images`, is for notebooks; python -m qm_vae.deidentify for the rest.
+"""
+
+import sys
+import types
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-
-from qm_vae.deidentify import methods, pictures
-from qm_vae.deidentify.hiding import Hider
-from qm_vae.deidentify.selection import Selection
-from qm_vae.faces import detectors
 
 
 class Protected(NamedTuple):
@@ -19,7 +20,7 @@ class Protected(NamedTuple):
 
 def images(
   array: np.ndarray,
-  method: str = "solid",
+  method: Any = "solid",
   *,
   detector: str = "haar",
   threshold: float | None = None,
@@ -27,6 +28,7 @@ def images(
   margin: float | None = None,
   shape: str = "box",
   seed: int | None = None,
+  landmarker: Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Protected:
   """Pictures with every face that is found hidden.
 
@@ -34,23 +36,47 @@ def images(
 
   Args:
     array: uint8 [H, W, 3] or [N, H, W, 3] RGB; it is not changed.
-    method: see methods.open_method.
-    detector: a name in detect.DETECTORS, or the path of an ONNX file.
+    method: NAME or NAME:OPTION=VALUE,... of a de-identifier, the folder of a finished QM-VAE run, a
+      `types.Deidentifier`, or a function of one face crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
+    detector: a name in faces.detectors.DETECTORS, or the path of an ONNX file.
     threshold: score in (0, 1) from which a face is believed; half of it is enough here. None: the detector's own.
     min_size: pixels; smaller faces are passed over.
     margin: share of the box's longer side that is covered around it; None: the method's own.
     shape: 'box' or 'ellipse'.
     seed: of the noise; None draws a secret one.
+    landmarker: uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that need landmarks.
 
   Raises:
     ValueError: for arrays of another form, or options that are not allowed, naming them.
+
+  >>> import numpy as np
+  >>> grey = np.full((64, 64, 3), 128, np.uint8)  # no face in it
+  >>> found = images(grey, "mosaic:block=8")
+  >>> found.images.shape, found.faces
+  ((64, 64, 3), [[]])
   """
+  from qm_vae.deidentify import methods, pictures
+  from qm_vae.deidentify.hiding import Hider
+  from qm_vae.deidentify.selection import Selection
+  from qm_vae.faces import detectors
+
   array = np.asarray(array)
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
   finder = detectors.open_detector(detector, threshold=threshold, min_size=min_size)
-  hider = Hider(methods.open_method(method), margin=margin, shape=shape, seed=seed)
+  hider = Hider(methods.open_method(method), margin=margin, shape=shape, seed=seed, landmarker=landmarker)
   batch = array if array.ndim == 4 else array[None]
   done = [pictures.protect(picture, finder, hider, Selection()) for picture in batch]
   made = np.stack([one.image for one in done]) if done else batch.copy()
   return Protected(made.reshape(array.shape), [one.faces for one in done])
+
+
+class _Callable(types.ModuleType):
+  """This package, which can be called: `qm_vae.deidentify(image)`."""
+
+  def __call__(self, array: np.ndarray, method: Any = "solid", **options: Any) -> Protected:
+    """`images` of the same arguments."""
+    return images(array, method, **options)
+
+
+sys.modules[__name__].__class__ = _Callable

@@ -1,8 +1,9 @@
 """The method that a name or a run's folder stands for."""
 
 import json
+import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax
 import numpy as np
@@ -19,6 +20,7 @@ from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import told as told_of
 from qm_vae.options import declared, trait
 from qm_vae.services import SERVICES
+from qm_vae.types import Deidentifier
 
 _CROP = 96  # pixels, side of a crop for methods that bring no size of their own
 _SMALLEST = (
@@ -32,16 +34,21 @@ def names() -> tuple[str, ...]:
   return tuple(name for name, factory in DEIDENTIFIERS.items() if not useless(factory))
 
 
-def open_method(text: str) -> protector.Method:
-  """The method that `text` names.
+def open_method(given: str | os.PathLike | Deidentifier | Callable) -> protector.Method:
+  """The method that `given` is or names.
 
   Args:
-    text: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), or the folder of a finished
-      QM-VAE run.
+    given: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), the folder of a finished QM-VAE
+      run, a de-identifier, or a function of one crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
 
   Raises:
     ValueError: for what is neither, options out of range, or a run that is not finished or is damaged.
   """
+  if isinstance(given, Deidentifier):
+    return protector.of_deidentifier(given, _CROP, {"name": "deidentifier"})
+  if callable(given):
+    return protector.of_function(given, _CROP)
+  text = os.fspath(given)
   name = text.partition(":")[0]
   if name in names():
     found = spec.parse(text)

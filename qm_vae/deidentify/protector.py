@@ -30,6 +30,28 @@ def of_deidentifier(deidentifier: Deidentifier, size: int, description: dict[str
   return Method(deidentifier.params, deidentifier.apply, size, None, deidentifier.needs, 0, description)
 
 
+def of_function(function: Callable[[np.ndarray], np.ndarray], size: int) -> Method:
+  """A function of one crop, uint8 [S, S, 3] -> uint8 [S, S, 3], as a method; it runs on the host, crop by crop."""
+  name = getattr(function, "__name__", type(function).__name__)
+
+  def apply(params, face, key):
+    del params, key
+    shape = jax.ShapeDtypeStruct(face.image.shape, np.uint8)
+    image = jnp.rint(face.image * 255).astype(jnp.uint8)
+    made = jax.pure_callback(lambda x: _checked(name, function, x), shape, image, vmap_method="sequential")
+    return made.astype(jnp.float32) / 255
+
+  return Method((), apply, size, None, (), 0, {"name": name})
+
+
+def _checked(name, function, image):
+  """What the function makes of an image; raises ValueError where that is no image of the same size."""
+  made = np.asarray(function(np.asarray(image)))
+  if made.dtype != np.uint8 or made.shape != image.shape:
+    raise ValueError(f"{name} returned {made.dtype} {list(made.shape)}; it must return uint8 {list(image.shape)}")
+  return made
+
+
 class Protector:
   """Protects faces with one method; everything that a track shows is drawn from one key."""
 
