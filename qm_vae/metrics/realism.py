@@ -65,6 +65,23 @@ def kernel(a, b) -> float:
   return float(within(a) + within(b) - 2 * k(a, b).mean())
 
 
+def standardized(features, original) -> np.ndarray:
+  """Features [N, D] about the mean of the originals' [M, D], in units of their root mean variance.
+
+  Distances of networks whose activations are of any size become comparable, and the kernel's 1 weighs the same: in
+  raw activations far below 1 `kernel` sees little but means. One unit for all features: in its own deviation, a feature
+  that few faces excite would outweigh the others. Standardise both sets by the same originals.
+
+  Raises:
+    ValueError: for originals that are all alike, and as `frechet`.
+  """
+  features, original = _pair(features, original)
+  unit = np.sqrt(original.var(0).mean())
+  if not unit:
+    raise ValueError("the originals' features are all alike; take a network that tells these faces apart")
+  return (features - original.mean(0)) / unit
+
+
 def shrunk_covariance(x) -> np.ndarray:
   """Covariance [D, D] of features [N, D]: (1 - s) S + s Tr(S) / D I with the s that Ledoit and Wolf estimate.
 

@@ -63,6 +63,22 @@ def test_kernel_is_unbiased():
   assert values.min() < 0
 
 
+def test_standardized_distances_do_not_depend_on_the_features_unit():
+  """In another unit and from another zero the distances are the same."""
+  a, b = features(60), features(50, seed=1)
+  moved = np.arange(6)
+  for measure in (realism.frechet, realism.kernel):
+    expected = measure(realism.standardized(a, a), realism.standardized(b, a))
+    other = [realism.standardized(1e-3 * x + moved, 1e-3 * a + moved) for x in (a, b)]
+    np.testing.assert_allclose(measure(*other), expected, rtol=1e-7)
+  np.testing.assert_allclose(realism.standardized(a, a).var(0).mean(), 1)
+
+
+def test_standardized_refuses_originals_that_are_alike():
+  with pytest.raises(ValueError, match="all alike"):
+    realism.standardized(features(), np.ones((5, 6)))
+
+
 @pytest.mark.parametrize("measure", [realism.frechet, realism.kernel])
 def test_distance_interval_covers(measure):
   """Of 200 repetitions the intervals hold the values' mean in at least 176: 0.92 less two standard errors."""
