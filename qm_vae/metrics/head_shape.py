@@ -14,7 +14,7 @@ CHOSEN = np.r_[8, 17:68]
 
 FACES = 50
 TURN = 0.08  # sine of about five degrees
-_ROUNDS = 10  # of 2,000 faces, the residual changes by less than 1e-4 of itself after these
+_ROUNDS = 10  # of 500 real faces, points move by less than 0.002 units after these
 
 
 def estimate(points) -> np.ndarray:
