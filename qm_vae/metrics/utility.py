@@ -3,9 +3,8 @@
 import jax
 import numpy as np
 
-from qm_vae.io import images
+from qm_vae.metrics import floor, intervals
 from qm_vae.metrics import images as metrics
-from qm_vae.metrics import intervals
 from qm_vae.types import FaceSet
 
 
@@ -116,9 +115,8 @@ def noise_floor(test: FaceSet, truth, answer) -> dict:
   """How often the service changes its own answer under JPEG quality 95, a shift by one pixel, and +-1 grey level."""
   random = np.random.default_rng(0)
   grey = test.image.astype(np.int16) + random.choice([-1, 1], test.image.shape).astype(np.int16)
-  shifted = np.concatenate([test.image[:, :, :1], test.image[:, :, :-1]], axis=2)
-  jpeg = np.stack([images.through_jpeg(image, quality=95) for image in test.image])
-  disturbed = {"jpeg95": jpeg, "shift1": shifted, "grey1": np.clip(grey, 0, 255).astype(np.uint8)}
+  disturbed = {name: disturb(test.image) for name, disturb in floor.DISTURBANCES.items()}
+  disturbed["grey1"] = np.clip(grey, 0, 255).astype(np.uint8)
   return {name: rate(answer(image)["service"].argmax(-1) != truth, test) for name, image in disturbed.items()}
 
 
