@@ -11,6 +11,13 @@ The public API; nothing heavy is imported until it is used.
 """
 
 import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+  from qm_vae import deidentifiers, deidentify, privacy, quantizers
+  from qm_vae.audit.arrays import audit_arrays
+  from qm_vae.evaluate.train import train
+  from qm_vae.experiments.schema import Config
 
 __version__ = "0.1.0"
 

@@ -83,8 +83,7 @@ def member(**traits: Any) -> Callable[[Callable], Callable]:
       check(name, found, {key: value for key, value in options.items() if key not in _others(factory, found)})
       return factory(*args, **options)
 
-    checked.options = found
-    checked.traits = dict(traits)
+    checked.__dict__.update(options=found, traits=dict(traits))
     return checked
 
   return mark

@@ -174,9 +174,20 @@ class Source(Protocol):
   `source[i]` raises `UnreadableImage` for a file that cannot be decoded; the others stay readable.
   """
 
-  classes: tuple[str, ...]  # names of the labels; () when the dataset carries none
-  identities: tuple[str, ...]  # names of the identities; () when the dataset carries none
-  fingerprint: str  # changes whenever a file or a setting that shapes the records changes
+  @property
+  def classes(self) -> tuple[str, ...]:
+    """Names of the labels; () when the dataset carries none."""
+    ...
+
+  @property
+  def identities(self) -> tuple[str, ...]:
+    """Names of the identities; () when the dataset carries none."""
+    ...
+
+  @property
+  def fingerprint(self) -> str:
+    """Changes whenever a file or a setting that shapes the records changes."""
+    ...
 
   def __len__(self) -> int: ...
 

@@ -65,7 +65,7 @@ def audit_arrays(
     )
   _, person = np.unique(np.asarray(identity), return_inverse=True)
   height, width = original.shape[1:3]
-  eyes = np.tile(np.float32(types.AVERAGE_EYES) * np.float32((width, height) * 2), (len(original), 1))
+  eyes = np.tile(np.multiply(types.AVERAGE_EYES, (width, height) * 2).astype(np.float32), (len(original), 1))
 
   def pairs(image):
     return types.Pairs(original, image, eyes, eyes, person.astype(np.int32), tuple(map(str, range(len(image)))), image)

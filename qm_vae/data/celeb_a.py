@@ -47,7 +47,7 @@ def make(
   data_dir: str = "",
   split: Annotated[str, Option(TEXT, "a split, or a part of one, such as train[:1000]")] = "train",
   download: Annotated[bool, Option(FLAG, "whether it is downloaded where it is not there")] = False,
-) -> types.Source:
+) -> CelebaTfds:
   """CelebA's aligned images, 178 x 218 pixels, in the order of tensorflow-datasets (not that of their numbers).
 
   Args:

@@ -38,7 +38,7 @@ class ArraySource:
 
   def __init__(self, images: np.ndarray, label: np.ndarray, names: list[str]):
     self.images, self.label, self.names = images, np.asarray(label, np.int32), tuple(names)
-    content = hashlib.sha256(np.ascontiguousarray(images))
+    content = hashlib.sha256(np.ascontiguousarray(images).tobytes())
     content.update(self.label.tobytes() + "\n".join(names).encode())
     self.fingerprint = content.hexdigest()
 
@@ -51,7 +51,9 @@ class ArraySource:
 
 
 @member(place="path", labelled=True, published=({"usage": "Training"}, {"usage": "PublicTest"}))
-def make(*, path: str, usage: Annotated[str, Option(one_of("all", *USAGES))] = "all") -> types.Source:
+def make(
+  *, path: str, usage: Annotated[str, Option(one_of("all", *USAGES))] = "all"
+) -> "ArraySource | file_source.FileSource":
   """FER2013's grey faces, 48 x 48 pixels, grey repeated to three channels.
 
   Args:
@@ -76,7 +78,7 @@ def make(*, path: str, usage: Annotated[str, Option(one_of("all", *USAGES))] = "
   images, label, names = (_read_npz if file.suffix.lower() == ".npz" else _read_csv)(file, usages)
   if not len(images):
     raise ValueError(f"{file} holds no images of usage {usage!r}; choose another of {', '.join(USAGES)}")
-  return ArraySource(images, label, names)
+  return ArraySource(np.asarray(images), np.asarray(label), names)
 
 
 def _read_csv(path, usages):

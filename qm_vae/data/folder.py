@@ -20,7 +20,7 @@ def make(
   image_column: Annotated[str, Option(TEXT)] = _DEFAULT["image"],
   identity_column: Annotated[str, Option(TEXT)] = _DEFAULT["identity"],
   label_column: Annotated[str, Option(TEXT)] = _DEFAULT["label"],
-) -> types.Source:
+) -> file_source.FileSource:
   """Images below a directory.
 
   Args:

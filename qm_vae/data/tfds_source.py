@@ -56,11 +56,12 @@ def _open_split(directory: pathlib.Path, split: str) -> Sequence[Mapping[str, An
   file_format = builder.info.file_format
   if file_format is not tfds.core.FileFormat.ARRAY_RECORD:
     raise ValueError(
-      f"{directory} is stored as {file_format.value}, which cannot be read at random; delete it and prepare it again "
-      "with --file_format=array_record"
+      f"{directory} is stored as {getattr(file_format, 'value', 'nothing known')}, which cannot be read at random; "
+      "delete it and prepare it again with --file_format=array_record"
     )
+  as_data_source: Any = builder.as_data_source  # its decorator hides its parameters
   try:
-    return builder.as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
+    return as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
   except ValueError as error:
     splits = ", ".join(builder.info.splits)
     raise ValueError(

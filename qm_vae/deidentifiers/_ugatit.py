@@ -71,7 +71,11 @@ def make(
   def ugatit(params, face, key):
     """The face as the generator redraws it; `params` are its variables, `key` is unused."""
     del key
-    draw = lambda image, eyes: (module.apply(params, image[None] * 2 - 1).image[0] + 1) / 2
+
+    def draw(image, eyes):
+      made: Any = module.apply(params, image[None] * 2 - 1)
+      return (made.image[0] + 1) / 2
+
     return region.repaint(face, size, draw)
 
   return types.Deidentifier(variables, ugatit)

@@ -42,9 +42,9 @@ def load(
     ValueError: naming the file and the remedy: for what is no ONNX file, and for what nobody tells.
   """
   net = onnx.load(path, input_range=input_range, layout=layout, colour=colour, size=size)
-  eyes = _eyes(net, eyes)
+  template = _eyes(net, eyes)
   name = net.output(output, "embeddings")
-  aligned = jax.jit(jax.vmap(lambda image, at: align(image.astype(np.float32), at, eyes, net.size)))
+  aligned = jax.jit(jax.vmap(lambda image, at: align(image.astype(np.float32), at, template, net.size)))
 
   def of_batch(image, at):
     found = net.run(np.asarray(aligned(image, at)), name)

@@ -6,6 +6,7 @@ import os
 import pathlib
 import tempfile
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def _write(path, found):
   handle, aside = tempfile.mkstemp(dir=path.parent, prefix=path.stem, suffix=".tmp")
   try:
     with os.fdopen(handle, "wb") as file:
-      np.savez(file, **{field: getattr(found, field) for field in _ARRAYS}, **strings, **missed)
+      np.savez(file, allow_pickle=False, **{field: getattr(found, field) for field in _ARRAYS}, **strings, **missed)
     os.replace(aside, path)
   except BaseException:
     os.unlink(aside)
@@ -86,7 +87,7 @@ def _write(path, found):
 
 def _read(path):
   with np.load(path, allow_pickle=False) as file:
-    arrays = {field: file[field] for field in _ARRAYS}
-    strings = {field: tuple(file[field].tolist()) for field in _STRINGS}
+    arrays: dict[str, Any] = {field: file[field] for field in _ARRAYS}
+    strings: dict[str, Any] = {field: tuple(file[field].tolist()) for field in _STRINGS}
     missed = zip(file["missed_name"].tolist(), file["missed_reason"].tolist(), strict=True)
     return types.FaceSet(**arrays, **strings, missed=tuple(types.Missed(*each) for each in missed))

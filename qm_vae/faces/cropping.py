@@ -295,5 +295,5 @@ def _cascade(name):
       raise RuntimeError(
         f"OpenCV {cv2.__version__} has no cv2.CascadeClassifier; install opencv-python-headless>=4.12,<5"
       )
-    setattr(_local, name, cv2.CascadeClassifier(os.path.join(cv2.data.haarcascades, f"{name}.xml")))
+    setattr(_local, name, cv2.CascadeClassifier(os.path.join(os.path.dirname(cv2.__file__), "data", f"{name}.xml")))
   return getattr(_local, name)

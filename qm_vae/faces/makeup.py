@@ -21,7 +21,7 @@ def _average_landmarks():
   """[68, 2]: x, y of iBUG's 68 landmarks in an average frontal face; the eyes' centres at (-0.5, 0) and (0.5, 0)."""
   angle = np.pi * np.arange(17) / 16
   jaw = np.stack([-1.02 * np.cos(angle), 0.05 + 1.7 * np.sin(angle) ** 0.9], -1)
-  mirror = lambda points: np.float64(points)[::-1] * (-1, 1)
+  mirror = lambda points: np.asarray(points, np.float64)[::-1] * (-1, 1)
   brow = [(-0.85, -0.24), (-0.7, -0.36), (-0.53, -0.4), (-0.36, -0.36), (-0.22, -0.3)]
   nose = [(0, 0), (0, 0.2), (0, 0.4), (0, 0.6), (-0.2, 0.7), (-0.1, 0.74), (0, 0.76), (0.1, 0.74), (0.2, 0.7)]
   left_eye = [(-0.72, 0), (-0.59, -0.08), (-0.41, -0.08), (-0.28, 0.02), (-0.41, 0.07), (-0.59, 0.07)]

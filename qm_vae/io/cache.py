@@ -6,6 +6,7 @@ import pathlib
 import platform
 import stat
 import warnings
+from typing import Any
 
 import jax
 
@@ -32,7 +33,8 @@ def use(folder: str | os.PathLike) -> pathlib.Path | None:
   Returns:
     The folder for this kind of processor, or None where nothing is kept.
   """
-  if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+  settings: Any = jax.config
+  if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
     return None
   path = pathlib.Path(folder)
   try:

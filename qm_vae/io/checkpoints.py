@@ -64,11 +64,11 @@ class Checkpoints:
     abstract = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), template)
     for step in reversed(self.steps()):
       try:
-        label = self._manager.restore(step, args=ocp.args.Composite(label=ocp.args.JsonRestore())).label
+        label = self._manager.restore(step, args=ocp.args.Composite(label=ocp.args.JsonRestore()))["label"]
         if label["shapes"] != _shapes(abstract):
           raise OtherNetwork(_difference(self._directory / str(step), label["shapes"], _shapes(abstract)))
         items = ocp.args.Composite(state=ocp.args.StandardRestore(_on_host(abstract)))
-        state = jax.tree.map(np.asarray, self._manager.restore(step, args=items).state)
+        state = jax.tree.map(np.asarray, self._manager.restore(step, args=items)["state"])
         if digest(state) != label["sha256"]:
           raise ValueError("its arrays are not those that were saved")
         return state
@@ -92,8 +92,8 @@ class Checkpoints:
     try:
       items = ocp.args.Composite(label=ocp.args.JsonRestore(), state=ocp.args.StandardRestore())
       restored = self._manager.restore(step, args=items)
-      named = {path: _at(restored.state, path) for path in restored.label["shapes"]}
-      whole = _digest_of(named.items()) == restored.label["sha256"]
+      named = {path: _at(restored["state"], path) for path in restored["label"]["shapes"]}
+      whole = _digest_of(named.items()) == restored["label"]["sha256"]
     except Exception as error:  # Orbax raises whatever its storage raises: no narrower class covers a bad file
       raise ValueError(f"checkpoint {self._directory / str(step)} cannot be read ({type(error).__name__})") from error
     if not whole:

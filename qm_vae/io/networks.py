@@ -38,7 +38,7 @@ def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mappi
   meta = dict(meta) | {"num_params": num_params, "sha256": _digest(flat)}
   aside = directory / f"{ARRAYS}.aside"
   with aside.open("wb") as file:
-    np.savez(file, **flat)
+    np.savez(file, allow_pickle=False, **flat)
   os.replace(aside, directory / ARRAYS)
   aside = directory / f"{META}.aside"
   aside.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")

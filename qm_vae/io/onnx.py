@@ -35,10 +35,10 @@ class ImageNetwork(NamedTuple):
     if self.colour == "BGR":
       x = x[..., ::-1]
     elif self.colour == "grey":
-      x = (image @ np.float32(LUMA))[..., None] * self.factor + self.offset
+      x = (image @ np.asarray(LUMA, np.float32))[..., None] * self.factor + self.offset
     x = x.transpose(0, 3, 1, 2) if self.layout == "NCHW" else x
     (found,) = self.session.run([output], {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)})
-    return found
+    return np.asarray(found)
 
   def output(self, wanted: str | None, what: str) -> str:
     """The name of the output `wanted`, or of the first one, when it is a batch of vectors.
@@ -90,9 +90,9 @@ def load(
   grey = shape[1 if layout == "NCHW" else 3] == 1
   colour = "grey" if grey else _choice(path, "colour", colour or told.get("colour"), ("RGB", "BGR"))
   factor, offset = _range(path, input_range or told.get("input_range"))
-  size = tuple(size or _size(path, layout, shape, told.get("input_shape", "")))
+  height, width = size or _size(path, layout, shape, told.get("input_shape", ""))
   fixed = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else 0
-  return ImageNetwork(path, session, told, size, fixed, layout, colour, factor, offset)
+  return ImageNetwork(path, session, told, (height, width), fixed, layout, colour, factor, offset)
 
 
 def numbers(text: str) -> list[float]:

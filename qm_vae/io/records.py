@@ -90,5 +90,5 @@ def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
   """Writes a compressed npz aside and renames it."""
   aside = path.with_name(f".{path.name}")
   with aside.open("wb") as file:
-    np.savez_compressed(file, **arrays)
+    np.savez_compressed(file, allow_pickle=False, **arrays)
   aside.replace(path)

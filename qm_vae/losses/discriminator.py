@@ -1,5 +1,7 @@
 """A small discriminator of patches: outputs should have the texture of photographs."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -23,11 +25,13 @@ def make(size: int, hidden: int) -> losses.Term:
 
   def loss(params, frozen, inputs, key):
     del frozen, key
-    return jnp.mean(jnp.square(network.apply(params, inputs.image) - 1), (1, 2))
+    made: Any = network.apply(params, inputs.image)
+    return jnp.mean(jnp.square(made - 1), (1, 2))
 
   def learn(params, frozen, inputs, key):
     del frozen, key
-    real, made = (network.apply(params, jax.lax.stop_gradient(x)) for x in (inputs.face.image, inputs.image))
+    shown = (inputs.face.image, inputs.image)
+    real, made = (jnp.asarray(network.apply(params, jax.lax.stop_gradient(x))) for x in shown)
     return jnp.mean(jnp.square(real - 1) + jnp.square(made), (1, 2))
 
   return losses.Term((), init, loss, learn)

@@ -34,10 +34,10 @@ def make(embedder: Embedder, size: int, renew_every: int) -> losses.Term:
     return network.init(key, jnp.zeros((1, size, size, 3)))
 
   def cross_entropy(params, frozen, inputs, image):
-    heard = network.apply(params, image)
+    found = jnp.asarray(network.apply(params, image))
     known = jax.lax.stop_gradient(embedder.apply(frozen, inputs.face.image, inputs.face.eyes))
-    alike = jnp.where(inputs.mask > 0, _SCALE * heard @ known.T, -jnp.inf)
-    own = jnp.diagonal(_SCALE * heard @ known.T)
+    alike = jnp.where(inputs.mask > 0, _SCALE * found @ known.T, -jnp.inf)
+    own = jnp.diagonal(_SCALE * found @ known.T)
     return jax.nn.logsumexp(alike, -1) - own
 
   def loss(params, frozen, inputs, key):

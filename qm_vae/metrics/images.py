@@ -1,5 +1,7 @@
 """Image quality and codebook use, in JAX; all of them float32."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -38,8 +40,9 @@ def _windowed(x):
   weights = (weights / weights.sum()).astype(np.float32)
   height, width = x.shape[-3] - WINDOW + 1, x.shape[-2] - WINDOW + 1
   # Shifted sums: one fused loop, where a grouped convolution is slow on CPUs.
-  x = sum(float(w) * x[..., i : i + height, :, :] for i, w in enumerate(weights))
-  return sum(float(w) * x[..., i : i + width, :] for i, w in enumerate(weights))
+  rows = [float(w) * x[..., i : i + height, :, :] for i, w in enumerate(weights)]
+  x = functools.reduce(jnp.add, rows)
+  return functools.reduce(jnp.add, [float(w) * x[..., i : i + width, :] for i, w in enumerate(weights)])
 
 
 def ssim(x, x_hat):

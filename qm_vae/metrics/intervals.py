@@ -78,7 +78,8 @@ def wilson_effective(value, variance, n, people) -> Rate:
   binomial = value * (1 - value)
   unseen = binomial < 1e-12 or variance < 1e-12 * binomial  # beside rounding
   effective = people if unseen else min(max(binomial / variance, 1), n)
-  return Rate(float(value), int(n), *map(float, _wilson_interval(float(value), effective)), "wilson_effective")
+  low, high = _wilson_interval(float(value), effective)
+  return Rate(float(value), int(n), float(low), float(high), "wilson_effective")
 
 
 def wilson_by_identity(values, identity) -> Rate:

@@ -37,7 +37,8 @@ class Conv(nn.Module):
       kernel = kernel / singular_value(self, kernel, update)
     if self.reflect:
       x = jnp.pad(x, ((0, 0), (self.padding,) * 2, (self.padding,) * 2, (0, 0)), mode="reflect")
-    zeros = [(0 if self.reflect else self.padding,) * 2] * 2
+    zero = 0 if self.reflect else self.padding
+    zeros = [(zero, zero), (zero, zero)]
     x = lax.conv_general_dilated(x, kernel, (self.stride,) * 2, zeros, dimension_numbers=_DIMENSIONS)
     return x + self.param("bias", nn.initializers.zeros, (self.features,)) if self.bias else x
 

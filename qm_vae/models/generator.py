@@ -87,14 +87,14 @@ def make(
     release: (key, z_e, codes [K, D], ids) -> ids that are given away instead (privacy/guarantees.py); not in training.
   """
   encoder = vqvae.Encoder(preset, code_dim, dtype, tokens)
-  grid = (size // vqvae.STRIDE,) * 2
+  grid = (size // vqvae.STRIDE, size // vqvae.STRIDE)
   decoder = vqvae.Decoder(preset, dtype, tokens, grid, answers if condition != "none" else 0)
 
   def init(key, views_params, face):
     view_key, encoder_key, quantizer_key, decoder_key = jax.random.split(key, 4)
     stacked = vqvae.views_to_channels(make_views(views, views_params, face, view_key))
     encoder_params = encoder.init(encoder_key, stacked[:1])
-    z_e = encoder.apply(encoder_params, stacked)
+    z_e = jnp.asarray(encoder.apply(encoder_params, stacked))
     codebook, model_state = quantizer.init(quantizer_key, z_e.reshape(-1, code_dim))
     params = {"encoder": encoder_params, "quantizer": codebook, "decoder": decoder.init(decoder_key, z_e[:1])}
     return params, model_state
@@ -117,6 +117,7 @@ def make(
       codes = quantizer.decode(params["quantizer"], model_state, jnp.arange(quantizer.num_codes))
       ids = release(jax.random.fold_in(quantizer_key, 1), z_e, codes, quantized.ids)
       quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], model_state, ids))
-    return Generated(decoder.apply(params["decoder"], quantized.z_q, answer), stacked, quantized)
+    image = jnp.asarray(decoder.apply(params["decoder"], quantized.z_q, answer))
+    return Generated(image, stacked, quantized)
 
   return Generator(init, apply, encode, quantize, decode, condition)

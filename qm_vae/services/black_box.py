@@ -194,7 +194,10 @@ def broadcast(quality: Quality, answers, count: int) -> np.ndarray:
   if quality.kind == "classes" and np.ndim(answers) == 1:
     answers = _one_hot(answers, names)
   try:
-    found = np.array([[np.nan if one is None else one for one in row] for row in _rows(quality, answers)], np.float32)
+    found = np.array(
+      [[np.nan if one is None else one for one in (() if row is None else row)] for row in _rows(quality, answers)],
+      np.float32,
+    )
   except (TypeError, ValueError):
     found = np.zeros(0)
   if found.shape != (count, len(names)):

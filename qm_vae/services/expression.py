@@ -28,7 +28,8 @@ def preprocess(image: jax.Array, size: int) -> jax.Array:
     [..., size, size, 1] float32 in [-1, 1]: grey, resized linearly, antialiased where it shrinks.
   """
   # A sum of scaled planes; as a matrix product with one column it takes the CPU several times as long.
-  grey = sum(weight * image[..., channel] for channel, weight in enumerate(LUMA))
+  red, green, blue = (weight * image[..., channel] for channel, weight in enumerate(LUMA))
+  grey = red + green + blue
   # jax.image.resize leaves out the axes that keep their size.
   grey = jax.image.resize(grey, (*grey.shape[:-2], size, size), "linear")
   return grey[..., None] * 2 - 1

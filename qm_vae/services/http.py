@@ -65,7 +65,7 @@ def make(source: str, *, allow_sending_faces: bool = False, timeout: float = 10.
     pictures = [base64.b64encode(image_files.to_png(image)).decode() for image in images]
     body = json.dumps({"images": pictures}).encode()
     deadline = time.monotonic() + timeout
-    connection = kind(parts.hostname, port, timeout=timeout)
+    connection = kind(parts.hostname or "", port, timeout=timeout)
     try:
       connection.connect()
       with _hung_up_at(deadline, connection.sock):

@@ -28,7 +28,7 @@ def probabilities(images: np.ndarray, *, checkpoint: str) -> np.ndarray:
 @functools.cache
 def _opened(checkpoint):
   kind = networks.read_meta(checkpoint).get("kind")
-  if kind not in SERVICES:
+  if kind is None or kind not in SERVICES:
     raise ValueError(f"{checkpoint} holds a network of kind {kind!r}; a service is one of {', '.join(SERVICES)}")
   service = SERVICES[kind](checkpoint)
   activation = jax.nn.softmax if kind == "expression" else jax.nn.sigmoid

@@ -148,7 +148,7 @@ def sample_nuisance(rng: np.random.Generator) -> Nuisance:
     shift=(float(uniform(-0.05, 0.05)), float(uniform(-0.09, -0.02))),
     scale=float(uniform(0.29, 0.332)),
     gaze=(float(0.12 * rng.normal()), float(0.05 * rng.normal())),
-    light=tuple(float(x) for x in light),
+    light=(float(light[0]), float(light[1]), float(light[2])),
     light_colour=(float(1 + 0.06 * warmth), 1.0, float(1 - 0.08 * warmth)),
     ambient=float(uniform(0.42, 0.6)),
     exposure=float(uniform(0.88, 1.1)),

@@ -22,7 +22,7 @@ def config_dict(config: Config) -> ml_collections.ConfigDict:
   return ml_collections.ConfigDict(plain(config))
 
 
-def complete(config: Mapping) -> ml_collections.ConfigDict:
+def complete(config: Mapping | ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   """A config, perhaps of an earlier version, with the default of every key that it lacks.
 
   Raises:
@@ -31,7 +31,7 @@ def complete(config: Mapping) -> ml_collections.ConfigDict:
   return config_dict(view(config))
 
 
-def view(config: Mapping | Config) -> Config:
+def view(config: Mapping | ml_collections.ConfigDict | Config) -> Config:
   """The config as a dataclass, for those who read it.
 
   Raises:
@@ -46,7 +46,7 @@ def view(config: Mapping | Config) -> Config:
     raise ValueError(f"config: {error}; qm_vae/experiments/schema/config.py lists them all") from None
 
 
-def check(config: Mapping) -> None:
+def check(config: Mapping | ml_collections.ConfigDict) -> None:
   """Returns when every key is known and holds what is allowed.
 
   Raises:

@@ -53,7 +53,7 @@ def rule_at(of: type, path: list[str]) -> Rule | None:
   return None
 
 
-def flatten(config: Mapping, prefix: str = "") -> dict[str, Any]:
+def flatten(config: Any, prefix: str = "") -> dict[str, Any]:
   """{'data': {'root': ''}} -> {'data.root': ''}."""
   flat = {}
   for name, value in config.items():

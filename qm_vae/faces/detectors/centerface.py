@@ -35,7 +35,8 @@ def make(*, threshold: float = 0.2, max_side: int = MAX_SIDE, min_size: int = 12
     ValueError: where the package is missing.
   """
   spec = importlib.util.find_spec(_PACKAGE)
-  path = pathlib.Path(spec.submodule_search_locations[0]) / "centerface.onnx" if spec else None
+  folders = spec.submodule_search_locations if spec else None
+  path = pathlib.Path(folders[0]) / "centerface.onnx" if folders else None
   if path is None or not path.is_file():
     raise ValueError(f"the detector centerface finds no weights; {_REMEDY}")
   return of_file(path, threshold=threshold, max_side=max_side, min_size=min_size)

@@ -37,7 +37,7 @@ def pairs(boxes: np.ndarray, scores: np.ndarray, weak: float, size: tuple[int, i
   believed = scores >= weak
   corners, scores = boxes[believed].astype(np.float32), scores[believed].astype(np.float32)
   if len(boxes) and np.abs(boxes).max() <= 2:
-    corners = corners * np.tile(np.float32(size), 2)
+    corners = corners * np.tile(np.asarray(size, np.float32), 2)
   return np.concatenate([corners[:, :2], corners[:, 2:] - corners[:, :2]], -1), scores
 
 
