@@ -18,6 +18,7 @@ from qm_vae.losses import TERMS
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
 from qm_vae.models.vqvae import PRESETS, STRIDE
+from qm_vae.options import trait
 from qm_vae.privacy import guarantees
 from qm_vae.quantizers import QUANTIZERS
 from qm_vae.services import SERVICES, expression
@@ -208,9 +209,9 @@ def _check_judges(config):
 
 def _check_terms(config):
   """Names the term that lacks networks to work with, and recognisers that would judge what they trained."""
-  needs = {"ensemble": "ensemble", "perceptual": "ensemble", "identity": "recognisers", "parrot": "recognisers"}
-  for term, key in needs.items():
-    if getattr(config.terms, term).weight and not len(getattr(config, key)):
+  for term in _weighed(config):
+    key = trait(TERMS[term], "needs")
+    if key and not len(getattr(config, key)):
       raise ValueError(
         f"config.terms.{term}.weight is {getattr(config.terms, term).weight}, but config.{key} is empty; fill it"
       )

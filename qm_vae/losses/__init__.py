@@ -1,7 +1,8 @@
 """Further terms of the loss: what makes an output look real, and what takes a person out of it.
 
 A term sees what the generator made of a batch and says what the generator pays for it. A term may have parameters of
-its own, trained in the same step against the generator (or, as a discriminator's, against its pictures).
+its own, trained in the same step against the generator (or, as a discriminator's, against its pictures). A factory that
+works with given networks is marked with `options.member` and the trait `needs`: the config key that names them.
 """
 
 from collections.abc import Callable

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 
 from qm_vae import losses as terms
 from qm_vae.losses import qm_vae
+from qm_vae.options import member
 from qm_vae.types import Service
 
 
+@member(needs="ensemble")
 def make(services: Mapping[str, Service], service_loss: str) -> terms.Term:
   """The mean of `losses.service_loss` over services that see the augmented output.
 

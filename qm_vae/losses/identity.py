@@ -6,9 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from qm_vae import losses
+from qm_vae.options import member
 from qm_vae.types import Embedder
 
 
+@member(needs="recognisers")
 def make(embedders: Mapping[str, Embedder], margin: float) -> losses.Term:
   """The mean over recognisers of max(0, cosine(original, output) - margin), through each one's own alignment.
 

@@ -5,11 +5,13 @@ import jax.numpy as jnp
 
 from qm_vae import losses
 from qm_vae.models.adversaries import Listener
+from qm_vae.options import member
 from qm_vae.types import Embedder
 
 _SCALE = 16.0  # of cosines between unit vectors in a softmax; ArcFace networks use 16 to 64
 
 
+@member(needs="recognisers")
 def make(embedder: Embedder, size: int, renew_every: int) -> losses.Term:
   """Nats of identity that the listener hears, at least: max(0, log B - cross-entropy of who is who in the batch).
 

@@ -7,8 +7,10 @@ import jax
 import jax.numpy as jnp
 
 from qm_vae import losses
+from qm_vae.options import member
 
 
+@member(needs="ensemble")
 def make(features: Callable[[Any, jax.Array], list[jax.Array]], params: Any) -> losses.Term:
   """Mean over layers of the squared distance between unit feature vectors of output and original, position by position.
 
