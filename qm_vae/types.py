@@ -155,6 +155,13 @@ class Embedder(NamedTuple):
   name: str
 
 
+class Landmarker(NamedTuple):
+  """A frozen network in the graph that finds the landmarks of a face."""
+
+  params: Any
+  apply: Callable[[Any, jax.Array], jax.Array]  # (params, image [..., S, S, 3] in [0, 1]) -> [..., 68, 2], see Face
+
+
 HostEmbedder = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """The same for many faces on the host: image uint8 [N, H, W, 3], eyes float32 [N, 4] -> float32 [N, D] of length 1."""
 

@@ -13,7 +13,7 @@ LAYERS = (
   ("io",),
   ("metrics", "faces", "data", "quantizers"),
   ("models",),
-  ("losses", "deidentifiers", "embedders"),
+  ("losses", "deidentifiers", "embedders", "landmarkers"),
   ("services",),
   ("training",),
   ("privacy",),

@@ -3,6 +3,7 @@ r"""Turns a public network's file into a folder that this project loads.
 python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 networks/mini_xception
 python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception
 
+python -m qm_vae.convert faceapi-landmarks face-api/model networks/landmarks
 python -m qm_vae.convert torch-mobilefacenet 068.ckpt networks/mobilefacenet
 python -m qm_vae.convert torch-ugatit selfie2anime_params_0100000.pt networks/ugatit
 python -m qm_vae.convert torch-amtgan G.pth networks/amt_gan
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from qm_vae.convert.faceapi import faceapi_landmarks
 from qm_vae.convert.keras import keras_expression
 from qm_vae.convert.torch import torch_mobilefacenet
 from qm_vae.convert.torch_generators import torch_amtgan, torch_ugatit
@@ -34,6 +36,13 @@ FORMATS = {
     "mini_XCEPTION, an expression recogniser saved by Keras as HDF5",
     "The public file is trained_models/emotion_models/fer2013_mini_XCEPTION.102-0.66.hdf5 of the GitHub repository "
     "oarriaga/face_classification (MIT). Give the folder to a run by --config.service.checkpoint=OUT.",
+  ),
+  "faceapi-landmarks": Format(
+    faceapi_landmarks,
+    "the 68-point landmark network of face-api.js",
+    "The public files are face_landmark_68_model-weights_manifest.json and face_landmark_68_model.bin in model/ of the "
+    "npm package @vladmandic/face-api (MIT); IN is the folder that holds both. Give the folder to a program by "
+    "--landmarks=OUT.",
   ),
   "torch-mobilefacenet": Format(
     torch_mobilefacenet,
@@ -57,7 +66,12 @@ FORMATS = {
 }
 
 
-_GIVES = {"embedder": "embeddings of faces", "ugatit": "anime pictures of faces", "amt_gan": "made-up faces"}
+_GIVES = {
+  "landmarks": "68 places of a face",
+  "embedder": "embeddings of faces",
+  "ugatit": "anime pictures of faces",
+  "amt_gan": "made-up faces",
+}
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -28,7 +28,7 @@ def images(
   margin: float | None = None,
   shape: str = "box",
   seed: int | None = None,
-  landmarker: Callable[[np.ndarray], np.ndarray] | None = None,
+  landmarker: str | Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Protected:
   """Pictures with every face that is found hidden.
 
@@ -44,7 +44,8 @@ def images(
     margin: share of the box's longer side that is covered around it; None: the method's own.
     shape: 'box' or 'ellipse'.
     seed: of the noise; None draws a secret one.
-    landmarker: uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that need landmarks.
+    landmarker: folder of a landmark network, or a function uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that
+      need landmarks.
 
   Raises:
     ValueError: for arrays of another form, or options that are not allowed, naming them.
@@ -55,11 +56,14 @@ def images(
   >>> found.images.shape, found.faces
   ((64, 64, 3), [[]])
   """
+  from qm_vae import landmarkers
   from qm_vae.deidentify import methods, pictures
   from qm_vae.deidentify.hiding import Hider
   from qm_vae.deidentify.selection import Selection
   from qm_vae.faces import detectors
 
+  if isinstance(landmarker, str):
+    landmarker = landmarkers.on_host(landmarkers.load(landmarker))
   array = np.asarray(array)
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")

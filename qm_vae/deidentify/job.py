@@ -6,6 +6,7 @@ import pathlib
 from typing import Any, NamedTuple
 
 import qm_vae
+from qm_vae import landmarkers
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
@@ -46,7 +47,15 @@ def open_job(options, command: str) -> Job:
     options.detector, threshold=options.thresh, max_side=options.scale, min_size=options.min_size
   )
   method = methods.open_method(options.method)
-  hider = Hider(method, margin=options.margin, feather=options.feather, shape=options.shape, seed=options.seed)
+  landmarker = landmarkers.on_host(landmarkers.load(options.landmarks)) if options.landmarks else None
+  hider = Hider(
+    method,
+    margin=options.margin,
+    feather=options.feather,
+    shape=options.shape,
+    seed=options.seed,
+    landmarker=landmarker,
+  )
   return Job(options, command, detector, hider, method.description, ContactSheet() if options.preview else None)
 
 

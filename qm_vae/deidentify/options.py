@@ -103,6 +103,11 @@ def _finding(add):
 
 def _files(add):
   add("--start", type=_between(0, _EVER), default=0.0, metavar="SECONDS", help="leave out what is earlier")
+  add(
+    "--landmarks",
+    metavar="FOLDER",
+    help="landmark network, for methods that need one (qm_vae.convert faceapi-landmarks)",
+  )
   add("--end", type=_between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
   add("--raw", type=_raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
   add("--codec", choices=CODECS, default="", help="(default: the original's, else h264)")

@@ -1,0 +1,121 @@
+"""Landmarkers: frozen networks that find the 68 landmarks of a face. The contract is `types.Landmarker`."""
+
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from qm_vae.io import networks
+from qm_vae.models.landmarks import LANDMARK_NETWORKS
+from qm_vae.types import Landmarker
+
+
+def describe(
+  architecture: str,
+  input_size: int,
+  *,
+  mean: Sequence[float] = (127.5, 127.5, 127.5),
+  scale: float = 127.5,
+  margin: float = 0.0,
+  source: str = "trained by qm_vae",
+  licence: str = "that of the training data",
+) -> dict[str, Any]:
+  """The description of a landmark network that io.networks.save stores and `load` reads.
+
+  Args:
+    architecture: a name in `LANDMARK_NETWORKS`.
+    input_size: side of the network's input, pixels.
+    mean: grey levels of R, G and B, taken from an image in 0..255.
+    scale: grey levels, by which the difference is then divided.
+    margin: share of the crop's side that is cut off on each side before the network sees it.
+    source: where the weights come from.
+    licence: the terms that hold for them.
+
+  Raises:
+    KeyError: for an unknown architecture.
+  """
+  LANDMARK_NETWORKS[architecture]
+  return {
+    "kind": "landmarks",
+    "architecture": architecture,
+    "input_size": int(input_size),
+    "normalisation": {"mean": [float(m) for m in mean], "scale": float(scale)},
+    "margin": float(margin),
+    "input": "RGB float32 in [0, 1], the face's square; (255 x - mean) / scale",
+    "source": source,
+    "licence": licence,
+  }
+
+
+def network(meta: dict[str, Any]) -> nn.Module:
+  """The Flax module of a description (see `describe`)."""
+  return LANDMARK_NETWORKS[meta["architecture"]]()
+
+
+def preprocess(image: jax.Array, meta: dict[str, Any]) -> jax.Array:
+  """What a landmark network sees of images; training and serving both come through here.
+
+  Args:
+    image: [B, S, S, 3] float32 RGB in [0, 1].
+    meta: see `describe`.
+
+  Returns:
+    [B, size, size, 3] float32.
+  """
+  size, side = meta["input_size"], image.shape[1]
+  cut = round(meta["margin"] * side)
+  inner = image[:, cut : side - cut, cut : side - cut]
+  resized = jax.image.resize(inner, (len(image), size, size, 3), "linear")
+  mean = jnp.asarray(meta["normalisation"]["mean"], jnp.float32)
+  return (resized * 255 - mean) / meta["normalisation"]["scale"]
+
+
+def load(directory: str | os.PathLike) -> Landmarker:
+  """The landmarker stored in a folder; `params` are NumPy arrays, to be passed as an argument of the jitted function.
+
+  Raises:
+    ValueError: for a folder that holds no such network, or arrays that do not fit the architecture.
+  """
+  meta, variables = networks.load(directory)
+  networks.check_kind(directory, meta, "landmarks")
+  module, size = network(meta), meta["input_size"]
+  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+  networks.check_shapes(directory, expected, variables)
+
+  def apply(params, image):
+    lead, side = image.shape[:-3], image.shape[-2]
+    shares = jnp.asarray(module.apply(params, preprocess(image.reshape(-1, *image.shape[-3:]), meta)))
+    cut = round(meta["margin"] * side)
+    return (cut + shares * (side - 2 * cut)).reshape(*lead, 68, 2)
+
+  return Landmarker(variables, apply)
+
+
+def on_host(landmarker: Landmarker, batch_size: int = 32) -> Callable[[np.ndarray], np.ndarray]:
+  """The landmarker as a function of arrays on the host: uint8 [N, S, S, 3] -> float32 [N, 68, 2], pixels of the image.
+
+  It compiles once per side. It raises ValueError where the network answers with numbers that are not finite: that is a
+  damaged network, and no face.
+  """
+  params = jax.device_put(landmarker.params)
+
+  @jax.jit
+  def of_batch(params, image):
+    return landmarker.apply(params, image.astype(jnp.float32) / 255)
+
+  def find(image):
+    found = [np.zeros((0, 68, 2), np.float32)]
+    for start in range(0, len(image), batch_size):
+      chunk = image[start : start + batch_size]
+      padded = np.concatenate([chunk, np.repeat(chunk[:1], batch_size - len(chunk), axis=0)])
+      found.append(np.asarray(of_batch(params, padded))[: len(chunk)])
+    points = np.concatenate(found)
+    if not np.isfinite(points).all():
+      raise ValueError("the landmark network answers with numbers that are not finite; its folder is damaged")
+    return points
+
+  return find
