@@ -76,7 +76,7 @@ def member(**traits: Any) -> Callable[[Callable], Callable]:
 
   def mark(factory):
     found = _declared(factory)
-    name = factory.__module__.rpartition(".")[2]
+    name = factory.__module__.rpartition(".")[2].lstrip("_")
 
     @functools.wraps(factory)
     def checked(*args, **options):

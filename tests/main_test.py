@@ -59,7 +59,8 @@ def state_digest(workdir):
   return digest(state)
 
 
-def test_the_report_holds_controls_judges_views_and_the_run_itself(finished):
+def test_main_report_holds_controls_judges_views(finished):
+  """The report holds controls judges views and the run itself."""
   found = report(finished)
   assert [m["name"] for m in found["methods"]] == [
     "identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae"
@@ -82,7 +83,8 @@ def test_the_report_holds_controls_judges_views_and_the_run_itself(finished):
   assert f"{qm_vae['loss_rate']['value']:.3f}"[:4] in page
 
 
-def test_privacy_is_measured_on_people_who_trained_nothing(finished):
+def test_main_privacy_measured_people_trained_nothing(finished):
+  """Privacy is measured on people who trained nothing."""
   privacy = report(finished)["privacy"]
   assert privacy["controls"]["void"] == []
   names = [row["name"] for row in privacy["methods"]]
@@ -97,7 +99,8 @@ def test_privacy_is_measured_on_people_who_trained_nothing(finished):
   assert networks.read_meta(path)["test_nearest"] > 0
 
 
-def test_metrics_are_finite_and_complete(finished):
+def test_main_metrics_finite_complete(finished):
+  """Metrics are finite and complete."""
   rows = records.read_rows(finished)
   train = [row for row in rows if row["split"] == "train"]
   assert {"loss", "service", "mse", "codebook", "commitment", "images_per_second", "seconds"} <= set(train[0])
@@ -105,7 +108,8 @@ def test_metrics_are_finite_and_complete(finished):
 
 
 @pytest.mark.slow  # train_test has the same without the command line
-def test_killed_and_resumed_equals_uninterrupted(home, finished):
+def test_main_killed_resumed_equals_uninterrupted(home, finished):
+  """Killed and resumed equals uninterrupted."""
   workdir = home / "killed"
   line, options = command(home, workdir)
   process = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
@@ -128,7 +132,8 @@ def test_killed_and_resumed_equals_uninterrupted(home, finished):
   assert one["provenance"] == other["provenance"]
 
 
-def test_a_service_cannot_judge_itself(home, finished):
+def test_main_service_cannot_judge_itself(home, finished):
+  """A service cannot judge itself."""
   own = config_file.load(finished).service.checkpoint
   flags = (f"--config.service.checkpoint={own}", f"--config.judges.second.checkpoint={own}")
   done = call(home, home / "self", *flags)
@@ -136,7 +141,8 @@ def test_a_service_cannot_judge_itself(home, finished):
   assert "judges.second.checkpoint is the same network as config.service.checkpoint" in done.stderr
 
 
-def test_an_unfinished_run_is_not_reported(home, finished, tmp_path):
+def test_main_unfinished_run_not_reported(home, finished, tmp_path):
+  """An unfinished run is not reported."""
   copy = tmp_path / "copy"
   shutil.copytree(finished, copy)
   shutil.rmtree(sorted((copy / "checkpoints").glob("[0-9]"))[-1])
@@ -152,20 +158,23 @@ def begun(workdir, **changes):
   return config_file.load(workdir)
 
 
-def test_a_run_may_go_on_for_more_epochs(tmp_path):
+def test_main_run_go_more_epochs(tmp_path):
+  """A run may go on for more epochs."""
   begun(tmp_path, epochs=20)
   assert begun(tmp_path, epochs=40).epochs == 40
   with pytest.raises(ValueError, match="epochs: 40 there, 30 now"):
     begun(tmp_path, epochs=30)
 
 
-def test_more_epochs_are_refused_where_the_learning_rate_hangs_on_them(tmp_path):
+def test_main_more_epochs_refused_learning_rate(tmp_path):
+  """More epochs are refused where the learning rate hangs on them."""
   begun(tmp_path, epochs=20, schedule="cosine")
   with pytest.raises(ValueError, match="epochs: 20 there, 40 now"):
     begun(tmp_path, epochs=40, schedule="cosine")
 
 
-def test_a_network_that_was_there_and_is_not_is_noticed(finished, tmp_path):
+def test_main_network_not_noticed(finished, tmp_path):
+  """A network that was there and is not is noticed."""
   copy = tmp_path / "copy"
   shutil.copytree(finished, copy)
   told = json.loads((copy / "provenance.json").read_text())
@@ -175,7 +184,8 @@ def test_a_network_that_was_there_and_is_not_is_noticed(finished, tmp_path):
     evaluate(copy, command="another view")
 
 
-def test_data_that_changed_are_noticed(finished, tmp_path):
+def test_main_data_changed_noticed(finished, tmp_path):
+  """Data that changed are noticed."""
   copy = tmp_path / "copy"
   shutil.copytree(finished, copy)
   told = json.loads((copy / "provenance.json").read_text())
@@ -185,7 +195,8 @@ def test_data_that_changed_are_noticed(finished, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_finished_run_is_not_trained_again_and_gives_the_same_report(home, finished):
+def test_main_finished_run_not_trained_again(home, finished):
+  """A finished run is not trained again and gives the same report."""
   rows = records.read_rows(finished)
   before = report(finished)
   (finished / "report.json").unlink()
@@ -204,7 +215,8 @@ def test_a_finished_run_is_not_trained_again_and_gives_the_same_report(home, fin
     pytest.param(["--config.epochs=many"], ("epochs",), marks=pytest.mark.slow),
   ],
 )
-def test_what_cannot_run_is_refused_by_name(home, finished, flags, told):
+def test_main_cannot_run_refused_name(home, finished, flags, told):
+  """What cannot run is refused by name."""
   done = call(home, finished, *flags)
   assert done.returncode != 0
   for words in told:
@@ -213,27 +225,31 @@ def test_what_cannot_run_is_refused_by_name(home, finished, flags, told):
     assert "Traceback" not in done.stderr
 
 
-def test_real_faces_without_a_service_tell_how_to_get_one(home, tmp_path):
+def test_main_real_faces_without_service_tell(home, tmp_path):
+  """Real faces without a service tell how to get one."""
   done = call(home, tmp_path / "run", "--config.data.root=" + str(tmp_path), config="configs/alpha04.py:celeba_folder")
   assert done.returncode == 1
   for words in ("service.checkpoint", "qm_vae.convert", "configs/expression.py"):
     assert words in done.stderr
 
 
-def test_a_missing_experiment_is_named_with_those_that_exist(home):
+def test_main_missing_experiment_named_exist(home):
+  """A missing experiment is named with those that exist."""
   done = call(home, home / "none", config="configs/nope.py")
   assert done.returncode == 1
   assert "configs/nope.py does not exist" in done.stderr and "configs/alpha04.py" in done.stderr
 
 
-def test_help_teaches(home):
+def test_main_help_teaches(home):
+  """Help teaches."""
   line, options = command(home, home)
   done = subprocess.run([*line[:3], "--help"], capture_output=True, **options, check=False)
   assert "configs/alpha04.py:celeba_folder" in done.stdout
   assert "--workdir" in done.stdout
 
 
-def test_the_checkpoint_holds_no_frozen_weights(finished):
+def test_main_checkpoint_holds_no_frozen_weights(finished):
+  """The checkpoint holds no frozen weights."""
   checkpoints = Checkpoints(finished / "checkpoints")
   assert checkpoints.steps()
   config = config_file.load(finished)
@@ -245,7 +261,8 @@ def test_the_checkpoint_holds_no_frozen_weights(finished):
 
 
 @pytest.mark.slow
-def test_members_of_a_grid_are_runs_like_any_other(home, finished):
+def test_main_members_grid_runs_like_any(home, finished):
+  """Members of a grid are runs like any other."""
   workdir = home / "grid"
   done = call(home, workdir, '--members={"as ever": {}, "other": {"alpha": 1.0}, "late": {"seed": 1}}')
   assert done.returncode == 0, done.stderr[-3000:]
@@ -284,6 +301,7 @@ def test_members_of_a_grid_are_runs_like_any_other(home, finished):
     ('{"a": {}, "b": {"epochs": 3}}', "config.epochs shapes the program and differs, 2 and 3"),
   ],
 )
-def test_members_that_are_no_grid_are_refused(home, finished, members, told):
+def test_main_members_no_grid_refused(home, finished, members, told):
+  """Members that are no grid are refused."""
   done = call(home, home / "no-grid", f"--members={members}")
   assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr

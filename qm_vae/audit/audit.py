@@ -24,7 +24,7 @@ _CASES = 8  # pictures of the best and of the worst cases
 
 
 def audit(options: argparse.Namespace, command: str) -> dict:
-  """Makes the audit that `options` (see audit_options.py) describe and writes it to `options.out`.
+  """Makes the audit that `options` (see options.py) describe and writes it to `options.out`.
 
   Returns:
     The content of audit.json (its form is in docs/audit.md).

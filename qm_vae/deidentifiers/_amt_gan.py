@@ -23,7 +23,7 @@ _HOW = (
 def describe(
   size: int, *, channels: int = 64, source: str = "trained by qm_vae", licence: str = "that of the training data"
 ) -> dict[str, Any]:
-  """The description of a generator that network_file.save stores and `make` reads.
+  """The description of a generator that io.networks.save stores and `make` reads.
 
   Args:
     size: side of the faces that it was trained on, pixels.

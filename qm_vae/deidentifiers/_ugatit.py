@@ -22,7 +22,7 @@ def describe(
   source: str = "trained by qm_vae",
   licence: str = "that of the training data",
 ) -> dict[str, Any]:
-  """The description of a generator that network_file.save stores and `make` reads.
+  """The description of a generator that io.networks.save stores and `make` reads.
 
   Args:
     size: side of the pictures that it was trained on, pixels.
@@ -51,7 +51,7 @@ def make(
 
   Args:
     checkpoint: a folder written by configs/ugatit.py or `qm_vae.convert torch-ugatit`; '' lets the classical cartoon
-      (deid/cartoon.py) stand in.
+      (deidentifiers/_cartoon.py) stand in.
 
   Raises:
     ValueError: for a folder that holds no such network, or arrays that do not fit it.

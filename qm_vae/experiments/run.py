@@ -38,7 +38,7 @@ def run(
     group: the processes that train, every one of which calls this; None: this one. The first alone writes.
 
   Raises:
-    ValueError: for a config that `rules.check` refuses, a workdir that holds another run, data or networks that
+    ValueError: for a config that `schema.check` refuses, a workdir that holds another run, data or networks that
       changed since the run began, or that are not the same for all processes.
     logbook.NotFinite: when a loss term is NaN or infinite.
   """

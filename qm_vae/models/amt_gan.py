@@ -1,7 +1,7 @@
 """AMT-GAN: one face gets the make-up of another, and with it what misleads face recognisers.
 
 Layers carry the names of the public PyTorch implementation (CGCL-codes/AMT-GAN, whose generator is PSGAN's), so that
-its checkpoints map one to one. Images are in [-1, 1] here; deid/amt_gan.py and tasks/amt_gan.py convert.
+its checkpoints map one to one. Images are in [-1, 1] here; those who call it convert.
 
 Source: Hu et al. 2022, "Protecting Facial Privacy: Generating Adversarial Identity Masks via Style-robust Makeup
 Transfer"; Jiang et al. 2020, "PSGAN: Pose and Expression Robust Spatial-Aware GAN for Customizable Makeup Transfer".

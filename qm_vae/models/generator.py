@@ -78,7 +78,7 @@ def make(
     views: the de-identifiers whose outputs are fused, at least one.
     preset: widths of encoder and decoder.
     code_dim: channels of z_e.
-    quantizer: see quantize/.
+    quantizer: see quantizers/.
     dtype: what the convolutions compute in; codes, distances and the image stay float32.
     tokens: codes that describe a face in all; 0: one for every STRIDE x STRIDE pixels, as in the paper.
     size: side of the faces, pixels; needed with tokens.

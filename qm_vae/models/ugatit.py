@@ -1,7 +1,7 @@
 """U-GAT-IT: from pictures of one kind to those of another, with attention from a class activation map.
 
 Layers carry the names of the public PyTorch implementation (znxlwm/UGATIT-pytorch), so that its checkpoints map one to
-one. Images are in [-1, 1] here; deid/ugatit.py and tasks/ugatit.py convert.
+one. Images are in [-1, 1] here; deidentifiers/_ugatit.py and training/tasks/ugatit.py convert.
 
 Source: Kim et al. 2020, "U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance
 Normalization for Image-to-Image Translation".

@@ -7,4 +7,4 @@ SERVICES = Registry(
   {"expression": "qm_vae.services.expression:load", "attributes": "qm_vae.services.attributes:load"},
   group="qm_vae.services",
 )
-"""Each is `load(directory) -> Service`; `directory` is what network_file.save wrote."""
+"""Each is `load(directory) -> Service`; `directory` is what io.networks.save wrote."""

@@ -44,7 +44,7 @@ def describe(
   source: str = "trained by qm_vae",
   licence: str = "that of the training data",
 ) -> dict[str, Any]:
-  """The description of an expression network that network_file.save stores and `load` and the classifier task read.
+  """The description of an expression network that io.networks.save stores and `load` and the classifier task read.
 
   Args:
     architecture: a name in `EXPRESSION_NETWORKS`.

@@ -35,7 +35,7 @@ def fit(
   side stops, the state is kept as it is, in the middle of an epoch too.
 
   Args:
-    experiment: see build.py.
+    experiment: see state.Experiment.
     workdir: metrics.jsonl is written here.
     checkpoints: where the state is kept; None in a process that does not lead.
     tensorboard: also write scalars and image grids to WORKDIR/tensorboard.

@@ -70,7 +70,7 @@ class HostSide(Protocol):
 
 
 class Task(NamedTuple):
-  """What differs between training one network and another; the loop is the same (train.py).
+  """What differs between training one network and another; the loop is the same (loop.py).
 
   All are pure. `batch` is a dict of arrays [B, ...] as `data.batches` yields; `weights` is a pytree of float32 scalars
   (traced, so that a grid over them is one program); `key` is already folded with the step. Terms are {name: [B]

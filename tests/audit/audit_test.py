@@ -67,7 +67,8 @@ def cache(monkeypatch, tmp_path):
   monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-def test_a_tool_is_audited_and_a_limit_is_kept(world, tmp_path, capsys):
+def test_audit_tool_audited_limit_kept(world, tmp_path, capsys):
+  """A tool is audited and a limit is kept."""
   status, report, told = run(world, protect(world, "blurred", blurred), tmp_path, capsys, "--max-rank1=1")
   assert status == 0 and report["verdict"]["exit"] == 0, told
   assert report["privacy"]["people"]["attacked"] == PEOPLE // 2 and not report["privacy"]["controls"]["void"]
@@ -84,7 +85,8 @@ def test_a_tool_is_audited_and_a_limit_is_kept(world, tmp_path, capsys):
     assert not arrays.files
 
 
-def test_what_comes_back_as_it_was_or_cannot_be_read_is_named(world, tmp_path, capsys):
+def test_audit_comes_back_cannot_read_named(world, tmp_path, capsys):
+  """What comes back as it was or cannot be read is named."""
   protected = protect(world, "some", lambda image, i: image if i in (7, 30) else blurred(image, i))
   broken = next(protected.rglob("5.png"))
   broken.write_bytes(broken.read_bytes()[:100])
@@ -94,7 +96,9 @@ def test_what_comes_back_as_it_was_or_cannot_be_read_is_named(world, tmp_path, c
   assert "(identical)" in told and report["unprotected"][0]["name"] in told
 
 
-def test_bits_that_name_people_are_found_where_the_recogniser_sees_noise(world, tmp_path, capsys):
+def test_audit_bits_name_people_found_recogniser(world, tmp_path, capsys):
+  """Bits that name people are found where the recogniser sees noise."""
+
   def doctored(image, number):
     noise = np.random.default_rng(number).integers(0, 256, image.shape).astype(np.uint8)
     return noise & 254 | np.random.default_rng(number // EACH).integers(0, 2, image.shape).astype(np.uint8)
@@ -113,7 +117,8 @@ def test_bits_that_name_people_are_found_where_the_recogniser_sees_noise(world, 
     (lambda folder: swap(next(folder.rglob("3.png")), next(folder.rglob("40.png"))), "shows the original of"),
   ],
 )
-def test_files_that_do_not_match_are_refused_by_name(world, tmp_path, capsys, spoil, told):
+def test_audit_files_not_match_refused_name(world, tmp_path, capsys, spoil, told):
+  """Files that do not match are refused by name."""
   folder = protect(world, "spoilt " + told, lambda image, i: np.clip(image + 5.0, 0, 255).astype(np.uint8))
   spoil(folder)
   status, report, printed = run(world, folder, tmp_path, capsys)
@@ -126,7 +131,8 @@ def swap(one, other):
   one.with_suffix(".aside").rename(other)
 
 
-def test_a_csv_with_other_columns_is_refused_by_name(world, tmp_path, capsys):
+def test_audit_csv_other_columns_refused_name(world, tmp_path, capsys):
+  """A CSV with other columns is refused by name."""
   labels = tmp_path / "labels.csv"
   labels.write_text("file,who\n0.png,1\n")
   protected = protect(world, "blurred", blurred)
@@ -134,13 +140,15 @@ def test_a_csv_with_other_columns_is_refused_by_name(world, tmp_path, capsys):
   assert status == 1 and report is None and "labels.csv" in told and "image" in told
 
 
-def test_wrong_options_do_not_look_like_a_failed_control(capsys):
+def test_audit_wrong_options_not_look_like(capsys):
+  """Wrong options do not look like a failed control."""
   with pytest.raises(SystemExit) as stopped:
     audit_program.main(["a", "b", "--embedder=x", "--attackers=everyone"])
   assert stopped.value.code == 1 and "naive" in capsys.readouterr().err
 
 
-def test_the_verdict_puts_what_is_void_first():
+def test_audit_verdict_puts_void_first():
+  """The verdict puts what is void first."""
   rate = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 50}
   privacy = {"controls": {"void": []}, "methods": [{"headline": {"rank_1": rate}}]}
   files = {"unreadable": [{"name": "a", "reason": "b"}], "incomparable": [], "missed": [], "further": []}

@@ -18,13 +18,15 @@ def cache(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("flag", "told"), [("--rounds=0", "--rounds"), ("--only=speed", "--only")])
-def test_options_out_of_range_are_refused(flag, told, capsys):
+def test_bench_options_out_range_refused(flag, told, capsys):
+  """Options out of range are refused."""
   with pytest.raises(SystemExit):
     bench.main([flag])
   assert told in capsys.readouterr().err
 
 
-def test_sizes_that_cannot_be_are_refused():
+def test_bench_sizes_cannot_refused():
+  """Sizes that cannot be are refused."""
   with pytest.raises(ValueError, match="image size 30"):
     workload.make(workload.Setting(image_size=30))
   with pytest.raises(ValueError, match="batch size 0"):
@@ -33,7 +35,8 @@ def test_sizes_that_cannot_be_are_refused():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", workload.MODES)
-def test_every_measure_is_printed_and_written(mode, tmp_path, capsys, monkeypatch):
+def test_bench_every_measure_printed_written(mode, tmp_path, capsys, monkeypatch):
+  """Every measure is printed and written."""
   monkeypatch.setattr(bench.floor, "_COPY", 2**16)
   monkeypatch.setattr(bench.floor, "_MATMUL", 64)
   monkeypatch.setattr(bench.startup, "measure", lambda setting: {})
@@ -50,7 +53,8 @@ def test_every_measure_is_printed_and_written(mode, tmp_path, capsys, monkeypatc
 
 
 @pytest.mark.slow
-def test_a_second_start_finds_the_programs_of_the_first(monkeypatch):
+def test_bench_second_start_finds_programs_first(monkeypatch):
+  """A second start finds the programs of the first."""
   monkeypatch.setenv("JAX_ENABLE_COMPILATION_CACHE", "true")
   monkeypatch.setenv("XLA_FLAGS", "")
   found = startup.measure(workload.Setting(image_size=16, batch_size=2))
@@ -59,7 +63,8 @@ def test_a_second_start_finds_the_programs_of_the_first(monkeypatch):
 
 
 @pytest.mark.slow
-def test_the_results_of_a_step_are_written_over_its_state():
+def test_bench_results_step_written_over_state():
+  """The results of a step are written over its state."""
   load = workload.make(workload.Setting(image_size=16, batch_size=2))
   planned = memory.measure(load)
   state = jax.eval_shape(load.task.init, jax.random.key(0), load.frozen, load.batch)
@@ -68,7 +73,8 @@ def test_the_results_of_a_step_are_written_over_its_state():
 
 
 @pytest.mark.slow
-def test_training_in_bfloat16_stays_near_float32():
+def test_bench_training_bfloat16_stays_near_float32():
+  """Training in bfloat16 stays near float32."""
   losses = {}
   for dtype in ("float32", "bfloat16"):
     load, key = (

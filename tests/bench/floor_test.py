@@ -11,13 +11,15 @@ from qm_vae.bench import floor, scaling
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
-def test_a_product_of_matrices():
+def test_floor_product_matrices():
+  """A product of matrices."""
   cost, ends = floor.count(lambda a, b: a @ b, jnp.zeros((3, 5)), jnp.zeros((5, 7)))
   assert cost.matrix == 2 * 3 * 5 * 7 and cost.other == 0
   assert cost.moved == ends == 4 * (3 * 5 + 5 * 7 + 3 * 7)
 
 
-def test_zeros_of_the_padding_are_no_work():
+def test_floor_zeros_padding_no_work():
+  """Zeros of the padding are no work."""
   conv = lambda x, k: lax.conv_general_dilated(x, k, (1, 1), "SAME", dimension_numbers=DIMENSIONS)
   cost, _ = floor.count(conv, jnp.zeros((2, 4, 4, 3)), jnp.zeros((3, 3, 3, 5)))
   # Along one axis the ends see two of three taps: 2 + 3 + 3 + 2 pairs.
@@ -25,7 +27,9 @@ def test_zeros_of_the_padding_are_no_work():
 
 
 @pytest.mark.parametrize("stride", [1, 2])
-def test_convolutions_and_their_gradients_as_xla_counts_them(stride):
+def test_floor_convolutions_gradients_xla_counts_them(stride):
+  """Convolutions and their gradients as xla counts them."""
+
   def conv(x, k):
     return lax.conv_general_dilated(x, k, (stride, stride), "SAME", dimension_numbers=DIMENSIONS)
 
@@ -42,7 +46,9 @@ def test_convolutions_and_their_gradients_as_xla_counts_them(stride):
     assert cost.matrix == theirs
 
 
-def test_loops_count_every_turn_and_branches_the_dearest():
+def test_floor_loops_count_every_turn_branches():
+  """Loops count every turn and branches the dearest."""
+
   def turns(a):
     return lax.map(lambda row: jnp.sin(row @ a), a)
 
@@ -55,13 +61,15 @@ def test_loops_count_every_turn_and_branches_the_dearest():
   assert floor.count(either, jnp.zeros((6, 6)))[0].matrix == 2 * 6**3
 
 
-def test_moving_and_drawing_numbers_is_not_computing():
+def test_floor_moving_drawing_numbers_not_computing():
+  """Moving and drawing numbers is not computing."""
   move = lambda a: jnp.concatenate([a.T.reshape(2, 3), a])
   assert floor.count(move, jnp.zeros((2, 3)))[0] == floor.Cost()
   assert floor.count(lambda a: (a + 1).sum(), jnp.zeros((2, 3)))[0].other == 12  # six sums, and six numbers summed
 
 
-def test_the_floor_is_the_larger_of_both_times():
+def test_floor_larger_both_times():
+  """The floor is the larger of both times."""
   peak = floor.Peak(flops=100.0, bytes=10.0)
   assert floor.seconds(floor.Cost(matrix=150, other=50), 10, peak) == 2
   assert floor.seconds(floor.Cost(matrix=150), 40, peak) == 4
@@ -73,7 +81,8 @@ def test_the_floor_is_the_larger_of_both_times():
   ("power", "name"),
   [(0, "none"), (0.5, "less than linear"), (1, "linear"), (1.5, "more than linear"), (2, "quadratic")],
 )
-def test_growth_is_named_by_its_power(power, name):
+def test_floor_growth_named_power(power, name):
+  """Growth is named by its power."""
   values = np.array([1, 2, 4, 8, 16])
   found, told = scaling.growth(values, 3.0 * values**power)
   assert told == name

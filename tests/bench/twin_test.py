@@ -14,14 +14,16 @@ def asked(mode="published"):
   return types.SimpleNamespace(setting=workload.Setting(mode=mode))
 
 
-def test_without_torch_the_remedy_is_told(monkeypatch):
+def test_twin_without_torch_remedy_told(monkeypatch):
+  """Without torch the remedy is told."""
   monkeypatch.setitem(sys.modules, "torch", None)
   monkeypatch.delitem(sys.modules, "qm_vae.bench.twin", raising=False)
   with pytest.raises(ValueError, match=r"requirements-torch\.txt"):
     peer.twin_of(asked(), None)
 
 
-def test_only_the_published_mode_has_a_twin():
+def test_twin_only_published_mode_twin():
+  """Only the published mode has a twin."""
   with pytest.raises(ValueError, match="published alone, not of private"):
     peer.twin_of(asked("private"), None)
 
@@ -39,7 +41,8 @@ def both():
 
 
 @pytest.mark.slow
-def test_output_codes_and_loss_are_the_same(both):
+def test_twin_output_codes_loss_same(both):
+  """Output codes and loss are the same."""
   from qm_vae.bench import twin
 
   load, state, views, image, key, other = both
@@ -55,7 +58,8 @@ def test_output_codes_and_loss_are_the_same(both):
 
 
 @pytest.mark.slow
-def test_the_service_answers_the_same(both):
+def test_twin_service_answers_same(both):
+  """The service answers the same."""
   from qm_vae.bench import twin
 
   load, _, _, image, _, other = both
@@ -64,7 +68,8 @@ def test_the_service_answers_the_same(both):
 
 
 @pytest.mark.slow
-def test_a_few_updates_lead_to_the_same_loss(both):
+def test_twin_few_updates_lead_same_loss(both):
+  """A few updates lead to the same loss."""
   from qm_vae.bench import twin
 
   load, state, views, image, key, _ = both

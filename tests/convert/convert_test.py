@@ -49,7 +49,8 @@ def _fabricate(path, *, first=1, change=None, config=None):
 
 
 @pytest.mark.parametrize("first", [1, 8])  # Keras numbers on when several networks are built in one process
-def test_every_tensor_lands_in_its_place(tmp_path, capsys, first):
+def test_convert_every_tensor_lands_place(tmp_path, capsys, first):
+  """Every tensor lands in its place."""
   names = _fabricate(tmp_path / "net.hdf5", first=first)
   convert.main(["keras-expression", str(tmp_path / "net.hdf5"), str(tmp_path / "out")])
   assert "mini_xception, 56951 parameters, angry, disgust" in capsys.readouterr().out
@@ -91,7 +92,8 @@ def _reshape(name, shape):
     (lambda file: file.attrs.__delitem__("model_config"), "holds no model_weights with a model_config"),
   ],
 )
-def test_other_networks_are_refused_by_name(tmp_path, change, message):
+def test_convert_other_networks_refused_name(tmp_path, change, message):
+  """Other networks are refused by name."""
   _fabricate(tmp_path / "net.hdf5", change=change)
   with pytest.raises(ValueError, match=rf"net\.hdf5.*{message}"):
     convert.keras_expression(tmp_path / "net.hdf5")
@@ -111,7 +113,8 @@ def test_other_networks_are_refused_by_name(tmp_path, change, message):
     ),
   ],
 )
-def test_other_settings_are_refused(tmp_path, layer, message):
+def test_convert_other_settings_refused(tmp_path, layer, message):
+  """Other settings are refused."""
   layers = {
     "InputLayer": {"class_name": "InputLayer", "config": {"batch_input_shape": [None, 64, 64, 1]}},
     "BatchNormalization": {"class_name": "BatchNormalization", "config": {"epsilon": 1e-3}},
@@ -121,7 +124,8 @@ def test_other_settings_are_refused(tmp_path, layer, message):
     convert.keras_expression(tmp_path / "net.hdf5")
 
 
-def test_files_that_are_no_hdf5(tmp_path):
+def test_convert_files_no_hdf5(tmp_path):
+  """Files that are no hdf5."""
   (tmp_path / "net.onnx").write_bytes(b"no such format")
   for name, message in (("net.onnx", "is not HDF5"), ("absent.hdf5", "is no file")):
     with pytest.raises(SystemExit, match=rf"error: .*{name} {message}.*whole Keras 2 model"):
@@ -129,7 +133,8 @@ def test_files_that_are_no_hdf5(tmp_path):
   assert not (tmp_path / "out").exists()
 
 
-def test_help_teaches(capsys):
+def test_convert_help_teaches(capsys):
+  """Help teaches."""
   for arguments, words in (
     (["--help"], ("keras-expression", "config.service.checkpoint")),
     (["torch-mobilefacenet", "--help"], ("068.ckpt", "Xiaoccer/MobileFaceNet_Pytorch", "no licence was found")),
@@ -150,7 +155,8 @@ def public(tmp_path_factory):
 
 
 @needs(HDF5, ONNX, FER2013)
-def test_public_network_equals_its_onnx_twin_and_keeps_its_accuracy(public):
+def test_convert_public_network_equals_onnx_twin(public):
+  """Public network equals its ONNX twin and keeps its accuracy."""
   import jax
   import onnxruntime
 
@@ -223,7 +229,8 @@ def checkpoint(monkeypatch, tmp_path):
   return tensors, tmp_path / "net.ckpt"
 
 
-def test_every_tensor_of_a_mobilefacenet_lands_in_its_place(checkpoint, tmp_path, capsys):
+def test_convert_every_tensor_mobilefacenet_lands_place(checkpoint, tmp_path, capsys):
+  """Every tensor of a mobilefacenet lands in its place."""
   tensors, path = checkpoint
   convert.main(["torch-mobilefacenet", str(path), str(tmp_path / "out")])
   assert "mobilefacenet, 999552 parameters, embeddings of faces" in capsys.readouterr().out
@@ -269,14 +276,16 @@ def test_every_tensor_of_a_mobilefacenet_lands_in_its_place(checkpoint, tmp_path
     (lambda t: t.update({"margin.weight": np.zeros(3)}), r"1 tensors are left over, first margin\.weight"),
   ],
 )
-def test_other_checkpoints_are_refused_by_name(checkpoint, change, message):
+def test_convert_other_checkpoints_refused_name(checkpoint, change, message):
+  """Other checkpoints are refused by name."""
   tensors, path = checkpoint
   change(tensors)
   with pytest.raises(ValueError, match=rf"net\.ckpt is no MobileFaceNet: {message}"):
     convert.torch_mobilefacenet(path)
 
 
-def test_what_is_no_checkpoint(tmp_path):
+def test_convert_no_checkpoint(tmp_path):
+  """What is no checkpoint."""
   (tmp_path / "net.ckpt").write_bytes(b"no such format")
   for name, message in (("net.ckpt", "cannot be read"), ("absent.ckpt", "is no file")):
     with pytest.raises(SystemExit, match=rf"error: .*{name} {message}"):
@@ -285,7 +294,8 @@ def test_what_is_no_checkpoint(tmp_path):
 
 
 @needs(CHECKPOINT, EMBEDDER, CELEBA)
-def test_public_mobilefacenet_equals_its_onnx_twin_on_real_faces(tmp_path):
+def test_convert_public_mobilefacenet_equals_onnx_twin(tmp_path):
+  """Public mobilefacenet equals its ONNX twin on real faces."""
   networks.save(tmp_path / "net", *convert.torch_mobilefacenet(CHECKPOINT))
   found = cropping.crop_source(celeba_folder.make(root=str(CELEBA)), cropping.Settings(), np.arange(10), show=False)
   name, ours, *_ = embedders.open_embedder(tmp_path / "net", batch_size=8)

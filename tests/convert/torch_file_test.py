@@ -117,7 +117,8 @@ def write(request, tmp_path):
   return run
 
 
-def test_what_was_stored_comes_back(write):
+def test_torch_file_stored_comes_back(write):
+  """What was stored comes back."""
   numbers = np.arange(24, dtype=np.float32)
   tree = {
     "genA2B": collections.OrderedDict(
@@ -173,7 +174,8 @@ class Shell:
     (lambda marker: Call(Global("builtins", "getattr"), ("", "join")), "builtins.getattr"),
   ],
 )
-def test_code_is_refused_and_not_run(write, tmp_path, attack, asks, place):
+def test_torch_file_code_refused_not_run(write, tmp_path, attack, asks, place):
+  """Code is refused and not run."""
   call = attack(tmp_path / "marker")
   tree = {
     "root": call,
@@ -186,7 +188,8 @@ def test_code_is_refused_and_not_run(write, tmp_path, attack, asks, place):
   assert not (tmp_path / "marker").exists()
 
 
-def test_code_outside_the_main_pickle_is_refused_too(tmp_path):
+def test_torch_file_code_outside_main_pickle_refused(tmp_path):
+  """Code outside the main pickle is refused too."""
   call = Shell(f"touch {tmp_path / 'marker'}")
   tree = {"weight": tensor(np.zeros(2))}
   for number, options in enumerate(({"head": (call,)}, {"head": (MAGIC, call)}, {"little": call}, {"keys": [call]})):
@@ -198,7 +201,9 @@ def test_code_outside_the_main_pickle_is_refused_too(tmp_path):
   assert not (tmp_path / "marker").exists()
 
 
-def test_a_pickle_cannot_replace_what_reads_it(tmp_path):
+def test_torch_file_pickle_cannot_replace_reads(tmp_path):
+  """A pickle cannot replace what reads it."""
+
   def build(target, state):
     stream = pickled(target, False)[0][:-1] + pickled(state, False)[0][2:-1] + pickle.BUILD
     (tmp_path / "net.pt").unlink(missing_ok=True)
@@ -240,13 +245,15 @@ EIGHT = np.zeros(8, np.float32)
     ({(1, 2): 3}, "a tuple stands where a name should"),
   ],
 )
-def test_impossible_tensors_are_refused(write, hostile, message):
+def test_torch_file_impossible_tensors_refused(write, hostile, message):
+  """Impossible tensors are refused."""
   with pytest.raises(ValueError, match=message):
     torch_file.load(write({"net": hostile}))
 
 
 @pytest.mark.parametrize("levels, allowed", [(50, True), (150, False)])
-def test_containers_that_nest_or_repeat(write, levels, allowed):
+def test_torch_file_containers_nest_repeat(write, levels, allowed):
+  """Containers that nest or repeat."""
   tree = [0]
   for _ in range(levels):
     tree = [tree, tree]  # 2 ** levels paths to one list
@@ -258,7 +265,8 @@ def test_containers_that_nest_or_repeat(write, levels, allowed):
       torch_file.load(path)
 
 
-def test_damaged_files_are_refused(tmp_path):
+def test_torch_file_damaged_files_refused(tmp_path):
+  """Damaged files are refused."""
   path, tree = tmp_path / "net.pt", {"net": tensor(EIGHT)}
   cases = [
     (write_legacy, {"cut": 1}, "should take 32 bytes, 31 are left: truncated"),

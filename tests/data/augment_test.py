@@ -26,13 +26,15 @@ def _matrix(size, scale=1.0, shift=0.0, sigma=None):
   return np.asarray(_resampling(size, one(scale), one(shift), None if sigma is None else one(sigma)))[0]
 
 
-def test_nothing_set_returns_the_input_bit_for_bit():
+def test_augment_nothing_set_returns_input_bit():
+  """Nothing set returns the input bit for bit."""
   image = _images(2, 5, 7, 3, low=-1, high=2)  # not even clipped
   np.testing.assert_array_equal(module.augment(image, KEY, Augmentation()), image)
 
 
 @pytest.mark.parametrize("pixels", [-3, 2])
-def test_shift_by_whole_pixels_is_exact(pixels):
+def test_augment_shift_whole_pixels_exact(pixels):
+  """Shift by whole pixels is exact."""
   x = _images(16)
   shifted = _matrix(16, shift=pixels / 16) @ x
   inside = slice(max(pixels, 0), 16 + min(pixels, 0))
@@ -41,13 +43,15 @@ def test_shift_by_whole_pixels_is_exact(pixels):
   np.testing.assert_array_equal(np.delete(shifted, np.arange(16)[inside]), border)  # the border goes on
 
 
-def test_flip_is_exact_and_horizontal():
+def test_augment_flip_exact_horizontal():
+  """Flip is exact and horizontal."""
   image = _images(3, 6, 5, 3)
   np.testing.assert_array_equal(augment(image, KEY, Augmentation(flip=1.0)), image[:, :, ::-1])
 
 
 @pytest.mark.parametrize("scale", [1.25, 0.8])
-def test_scale_is_about_the_centre(scale):
+def test_augment_scale_about_centre(scale):
+  """Scale is about the centre."""
   ramp = np.arange(15, dtype=np.float32)  # linear interpolation keeps a line straight
   scaled = _matrix(15, scale=scale) @ ramp
   # Away from the border. Enlarged, exact up to round-off; shrunk, a widened triangle over few pixels is a tenth off.
@@ -55,7 +59,8 @@ def test_scale_is_about_the_centre(scale):
   np.testing.assert_allclose(scaled[4:11], (ramp[4:11] - 7) / scale + 7, atol=tolerance)
 
 
-def test_blur_is_the_gaussian():
+def test_augment_blur_gaussian():
+  """Blur is the gaussian."""
   sigma, x = 1.3, np.eye(21, dtype=np.float32)[10]
   expected = np.exp(-((np.arange(21) - 10) ** 2) / (2 * sigma**2))
   # 1e-6: float32 round-off of weights below 1; the tails that the border cuts hold less.
@@ -63,13 +68,15 @@ def test_blur_is_the_gaussian():
   np.testing.assert_array_equal(_matrix(21, sigma=0.0), np.eye(21))
 
 
-def test_a_flat_image_stays_flat():
+def test_augment_flat_image_stays_flat():
+  """A flat image stays flat."""
   geometry = EVERYTHING._replace(contrast=0, brightness=0, noise=0)
   # Weights of a row sum to 1 within float32.
   np.testing.assert_allclose(augment(np.full((4, 9, 8, 3), 0.4, np.float32), KEY, geometry), 0.4, rtol=1e-5)
 
 
-def test_contrast_keeps_the_mean_and_brightness_moves_it():
+def test_augment_contrast_keeps_mean_brightness_moves():
+  """Contrast keeps the mean and brightness moves it."""
   image = _images(2000, 2, 2, 3, low=0.4, high=0.6)
   mean = image.mean((1, 2, 3))
   contrasted = np.asarray(augment(image, KEY, Augmentation(contrast=0.3)))
@@ -83,7 +90,8 @@ def test_contrast_keeps_the_mean_and_brightness_moves_it():
     assert abs(values.std() / reach - 3**-0.5) < 5 * 0.006
 
 
-def test_noise_has_its_standard_deviation_and_is_grey():
+def test_augment_noise_standard_deviation_grey():
+  """Noise has its standard deviation and is grey."""
   noise = np.asarray(augment(np.full((4, 32, 32, 3), 0.5, np.float32), KEY, Augmentation(noise=0.05))) - 0.5
   np.testing.assert_array_equal(noise[..., 0], noise[..., 2])
   # 4096 draws: five standard errors of mean (0.05 / 64) and of standard deviation (0.05 / 90).
@@ -91,7 +99,8 @@ def test_noise_has_its_standard_deviation_and_is_grey():
   assert abs(noise[..., 0].std() - 0.05) < 5 * 0.05 / 90
 
 
-def test_shift_and_flip_are_drawn_per_example():
+def test_augment_shift_flip_drawn_per_example():
+  """Shift and flip are drawn per example."""
   image = np.zeros((400, 1, 21, 1), np.float32)
   image[:, :, 10] = 1
   moved = np.asarray(augment(image, KEY, Augmentation(shift=0.2)))[:, 0, :, 0]
@@ -103,7 +112,8 @@ def test_shift_and_flip_are_drawn_per_example():
   assert abs(share - 0.3) < 5 * (0.3 * 0.7 / 400) ** 0.5
 
 
-def test_range_jit_and_vmap():
+def test_augment_range_jit_vmap():
+  """Range jit and vmap."""
   image = _images(4, 8, 10, 3)
   eager = module.augment(image, KEY, EVERYTHING)
   assert eager.shape == image.shape and eager.dtype == jnp.float32
@@ -115,7 +125,8 @@ def test_range_jit_and_vmap():
   assert float(jnp.abs(both[0] - both[1]).max()) > 0.1  # another key, another draw
 
 
-def test_gradient_equals_finite_differences():
+def test_augment_gradient_equals_finite_differences():
+  """Gradient equals finite differences."""
   image, direction = _images(2, 6, 6, 3, low=0.4, high=0.6), _images(2, 6, 6, 3) - 0.5
   weights = _images(2, 6, 6, 3)
   loss = jax.jit(lambda x: jnp.sum(weights * module.augment(x, KEY, EVERYTHING)))
@@ -145,7 +156,8 @@ def test_jpeg_rounding_is_the_files_own():
   np.testing.assert_allclose(gradient, 1, atol=1e-5)  # straight through an orthonormal transform and back
 
 
-def test_mixed_channels_are_alike_and_a_grey_picture_stays():
+def test_augment_mixed_channels_alike_grey_picture():
+  """Mixed channels are alike and a grey picture stays."""
   image = _images(3, 4, 5, 3)
   mixed = module.mix_channels(jnp.asarray(image), KEY, 1.0)
   np.testing.assert_allclose(mixed[..., 0], mixed[..., 2], atol=1e-6)

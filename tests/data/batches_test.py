@@ -23,7 +23,8 @@ def _faces(num):
   )
 
 
-def test_training_drops_the_remainder():
+def test_batches_training_drops_remainder():
+  """Training drops the remainder."""
   faces = _faces(10)
   made = list(batches.batches(faces, np.array([9, 3, 5, 7, 1, 0, 2]), 3, pad=False))
   assert [batch["identity"].tolist() for batch in made] == [[9, 3, 5], [7, 1, 0]]
@@ -40,7 +41,8 @@ def test_training_drops_the_remainder():
     np.testing.assert_array_equal(batch["image"], faces.image[batch["identity"]])
 
 
-def test_evaluation_pads_with_the_first():
+def test_batches_evaluation_pads_first():
+  """Evaluation pads with the first."""
   *_, last = batches.batches(_faces(10), np.arange(10), 4, pad=True)
   assert last["identity"].tolist() == [8, 9, 8, 8]
   np.testing.assert_array_equal(last["_mask"], [1, 1, 0, 0])
@@ -48,20 +50,23 @@ def test_evaluation_pads_with_the_first():
 
 
 @pytest.mark.parametrize("num, batch_size, count", [(0, 4, 0), (1, 4, 1), (4, 4, 1), (5, 4, 2)])
-def test_every_face_counts_once(num, batch_size, count):
+def test_batches_every_face_counts_once(num, batch_size, count):
+  """Every face counts once."""
   made = list(batches.batches(_faces(6), np.arange(num), batch_size, pad=True))
   assert len(made) == count
   assert sum(batch["_mask"].sum() for batch in made) == num
 
 
-def test_errors_come_before_the_first_batch():
+def test_batches_errors_come_before_first_batch():
+  """Errors come before the first batch."""
   with pytest.raises(ValueError, match="3 examples do not fill one batch of 4"):
     batches.batches(_faces(3), np.arange(3), 4, pad=False)
   with pytest.raises(ValueError, match="batch_size is 0"):
     batches.batches(_faces(3), np.arange(3), 0, pad=True)
 
 
-def test_epoch_order():
+def test_batches_epoch_order():
+  """Epoch order."""
   order = batches.epoch_order(50, seed=3, epoch=7)
   np.testing.assert_array_equal(np.sort(order), np.arange(50))
   np.testing.assert_array_equal(order, batches.epoch_order(50, seed=3, epoch=7))
@@ -69,7 +74,8 @@ def test_epoch_order():
   assert not np.array_equal(order, batches.epoch_order(50, seed=4, epoch=7))
 
 
-def test_to_face():
+def test_batches_face():
+  """To face."""
   (batch,) = batches.batches(_faces(2), np.arange(2), 2, pad=False)
   face = jax.jit(batches.to_face)(batch)
   assert face.image.dtype == face.mask.dtype == face.eyes.dtype == np.float32

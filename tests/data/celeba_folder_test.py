@@ -14,7 +14,8 @@ def _images(directory, count=4):
 
 @pytest.mark.parametrize("images", ["img_align_celeba", "img_align_celeba/img_align_celeba", "Img/img_align_celeba"])
 @pytest.mark.parametrize("lists", ["", "Anno"])
-def test_own_layout(tmp_path, images, lists):
+def test_celeba_folder_own_layout(tmp_path, images, lists):
+  """Own layout."""
   _images(tmp_path / images)
   place = tmp_path / lists
   place.mkdir(exist_ok=True)
@@ -28,7 +29,8 @@ def test_own_layout(tmp_path, images, lists):
   np.testing.assert_array_equal(source.attribute_values, [[-1, 1], [0, 0], [1, -1], [0, 0]])
 
 
-def test_csv_layout(tmp_path):
+def test_celeba_folder_csv_layout(tmp_path):
+  """Csv layout."""
   _images(tmp_path / "img")
   (tmp_path / "labels.csv").write_text("image,identity\n000001.jpg,2880\n000004.jpg,17\n")
   (tmp_path / "attributes.csv").write_text("image,Bald\n000004.jpg,1\n")
@@ -37,21 +39,24 @@ def test_csv_layout(tmp_path):
   np.testing.assert_array_equal(source.attribute_values, [[0], [0], [0], [1]])
 
 
-def test_a_short_row_is_refused_by_file(tmp_path):
+def test_celeba_folder_short_row_refused_file(tmp_path):
+  """A short row is refused by file."""
   _images(tmp_path / "img")
   (tmp_path / "labels.csv").write_text("image,identity\n000001.jpg\n")
   with pytest.raises(ValueError, match=r"labels\.csv has a row of another length than its header's 2 columns"):
     celeba_folder.make(root=str(tmp_path))
 
 
-def test_images_alone(tmp_path):
+def test_celeba_folder_images_alone(tmp_path):
+  """Images alone."""
   _images(tmp_path / "img")
   source = celeba_folder.make(root=str(tmp_path))
   assert len(source) == 4 and source[0].identity == types.UNKNOWN
   assert source.attributes == () and source.attribute_values is None
 
 
-def test_partitions(tmp_path):
+def test_celeba_folder_partitions(tmp_path):
+  """Partitions."""
   _images(tmp_path / "img_align_celeba")
   (tmp_path / "Eval").mkdir()
   lines = "000001.jpg 0\n000002.jpg 2\n000003.jpg 0\n000004.jpg 1\n"
@@ -64,7 +69,8 @@ def test_partitions(tmp_path):
   }
 
 
-def test_an_attribute_divides_the_images(tmp_path):
+def test_celeba_folder_attribute_divides_images(tmp_path):
+  """An attribute divides the images."""
   _images(tmp_path / "img")
   (tmp_path / "attributes.csv").write_text("image,Bald,Young\n000001.jpg,1,-1\n000002.jpg,-1,1\n000004.jpg,-1,-1\n")
   names = {having: celeba_folder.make(root=str(tmp_path), having=having).names for having in ("Bald", "-Bald", "Young")}
@@ -73,7 +79,8 @@ def test_an_attribute_divides_the_images(tmp_path):
     celeba_folder.make(root=str(tmp_path), having="-Old")
 
 
-def test_errors(tmp_path):
+def test_celeba_folder_errors(tmp_path):
+  """Errors."""
   with pytest.raises(ValueError, match="has no images in any of img_align_celeba"):
     celeba_folder.make(root=str(tmp_path))
   (tmp_path / "img_align_celeba.zip").touch()

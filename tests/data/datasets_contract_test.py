@@ -61,12 +61,14 @@ MAKERS = {
 }
 
 
-def test_every_dataset_is_tested():
+def test_dataset_every_dataset_tested():
+  """Every dataset is tested."""
   assert set(MAKERS) == set(DATASETS.names())
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_contract(name, tmp_path):
+def test_dataset_contract(name, tmp_path):
+  """Contract."""
   source = MAKERS[name](tmp_path / name, 0)
   records = [source[i] for i in range(len(source))]
   assert len(records) >= 2
@@ -86,7 +88,8 @@ def test_contract(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", MAKERS)
-def test_fingerprint_follows_the_content(name, tmp_path):
+def test_dataset_fingerprint_follows_content(name, tmp_path):
+  """Fingerprint follows the content."""
   source = MAKERS[name](tmp_path / name, 0)
   before, image = source.fingerprint, source[0].image
   options = {

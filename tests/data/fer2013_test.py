@@ -20,7 +20,8 @@ def _csv(path, header="emotion,pixels,Usage", order=(0, 1, 2)):
 
 
 @pytest.mark.parametrize("header, order", [("emotion,pixels,Usage", (0, 1, 2)), ("emotion, Usage, pixels", (0, 2, 1))])
-def test_csv(tmp_path, header, order):
+def test_fer2013_csv(tmp_path, header, order):
+  """Csv."""
   path = _csv(tmp_path / "fer.csv", header, order)
   source = fer2013.make(path=path, usage="all")
   assert source.classes == types.EXPRESSIONS and len(source) == 5
@@ -32,7 +33,8 @@ def test_csv(tmp_path, header, order):
   assert fer2013.make(path=path, usage="PrivateTest")[0].label == 1
 
 
-def test_npz_with_another_order_of_classes(tmp_path):
+def test_fer2013_npz_another_order_classes(tmp_path):
+  """Npz with another order of classes."""
   classes = np.array(["Neutral", "happiness", "sad", "fear", "angry", "surprise", "disgust"])
   arrays = {"Training_x": IMAGES, "Training_y": np.array([0, 1, 4, 6, 2], np.uint8), "classes": classes}
   np.savez(tmp_path / "fer.npz", **arrays)
@@ -42,7 +44,8 @@ def test_npz_with_another_order_of_classes(tmp_path):
     fer2013.make(path=str(tmp_path / "fer.npz"), usage="PublicTest")
 
 
-def test_tree(tmp_path):
+def test_fer2013_tree(tmp_path):
+  """Tree."""
   for name in ("train/angry/b.png", "train/Happiness/a.png", "validation/sad/c.jpg", "test/fear/d.png"):
     (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(IMAGES[0]).save(tmp_path / name)
@@ -72,13 +75,15 @@ def test_tree(tmp_path):
   ],
 )
 @pytest.mark.filterwarnings("ignore:string or file could not be read")
-def test_damaged_rows(tmp_path, row, message):
+def test_fer2013_damaged_rows(tmp_path, row, message):
+  """Damaged rows."""
   (tmp_path / "fer.csv").write_text(f"emotion,pixels,Usage\n{row}\n")
   with pytest.raises(ValueError, match=message):
     fer2013.make(path=str(tmp_path / "fer.csv"), usage="Training")
 
 
-def test_other_errors(tmp_path):
+def test_fer2013_other_errors(tmp_path):
+  """Other errors."""
   with pytest.raises(ValueError, match="usage 'Test' must be one of all, Training"):
     fer2013.make(path=str(tmp_path), usage="Test")
   with pytest.raises(ValueError, match=r"must be an existing .csv or .npz"):

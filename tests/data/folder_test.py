@@ -23,7 +23,8 @@ def _csv(root, text, encoding="utf-8"):
   return str(path)
 
 
-def test_without_csv(root):
+def test_folder_without_csv(root):
+  """Without CSV."""
   source = folder.make(root=str(root))
   assert source.names == ("a/y.webp", "a/z.PNG", "b.jpg", "c.TIFF", "d.gif", "e.bmp", "ünï çode 写真.jpeg")
   assert source.classes == () and source.identities == ()
@@ -32,7 +33,8 @@ def test_without_csv(root):
   assert record.identity == types.UNKNOWN and record.label == types.UNKNOWN
 
 
-def test_with_csv(root):
+def test_folder_csv(root):
+  """With CSV."""
   # A byte order mark, as spreadsheets write it, and spaces around cells.
   path = _csv(root, "image, identity, expression\nb.jpg,10,Happiness\na/z.PNG,9,\nc.TIFF,,sad\n", "utf-8-sig")
   source = folder.make(root=str(root), csv=path)
@@ -42,13 +44,15 @@ def test_with_csv(root):
   assert [source[i].label for i in range(3)] == [3, types.UNKNOWN, 4]
 
 
-def test_columns_by_name(root):
+def test_folder_columns_name(root):
+  """Columns by name."""
   path = _csv(root, "file,who,mood\nb.jpg,Ann,angry\n")
   source = folder.make(root=str(root), csv=path, image_column="file", identity_column="who", label_column="mood")
   assert source.identities == ("Ann",) and source[0].label == 0
 
 
-def test_default_columns_may_be_absent(root):
+def test_folder_default_columns_absent(root):
+  """Default columns may be absent."""
   source = folder.make(root=str(root), csv=_csv(root, "image\nb.jpg\n"))
   assert source.identities == () and source.classes == () and source[0].label == types.UNKNOWN
 
@@ -66,12 +70,14 @@ def test_default_columns_may_be_absent(root):
     ("", {}, r"its columns are none"),
   ],
 )
-def test_csv_errors(root, text, options, message):
+def test_folder_csv_errors(root, text, options, message):
+  """Csv errors."""
   with pytest.raises(ValueError, match=message):
     folder.make(root=str(root), csv=_csv(root, text), **options)
 
 
-def test_other_errors(root, tmp_path):
+def test_folder_other_errors(root, tmp_path):
+  """Other errors."""
   with pytest.raises(ValueError, match="nowhere', which is no directory"):
     folder.make(root=str(tmp_path / "nowhere"))
   with pytest.raises(ValueError, match="no directory"):
@@ -85,7 +91,8 @@ def test_other_errors(root, tmp_path):
     folder.make(root=str(root), csv=_csv(root, "image\nbäd.jpg\n", "latin-1"))
 
 
-def test_fingerprint_tells_two_folders_of_like_files_apart(tmp_path):
+def test_folder_fingerprint_tells_two_folders_like(tmp_path):
+  """Fingerprint tells two folders of like files apart."""
   for place, grey in (("dark", 0), ("bright", 255)):
     (tmp_path / place).mkdir()
     Image.new("RGB", (10, 10), (grey,) * 3).save(tmp_path / place / "a.bmp")
@@ -94,13 +101,15 @@ def test_fingerprint_tells_two_folders_of_like_files_apart(tmp_path):
   assert dark.fingerprint != bright.fingerprint
 
 
-def test_fingerprint_follows_the_csv(root):
+def test_folder_fingerprint_follows_csv(root):
+  """Fingerprint follows the CSV."""
   first = folder.make(root=str(root), csv=_csv(root, "image,identity\nb.jpg,1\nc.TIFF,2\n")).fingerprint
   assert folder.make(root=str(root), csv=_csv(root, "image,identity\nb.jpg,1\nc.TIFF,1\n")).fingerprint != first
   assert folder.make(root=str(root), csv=_csv(root, "image,identity\nc.TIFF,2\nb.jpg,1\n")).fingerprint != first
 
 
-def test_a_damaged_file_leaves_the_others_readable(root):
+def test_folder_damaged_file_leaves_others_readable(root):
+  """A damaged file leaves the others readable."""
   (root / "b.jpg").write_bytes(b"")
   source = folder.make(root=str(root))
   with pytest.raises(types.UnreadableImage) as error:

@@ -19,7 +19,8 @@ def _saved(image, suffix=".png", **options):
   return file
 
 
-def test_rgb_is_exact(tmp_path):
+def test_images_rgb_exact(tmp_path):
+  """Rgb is exact."""
   Image.fromarray(RGB).save(tmp_path / "ä 写 x.png")
   image = images.read_image(tmp_path / "ä 写 x.png")
   assert image.dtype == np.uint8 and image.flags.writeable
@@ -27,14 +28,16 @@ def test_rgb_is_exact(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_sixteen_bits_are_scaled(suffix):
+def test_images_sixteen_bits_scaled(suffix):
+  """Sixteen bits are scaled."""
   values = np.array([[0, 128, 129, 257, 32768, 65407, 65535]], np.uint16)
   image = images.read_image(_saved(Image.fromarray(values), suffix))
   np.testing.assert_array_equal(image[..., 0], np.rint(values / 257))
   np.testing.assert_array_equal(image[..., 0], image[..., 2])
 
 
-def test_greyscale_palette_and_one_bit():
+def test_images_greyscale_palette_one_bit():
+  """Greyscale palette and one bit."""
   grey = Image.fromarray(RGB[..., 0])
   np.testing.assert_array_equal(images.read_image(_saved(grey)), np.repeat(RGB[..., :1], 3, axis=2))
   palette = Image.fromarray(RGB).quantize(16)
@@ -42,26 +45,30 @@ def test_greyscale_palette_and_one_bit():
   assert set(np.unique(images.read_image(_saved(grey.convert("1"))))) <= {0, 255}
 
 
-def test_transparent_is_white():
+def test_images_transparent_white():
+  """Transparent is white."""
   alpha = np.dstack([RGB, np.where(np.arange(8) < 4, 0, 255) * np.ones((6, 1))]).astype(np.uint8)
   image = images.read_image(_saved(Image.fromarray(alpha)))
   assert (image[:, :4] == 255).all()
   np.testing.assert_array_equal(image[:, 4:], RGB[:, 4:])
 
 
-def test_cmyk_jpeg():
+def test_images_cmyk_jpeg():
+  """Cmyk jpeg."""
   image = images.read_image(_saved(Image.new("CMYK", (8, 8), (0, 255, 255, 0)), ".jpg"))
   # Cyan 0, magenta and yellow full: red; JPEG at quality 75 keeps a flat colour within 2 levels.
   assert np.abs(image.astype(int) - (255, 0, 0)).max() <= 2
 
 
-def test_animated_gif_gives_its_first_frame():
+def test_images_animated_gif_gives_first_frame():
+  """Animated gif gives its first frame."""
   frames = [Image.new("RGB", (9, 7), colour) for colour in ("red", "blue")]
   image = images.read_image(_saved(frames[0], ".gif", save_all=True, append_images=frames[1:]))
   assert image.shape == (7, 9, 3) and (image == (255, 0, 0)).all()
 
 
-def test_orientation():
+def test_images_orientation():
+  """Orientation."""
   exif = Image.Exif()
   exif[0x0112] = 6  # to be turned by 90 degrees clockwise
   image = images.read_image(_saved(Image.fromarray(RGB), exif=exif))
@@ -77,13 +84,15 @@ def _reason(file, name="x"):
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.95])
-def test_truncated(suffix, share):
+def test_images_truncated(suffix, share):
+  """Truncated."""
   noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8))
   whole = _saved(noise, suffix).getvalue()
   assert _reason(io.BytesIO(whole[: int(len(whole) * share)])) == "the image is truncated"
 
 
-def test_reasons(tmp_path, monkeypatch):
+def test_images_reasons(tmp_path, monkeypatch):
+  """Reasons."""
   (tmp_path / "empty.png").touch()
   (tmp_path / "text.png").write_text("these are words\n")
   assert _reason(tmp_path / "empty.png") == "the file is empty"
@@ -97,7 +106,8 @@ def test_reasons(tmp_path, monkeypatch):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")
-def test_any_damage_is_an_unreadable_image():
+def test_images_any_damage_unreadable_image():
+  """Any damage is an unreadable image."""
   rng = np.random.default_rng(2)
   refused = 0
   for suffix in (".jpg", ".png", ".gif", ".tif"):
@@ -113,7 +123,8 @@ def test_any_damage_is_an_unreadable_image():
   assert refused > 60
 
 
-def test_name_defaults_to_the_path(tmp_path):
+def test_images_name_defaults_path(tmp_path):
+  """Name defaults to the path."""
   with pytest.raises(types.UnreadableImage) as error:
     images.read_image(tmp_path / "absent.png")
   assert error.value.name == str(tmp_path / "absent.png")
@@ -147,7 +158,8 @@ def _with_thumbnail(path, thumbnail):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_words_are_taken_over_and_no_small_picture(suffix, tmp_path):
+def test_images_words_taken_over_no_small(suffix, tmp_path):
+  """Words are taken over and no small picture."""
   thumbnail = _jpeg()
   _with_thumbnail(tmp_path / "in.jpg", thumbnail)
   with Image.open(tmp_path / "in.jpg") as image:
@@ -165,7 +177,8 @@ def test_words_are_taken_over_and_no_small_picture(suffix, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp", ".tif"])
-def test_the_image_resources_and_xmp_of_a_tiff_stay_behind(suffix, tmp_path):
+def test_images_resources_xmp_tiff_stay_behind(suffix, tmp_path):
+  """The image resources and xmp of a tiff stay behind."""
   thumbnail = _jpeg()
   resource = b"8BIM" + struct.pack(">HHI", 0x040C, 0, 28 + len(thumbnail)) + bytes(28) + thumbnail
   xmp = b"<x:xmpmeta><xmp:Thumbnails>" + base64.b64encode(thumbnail) + b"</xmp:Thumbnails></x:xmpmeta>"
@@ -185,7 +198,8 @@ def test_the_image_resources_and_xmp_of_a_tiff_stay_behind(suffix, tmp_path):
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 @pytest.mark.parametrize("suffix", [".tif", ".jpg", ".png", ".webp"])
-def test_the_words_of_any_tiff_leave_a_picture_that_can_be_read(mode, suffix, tmp_path):
+def test_images_words_any_tiff_leave_picture(mode, suffix, tmp_path):
+  """The words of any tiff leave a picture that can be read."""
   original = Image.new(mode, (8, 6)) if mode in ("LA", "I;16") else Image.fromarray(RGB).convert(mode)
   original.save(tmp_path / "in.tif", dpi=(72, 72), compression="tiff_lzw", description="Words")
   target = tmp_path / f"out{suffix}"
@@ -196,7 +210,8 @@ def test_the_words_of_any_tiff_leave_a_picture_that_can_be_read(mode, suffix, tm
     assert image.getexif()[0x010E] == "Words" and image.getexif()[0x011A] == 72
 
 
-def test_a_file_that_cannot_be_read_again_is_an_error(tmp_path, monkeypatch):
+def test_images_file_cannot_read_again_error(tmp_path, monkeypatch):
+  """A file that cannot be read again is an error."""
   Image.fromarray(RGB).save(tmp_path / "in.png")
   real = Image.Image.save
 

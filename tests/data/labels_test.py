@@ -17,15 +17,18 @@ from qm_vae.data import labels
     ("neutral", "neutral"),
   ],
 )
-def test_aliases(name, expected):
+def test_labels_aliases(name, expected):
+  """Aliases."""
   assert types.EXPRESSIONS[labels.expression(name)] == expected
 
 
-def test_every_alias_names_a_class():
+def test_labels_every_alias_names_class():
+  """Every alias names a class."""
   assert set(labels.ALIASES.values()) <= set(types.EXPRESSIONS)
 
 
 @pytest.mark.parametrize("name", ["contempt", "", "3", "smile"])
-def test_unknown(name):
+def test_labels_unknown(name):
+  """Unknown."""
   with pytest.raises(ValueError, match=rf"{name!r}; allowed are angry, .*happiness"):
     labels.expression(name)

@@ -24,7 +24,8 @@ def _save(path, image, **options):
   Image.fromarray(image).save(path, **options)
 
 
-def test_directories_match_by_path_without_ending(tmp_path):
+def test_paired_directories_match_path_without_ending(tmp_path):
+  """Directories match by path without ending."""
   before = _empty(tmp_path / "before", "b/1.jpg", "a/x.1.JPG", "é.png", ".hidden.jpg", ".cache/1.jpg", "notes.txt")
   # The same accent as a character of its own, as some file systems store it.
   after = _empty(tmp_path / "after", "a/x.1.png", "b/1.webp", "e\u0301.png", "._1.jpg")
@@ -36,7 +37,8 @@ def test_directories_match_by_path_without_ending(tmp_path):
   assert pairs[0] == ("a/x.1.JPG", before / "a/x.1.JPG", after / "a/x.1.png")
 
 
-def test_all_that_does_not_match_is_named_at_once(tmp_path):
+def test_paired_all_not_match_named_once(tmp_path):
+  """All that does not match is named at once."""
   before = _empty(tmp_path / "before", "a.jpg", "a.png", "b.jpg", *(f"{i:02d}.jpg" for i in range(23)))
   after = _empty(tmp_path / "after", "a.jpg", "b.jpg", "b.tif", "c/d.png")
   with pytest.raises(matching.Mismatch) as error:
@@ -51,7 +53,8 @@ def test_all_that_does_not_match_is_named_at_once(tmp_path):
   ]
 
 
-def test_sides_that_cannot_be_matched(tmp_path):
+def test_paired_sides_cannot_matched(tmp_path):
+  """Sides that cannot be matched."""
   before, after = _empty(tmp_path / "before", "a.jpg", "in/a.jpg"), _empty(tmp_path / "after", "b.jpg")
   (tmp_path / "list.txt").write_text("before/a.jpg\n")
   (tmp_path / "empty").mkdir()
@@ -67,7 +70,8 @@ def test_sides_that_cannot_be_matched(tmp_path):
       matching.match(one, other)
 
 
-def test_lists_match_line_by_line(tmp_path):
+def test_paired_lists_match_line_line(tmp_path):
+  """Lists match line by line."""
   _empty(tmp_path, "b.jpg", "a.jpg", "out/1.png", "out/2.png")
   (tmp_path / "before.txt").write_text(f"# two\n./b.jpg\r\n\n{tmp_path}/a.jpg\n", encoding="utf-8-sig")
   (tmp_path / "after.txt").write_text("out/1.png\n# \nout/2.png")
@@ -82,7 +86,8 @@ def test_lists_match_line_by_line(tmp_path):
     matching.match(tmp_path / "before.txt", tmp_path / "after.txt")
 
 
-def test_identities_by_folder():
+def test_paired_identities_folder():
+  """Identities by folder."""
   identity, who = people.identities(["10/a.jpg", "9/b.jpg", "c.jpg", "9/d.jpg"])
   assert who == ("9", "10") and identity.dtype == np.int32
   assert identity.tolist() == [1, 0, types.UNKNOWN, 0]
@@ -90,7 +95,8 @@ def test_identities_by_folder():
     people.identities(["a.jpg", "b.jpg"])
 
 
-def test_identities_by_csv(tmp_path):
+def test_paired_identities_csv(tmp_path):
+  """Identities by CSV."""
   path = tmp_path / "labels.csv"
   path.write_text("who, file\nBob,./p/a.jpg\nAnn,p/b\n,c.png\nAnn,other.jpg\nBob,p/a.jpg\n", encoding="utf-8-sig")
   identity, who = people.identities(["c.jpg", "p/a.jpg", "p/b.jpg"], path, "file", "who")
@@ -109,7 +115,8 @@ def test_identities_by_csv(tmp_path):
       people.identities(["a.jpg"], unreadable)
 
 
-def test_thumbnail_is_the_mean_of_areas():
+def test_paired_thumbnail_mean_areas():
+  """Thumbnail is the mean of areas."""
   image = np.random.default_rng(0).integers(0, 256, (33, 40, 3), np.uint8)
   # Every pixel sixteen times: then the areas are whole pixels. The tolerance is float32's rounding of 255.
   large = image.mean(-1).repeat(16, 0).repeat(16, 1).reshape(16, 33, 16, 40).mean((1, 3))
@@ -117,7 +124,8 @@ def test_thumbnail_is_the_mean_of_areas():
   assert swaps.thumbnail(image[:1, :1]).shape == (16, 16)
 
 
-def test_exchanged_pictures_are_found_and_nothing_else():
+def test_paired_exchanged_pictures_found_nothing_else():
+  """Exchanged pictures are found and nothing else."""
   drawn = synthetic.make(num_people=40, images_per_person=1, frame_size=48)
   original = np.array([swaps.thumbnail(drawn[i].image) for i in range(40)])
   noisy = original + np.random.default_rng(0).normal(0, 4, original.shape)
@@ -137,7 +145,8 @@ def drawn():
   return [source[i].image for i in range(14)]
 
 
-def test_load(tmp_path, drawn):
+def test_paired_load(tmp_path, drawn):
+  """Load."""
   before, after = tmp_path / "before", tmp_path / "after"
   noise = np.random.default_rng(0).integers(-40, 41, (96, 96, 3))
   protected = [np.clip(image + noise, 0, 255).astype(np.uint8) for image in drawn]
@@ -190,7 +199,8 @@ def test_load(tmp_path, drawn):
   assert result.swapped == (("01.png", "02.png"), ("02.png", "01.png"))
 
 
-def test_psnr_is_that_of_the_face_at_full_resolution(tmp_path, drawn):
+def test_paired_psnr_face_full_resolution(tmp_path, drawn):
+  """Psnr is that of the face at full resolution."""
   settings = cropping.Settings(image_size=16, detector="none")
   image, changed = np.zeros((90, 60, 3), np.uint8), np.zeros((90, 60, 3), np.uint8)
   changed[15:75:2] = 3  # half of the rows of the centred square: 10 log10(255^2 / 4.5) = 41.60 dB
@@ -208,7 +218,8 @@ def test_psnr_is_that_of_the_face_at_full_resolution(tmp_path, drawn):
   assert [each.name for each in result.missed] == ["b.png"] and result.pairs.pixels.shape == (2, 90, 60, 3)
 
 
-def test_nothing_found(tmp_path):
+def test_paired_nothing_found(tmp_path):
+  """Nothing found."""
   _save(tmp_path / "before/a.png", np.zeros((40, 50, 3), np.uint8))
   _save(tmp_path / "after/a.png", np.full((40, 50, 3), 99, np.uint8))
   pairs = matching.match(tmp_path / "before", tmp_path / "after")
@@ -217,7 +228,8 @@ def test_nothing_found(tmp_path):
   assert result.missed == (("a.png", "no face found"),) and result.unprotected == ()
 
 
-def test_a_second_face_that_was_left_is_named(tmp_path, drawn):
+def test_paired_second_face_left_named(tmp_path, drawn):
+  """A second face that was left is named."""
   settings = cropping.Settings(image_size=32)
   one, other = [image for image in drawn if len(cropping.detect(image, settings)) == 1][:2]
   wide = np.concatenate([one.repeat(2, 0).repeat(2, 1), np.pad(other, ((0, 96), (0, 0), (0, 0)))], 1)

@@ -5,20 +5,23 @@ from qm_vae import types
 from qm_vae.data import split
 
 
-def test_by_order():
+def test_split_order():
+  """By order."""
   train, test = split.by_order(1000, 0.8)
   np.testing.assert_array_equal(train, np.arange(800))
   np.testing.assert_array_equal(test, np.arange(800, 1000))
 
 
 @pytest.mark.parametrize("fraction", [0.001, 0.999])
-def test_no_side_is_empty(fraction):
+def test_split_no_side_empty(fraction):
+  """No side is empty."""
   assert all(len(side) for side in split.by_order(3, fraction))
   assert all(len(side) for side in split.by_identity(np.array([0, 1, 1]), fraction, 0))
 
 
 @pytest.mark.parametrize("fraction", [0.2, 0.5, 0.8])
-def test_by_identity(fraction):
+def test_split_identity(fraction):
+  """By identity."""
   identity = np.random.default_rng(0).integers(-1, 60, 400)
   train, test = split.by_identity(identity, fraction, seed=1)
   np.testing.assert_array_equal(np.sort(np.concatenate([train, test])), np.arange(400))
@@ -30,12 +33,14 @@ def test_by_identity(fraction):
   assert not np.array_equal(split.by_identity(identity, fraction, seed=2)[0], train)
 
 
-def test_unknown_people_are_each_their_own():
+def test_split_unknown_people_each_own():
+  """Unknown people are each their own."""
   train, test = split.by_identity(np.full(10, types.UNKNOWN), 0.7, seed=0)
   assert (len(train), len(test)) == (7, 3)
 
 
-def test_errors():
+def test_split_errors():
+  """Errors."""
   with pytest.raises(ValueError, match="train_fraction is 1"):
     split.by_order(10, 1)
   with pytest.raises(ValueError, match="cannot split 1 faces"):
@@ -46,7 +51,8 @@ def test_errors():
     split.by_identity(np.array([], np.int32), 0.5, 0)
 
 
-def test_drop_duplicates():
+def test_split_drop_duplicates():
+  """Drop duplicates."""
   images = np.arange(6 * 12, dtype=np.uint8).reshape(6, 2, 2, 3)
   images[4], images[5] = images[1], images[3]
   kept, dropped = split.drop_duplicates(images, np.array([0, 1]), np.array([5, 4, 3, 2]))

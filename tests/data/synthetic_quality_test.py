@@ -129,7 +129,8 @@ def found_truly(found, truth):
   return inner >= 0.4 * (box[2] * box[3] + truth[2] * truth[3] - inner)
 
 
-def test_faces_are_found():
+def test_synthetic_faces_found():
+  """Faces are found."""
   source = synthetic.make(num_people=2000, images_per_person=1, first_person=UNSEEN)
   cascade = cv2.CascadeClassifier(cv2.data.haarcascades + "haarcascade_frontalface_default.xml")
   loose, strict, label, skin = [], [], [], []
@@ -149,7 +150,8 @@ def test_faces_are_found():
   assert strict.mean() >= 0.95
 
 
-def test_expressions_of_unseen_people():
+def test_synthetic_expressions_unseen_people():
+  """Expressions of unseen people."""
   images, labels, _ = crops(synthetic.make(num_people=500, images_per_person=7))
   test, truth, people = crops(synthetic.make(num_people=200, images_per_person=7, first_person=UNSEEN))
   net = Trunk(7)
@@ -172,7 +174,8 @@ def test_expressions_of_unseen_people():
   assert covered <= clear - 0.05
 
 
-def test_identities_of_unseen_people():
+def test_synthetic_identities_unseen_people():
+  """Identities of unseen people."""
   images, _, identities = crops(synthetic.make(num_people=400, images_per_person=8))
   test, _, truth = crops(synthetic.make(num_people=150, images_per_person=6, first_person=UNSEEN))
 

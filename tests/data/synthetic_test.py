@@ -19,7 +19,8 @@ def overlap(first, second):
   return inner / (first[2] * first[3] + second[2] * second[3] - inner)
 
 
-def test_record():
+def test_synthetic_record():
+  """Record."""
   source = synthetic.make(num_people=3, images_per_person=2, first_person=12)
   record = source[3]
   assert len(source) == 6
@@ -35,7 +36,8 @@ def test_record():
 
 
 @pytest.mark.parametrize("frame_size", [32, 33, 64, 127, 512])
-def test_any_frame_size(frame_size):
+def test_synthetic_any_frame_size(frame_size):
+  """Any frame size."""
   image = synthetic.make(num_people=1, frame_size=frame_size)[1].image
   assert image.shape == (frame_size, frame_size, 3)
   assert image.std() > 20  # a portrait, no flat field
@@ -44,13 +46,15 @@ def test_any_frame_size(frame_size):
 @pytest.mark.parametrize(
   "wrong", [{"frame_size": 31}, {"frame_size": 513}, {"num_people": 0}, {"images_per_person": 0}, {"seed": -1}]
 )
-def test_refuses(wrong):
+def test_synthetic_refuses(wrong):
+  """Refuses."""
   (name,) = wrong
   with pytest.raises(ValueError, match=name):
     synthetic.make(**wrong)
 
 
-def test_same_for_the_same_seed_in_any_order():
+def test_synthetic_same_same_seed_any_order():
+  """Same for the same seed in any order."""
   first, second = synthetic.make(num_people=8), synthetic.make(num_people=8)
   forward = [first[i] for i in range(16)]
   for i in reversed(range(16)):
@@ -60,7 +64,8 @@ def test_same_for_the_same_seed_in_any_order():
   assert (synthetic.make(num_people=8, seed=1)[0].image != forward[0].image).any()
 
 
-def test_person_depends_on_seed_and_number_alone():
+def test_synthetic_person_depends_seed_number_alone():
+  """Person depends on seed and number alone."""
   source = synthetic.make(num_people=10, images_per_person=3)
   shifted = synthetic.make(num_people=4, images_per_person=3, first_person=6)
   other = synthetic.make(num_people=10, images_per_person=5, frame_size=64)
@@ -72,14 +77,16 @@ def test_person_depends_on_seed_and_number_alone():
   assert len({source.factors(3 * person)[0] for person in range(10)}) == 10
 
 
-def test_fingerprint():
+def test_synthetic_fingerprint():
+  """Fingerprint."""
   settings = ({}, {"seed": 1}, {"num_people": 3}, {"images_per_person": 3}, {"frame_size": 64}, {"first_person": 1})
   assert len({synthetic.make(**setting).fingerprint for setting in settings}) == len(settings)
   assert synthetic.make().fingerprint == synthetic.make().fingerprint
 
 
 @pytest.mark.parametrize("images_per_person", [1, 2, 7])
-def test_first_records_are_balanced(images_per_person):
+def test_synthetic_first_records_balanced(images_per_person):
+  """First records are balanced."""
   source = synthetic.make(num_people=90, images_per_person=images_per_person)
   labels = [source._label(i) for i in range(90)]
   assert [source.factors(i)[3] for i in range(14)] == labels[:14]
@@ -88,14 +95,16 @@ def test_first_records_are_balanced(images_per_person):
     assert counts.max() - counts.min() <= 1  # every block of seven holds each once
 
 
-def test_labels_follow_no_pattern():
+def test_synthetic_labels_follow_no_pattern():
+  """Labels follow no pattern."""
   source = synthetic.make()
   labels = np.array([source._label(i) for i in range(700)]).reshape(100, 7)
   # 100 orders drawn from 5040: a repeat or two is expected, a fixed order would give one.
   assert len(np.unique(labels, axis=0)) > 90
 
 
-def test_expression_changes_no_other_factor():
+def test_synthetic_expression_changes_no_other_factor():
+  """Expression changes no other factor."""
   person = face_sampling.sample_person(np.random.default_rng(3))
   photo = face_sampling.sample_nuisance(np.random.default_rng(4))
   faces, marks = [], []
@@ -113,7 +122,8 @@ def test_expression_changes_no_other_factor():
     assert difference[:, : int(x) - 6].max() == 0 and difference[:, int(x + width) + 7 :].max() == 0
 
 
-def test_nuisance_changes_neither_person_nor_expression():
+def test_synthetic_nuisance_changes_neither_person_nor():
+  """Nuisance changes neither person nor expression."""
   source = synthetic.make(num_people=2, images_per_person=4)
   person, action, photo, _ = source.factors(0)
   others = [source.factors(i) for i in range(1, 4)]
@@ -126,7 +136,8 @@ def test_nuisance_changes_neither_person_nor_expression():
   assert changed[y + height // 4 : y + height // 2, x + width // 3 : x + 2 * width // 3].max() < 1e-6
 
 
-def test_intensity_and_pose_stay_in_their_ranges():
+def test_synthetic_intensity_pose_stay_ranges():
+  """Intensity and pose stay in their ranges."""
   for seed in range(300):
     rng = np.random.default_rng(seed)
     photo = face_sampling.sample_nuisance(rng)
@@ -142,7 +153,8 @@ def test_intensity_and_pose_stay_in_their_ranges():
       assert max(units.values()) <= 0.03
 
 
-def test_same_picture_at_every_size():
+def test_synthetic_same_picture_every_size():
+  """Same picture at every size."""
   source = synthetic.make(num_people=12, images_per_person=1)
   for i in range(12):
     person, action, photo, _ = source.factors(i)
@@ -155,7 +167,8 @@ def test_same_picture_at_every_size():
     assert np.quantile(difference, 0.99) < 30
 
 
-def test_landmarks_lie_on_the_drawn_eyes():
+def test_synthetic_landmarks_lie_drawn_eyes():
+  """Landmarks lie on the drawn eyes."""
   source = synthetic.make(num_people=20, images_per_person=1)
   for i in range(20):
     person, action, photo, _ = source.factors(i)
@@ -183,7 +196,8 @@ def test_thin_lines_keep_their_weight(width):
     np.testing.assert_allclose(covered, width, atol=1e-5)  # float32 sums of 16 values up to 1
 
 
-def test_polar_table_of_a_circle():
+def test_synthetic_polar_table_circle():
+  """Polar table of a circle."""
   angle = np.linspace(-np.pi, np.pi, 400, endpoint=False)
   radius, factor = drawing.polar_table(2 * np.cos(angle), 2 * np.sin(angle))
   np.testing.assert_allclose(radius, 2, atol=1e-6)

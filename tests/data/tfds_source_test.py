@@ -8,7 +8,8 @@ from qm_vae import types
 from qm_vae.data import celeb_a, lfw
 
 
-def test_celeb_a(tmp_path):
+def test_tfds_source_celeb(tmp_path):
+  """Celeb a."""
   fabricated_tfds.prepare("celeb_a", tmp_path)
   source = celeb_a.make(data_dir=str(tmp_path))
   assert len(source) == 4 and source.classes == ()
@@ -24,19 +25,22 @@ def test_celeb_a(tmp_path):
   np.testing.assert_array_equal(source.attribute_values, values)
 
 
-def test_celeb_a_before_identities(tmp_path):
+def test_tfds_source_celeb_before_identities(tmp_path):
+  """Celeb a before identities."""
   fabricated_tfds.prepare("celeb_a", tmp_path, identity=False)
   source = celeb_a.make(data_dir=str(tmp_path))
   assert source.identities == () and source[0].identity == types.UNKNOWN
 
 
-def test_the_newest_version_counts(tmp_path):
+def test_tfds_source_newest_version_counts(tmp_path):
+  """The newest version counts."""
   fabricated_tfds.prepare("celeb_a", tmp_path, identity=False)
   fabricated_tfds.prepare("celeb_a", tmp_path)
   assert celeb_a.make(data_dir=str(tmp_path)).identities
 
 
-def test_lfw(tmp_path):
+def test_tfds_source_lfw(tmp_path):
+  """Lfw."""
   fabricated_tfds.prepare("lfw", tmp_path)
   source = lfw.make(data_dir=str(tmp_path))
   assert source.identities == ("Ann", "Bob", "Zoë")
@@ -46,7 +50,8 @@ def test_lfw(tmp_path):
     assert source.identities[record.identity] == fabricated_tfds.PEOPLE[int(record.image[0, 0, 0]) - 10]
 
 
-def test_part_of_a_split(tmp_path):
+def test_tfds_source_part_split(tmp_path):
+  """Part of a split."""
   fabricated_tfds.prepare("lfw", tmp_path)
   whole = lfw.make(data_dir=str(tmp_path))
   part = lfw.make(data_dir=str(tmp_path), split="train[1:3]")
@@ -56,14 +61,16 @@ def test_part_of_a_split(tmp_path):
     lfw.make(data_dir=str(tmp_path), split="test")
 
 
-def test_no_tensorflow(tmp_path):
+def test_tfds_source_no_tensorflow(tmp_path):
+  """No tensorflow."""
   before = "tensorflow" in sys.modules
   fabricated_tfds.prepare("lfw", tmp_path)
   assert lfw.make(data_dir=str(tmp_path))[0].image.any()
   assert ("tensorflow" in sys.modules) == before
 
 
-def test_other_file_format_is_refused(tmp_path):
+def test_tfds_source_other_file_format_refused(tmp_path):
+  """Other file format is refused."""
   fabricated_tfds.prepare("lfw", tmp_path)
   info = next(tmp_path.glob("lfw/*/dataset_info.json"))
   info.write_text(info.read_text().replace("array_record", "tfrecord"))
@@ -72,7 +79,8 @@ def test_other_file_format_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("module", [celeb_a, lfw])
-def test_not_prepared(module, tmp_path):
+def test_tfds_source_not_prepared(module, tmp_path):
+  """Not prepared."""
   with pytest.raises(FileNotFoundError) as error:
     module.make(data_dir=str(tmp_path))
   message = str(error.value)
@@ -84,7 +92,9 @@ def test_not_prepared(module, tmp_path):
   assert not any(tmp_path.iterdir())
 
 
-def test_failed_preparation_tells_the_manual_way(tmp_path, monkeypatch):
+def test_tfds_source_failed_preparation_tells_manual_way(tmp_path, monkeypatch):
+  """Failed preparation tells the manual way."""
+
   class Refused:
     def download_and_prepare(self):
       raise ConnectionError("quota exceeded")

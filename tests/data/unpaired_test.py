@@ -6,7 +6,8 @@ from qm_vae.data.unpaired import Unpaired
 from qm_vae.types import Table
 
 
-def test_the_smaller_set_starts_again():
+def test_unpaired_smaller_set_starts_again():
+  """The smaller set starts again."""
   first, second = Table({"image": np.arange(5)}), Table({"image": np.arange(10, 12), "eyes": np.arange(2)})
   pairs = Unpaired(first, second)
   assert len(pairs) == len(Unpaired(second, first)) == 5

@@ -63,7 +63,8 @@ def one(batch, i):
 
 class ContractTest(parameterized.TestCase):
   @parameterized.parameters(*NAMES)
-  def test_keeps_shape_range_and_the_outside(self, name):
+  def test_deidentifier_keeps_shape_range_outside(self, name):
+    """Keeps shape range and the outside."""
     deidentifier = made(name)
     face = one(faces(1), 0)
     image = deidentifier.apply(deidentifier.params, face, jax.random.key(0))
@@ -75,14 +76,16 @@ class ContractTest(parameterized.TestCase):
     np.testing.assert_array_equal(np.asarray(image)[outside], np.asarray(face.image)[outside])
 
   @parameterized.parameters(*(name for name in NAMES if name != "identity"))
-  def test_changes_the_inside(self, name):
+  def test_deidentifier_changes_inside(self, name):
+    """Changes the inside."""
     deidentifier = made(name)
     face = one(faces(1), 0)
     image = deidentifier.apply(deidentifier.params, face, jax.random.key(0))
     self.assertGreater(float(jnp.max(jnp.abs(image - face.image))), 0.05)
 
   @parameterized.parameters(*NAMES)
-  def test_reads_nothing_outside(self, name):
+  def test_deidentifier_reads_nothing_outside(self, name):
+    """Reads nothing outside."""
     deidentifier = made(name)
     face = one(faces(1), 0)
     other = face._replace(image=jnp.where(face.mask > 0, face.image, 1 - face.image))
@@ -90,7 +93,8 @@ class ContractTest(parameterized.TestCase):
     np.testing.assert_array_equal(*(np.asarray(image * face.mask) for image in images))
 
   @parameterized.parameters(*NAMES)
-  def test_jit_and_vmap_equal_eager(self, name):
+  def test_deidentifier_jit_vmap_equal_eager(self, name):
+    """Jit and vmap equal eager."""
     deidentifier = made(name)
     batch, keys = faces(2), jax.random.split(jax.random.key(3), 2)
     compiled = jax.jit(jax.vmap(deidentifier.apply, (None, 0, 0)))(deidentifier.params, batch, keys)
@@ -99,7 +103,8 @@ class ContractTest(parameterized.TestCase):
       np.testing.assert_allclose(compiled[i], eager, rtol=0, atol=ROUNDING)
 
   @parameterized.parameters(*NAMES)
-  def test_same_key_same_image_and_pure(self, name):
+  def test_deidentifier_same_key_same_image_pure(self, name):
+    """Same key same image and pure."""
     deidentifier = made(name)
     face = one(faces(1), 0)
     before = np.array(face.image)
@@ -108,7 +113,8 @@ class ContractTest(parameterized.TestCase):
     np.testing.assert_array_equal(before, face.image)
 
   @parameterized.parameters(*NAMES)
-  def test_uniform_extremes_and_empty_masks_stay_finite(self, name):
+  def test_deidentifier_uniform_extremes_empty_masks_stay(self, name):
+    """Uniform extremes and empty masks stay finite."""
     deidentifier = made(name)
     for level in (0.0, 1.0):
       for mask in (0.0, 1.0):
@@ -133,7 +139,8 @@ class ContractTest(parameterized.TestCase):
     ("dp_pixel", {"pixels": 0.5}),
     ("dp_pixel", {"epsilon": 0}),
   )
-  def test_options_out_of_range_are_refused_by_name(self, name, options):
+  def test_deidentifier_options_out_range_refused_name(self, name, options):
+    """Options out of range are refused by name."""
     (option,) = options
     with self.assertRaisesRegex(ValueError, f"{name}: {option}"):
       DEIDENTIFIERS[name](**options)

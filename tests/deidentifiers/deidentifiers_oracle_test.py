@@ -26,12 +26,14 @@ def apply(name, face, **options):
   return np.asarray(jax.jit(deidentifier.apply)(deidentifier.params, jax.tree.map(jnp.asarray, face), KEY))
 
 
-def test_identity_is_the_image_bit_for_bit():
+def test_deidentifier_identity_image_bit_bit():
+  """Identity is the image bit for bit."""
   face = face_of()
   np.testing.assert_array_equal(apply("identity", face), face.image)
 
 
-def test_blank_is_one_image_whoever_is_shown():
+def test_deidentifier_blank_one_image_whoever_shown():
+  """Blank is one image whoever is shown."""
   full = [face_of(seed=seed, share=2) for seed in (0, 1)]
   first, second = (apply("blank", face) for face in full)
   np.testing.assert_array_equal(first, second)
@@ -39,7 +41,8 @@ def test_blank_is_one_image_whoever_is_shown():
 
 
 @pytest.mark.parametrize("block", [1, 5, 8, 50])
-def test_mosaic(block):
+def test_deidentifier_mosaic(block):
+  """Mosaic."""
   face = face_of()
   expected = face.image.astype(np.float64)
   for top in range(0, 29, block):
@@ -52,7 +55,8 @@ def test_mosaic(block):
   np.testing.assert_allclose(apply("mosaic", face, block=block), expected, rtol=0, atol=2e-6)
 
 
-def test_blindfold_covers_both_eyes_of_a_tilted_head():
+def test_deidentifier_blindfold_covers_both_eyes_tilted():
+  """Blindfold covers both eyes of a tilted head."""
   face = face_of(share=2)
   image = apply("blindfold", face, height=0.5)
   reach = 0.5 * 0.5 * np.hypot(21 - 9, 15 - 10)  # 3.25 pixels
@@ -64,7 +68,8 @@ def test_blindfold_covers_both_eyes_of_a_tilted_head():
 
 
 @pytest.mark.parametrize("scale", [1.0, 8.0])
-def test_laplace_has_its_scale_and_shape(scale):
+def test_deidentifier_laplace_scale_shape(scale):
+  """Laplace has its scale and shape."""
   face = types.Face(
     np.full((128, 128, 3), 0.5, np.float32), np.ones((128, 128, 1), np.float32), np.zeros(4, np.float32)
   )
@@ -82,7 +87,8 @@ def test_laplace_has_its_scale_and_shape(scale):
     assert abs(np.corrcoef(noise.ravel(), other.ravel())[0, 1]) < 5 / np.sqrt(n)
 
 
-def test_laplace_is_fresh_for_every_key():
+def test_deidentifier_laplace_fresh_every_key():
+  """Laplace is fresh for every key."""
   face = jax.tree.map(jnp.asarray, face_of(share=2))
   deidentifier = DEIDENTIFIERS["laplace"]()
   first, second = (deidentifier.apply((), face, key) for key in jax.random.split(KEY))
@@ -90,7 +96,8 @@ def test_laplace_is_fresh_for_every_key():
 
 
 @pytest.mark.parametrize("sigma", [0.7, 4.0])
-def test_blur(sigma):
+def test_deidentifier_blur(sigma):
+  """Blur."""
   face = face_of()
   keep = {"sigma": (sigma, sigma, 0), "mode": "constant", "truncate": 50 / sigma}  # reaches across the whole image
   mask = face.mask.astype(np.float64)
@@ -100,7 +107,8 @@ def test_blur(sigma):
   np.testing.assert_allclose(apply("blur", face, sigma=sigma), expected, rtol=0, atol=3e-6)
 
 
-def test_k_same_groups_are_disjoint_and_nearest():
+def test_deidentifier_k_same_groups_disjoint_nearest():
+  """K same groups are disjoint and nearest."""
   random = np.random.default_rng(0)
   gallery = random.integers(0, 256, (7, 2, 2, 3), np.uint8)
   left, expected = list(range(7)), []
@@ -113,7 +121,8 @@ def test_k_same_groups_are_disjoint_and_nearest():
   np.testing.assert_allclose(found, expected, atol=1e-6)  # means of float32
 
 
-def test_k_same_takes_each_person_once_and_gives_the_nearest_mean():
+def test_deidentifier_k_same_takes_each_person():
+  """K same takes each person once and gives the nearest mean."""
   gallery = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (0, 255, 10, 200, 50, 60)])
   k_same_of = DEIDENTIFIERS["k_same"](k=2, gallery=gallery, identity=np.array([3, 3, 5, 7, -1, -1]))
   # Of person 3 the black one alone: 0 with 10, 200 with 60 and 50, which is one group, since fewer than 4 are left.
@@ -127,7 +136,8 @@ def test_k_same_takes_each_person_once_and_gives_the_nearest_mean():
     DEIDENTIFIERS["k_same"](k=9, gallery=gallery)
 
 
-def test_dp_pixel_is_a_mosaic_with_noise_of_its_scale():
+def test_deidentifier_dp_pixel_mosaic_noise_scale():
+  """Dp pixel is a mosaic with noise of its scale."""
   face = face_of()
   np.testing.assert_allclose(apply("dp_pixel", face, block=5, epsilon=1e9), apply("mosaic", face, block=5), atol=1e-6)
   # 3 channels * 2 pixels / (16 * 1000) of the range, far from where it is clipped.
@@ -141,7 +151,8 @@ def test_dp_pixel_is_a_mosaic_with_noise_of_its_scale():
   assert statistic < 2.5 / np.sqrt(n)  # as for laplace
 
 
-def test_dp_pixel_gives_a_smaller_block_more_noise():
+def test_deidentifier_dp_pixel_gives_smaller_block():
+  """Dp pixel gives a smaller block more noise."""
   face = types.Face(np.full((6, 4, 3), 0.5, np.float32), np.ones((6, 4, 1), np.float32), np.zeros(4, np.float32))
   noise = np.abs(apply("dp_pixel", face, block=4, pixels=1, epsilon=1e4) - 0.5)
   plain = np.abs(jax.random.laplace(KEY, (2, 1, 3)))
@@ -149,15 +160,17 @@ def test_dp_pixel_gives_a_smaller_block_more_noise():
 
 
 @pytest.mark.parametrize("name", ["mosaic", "cartoon", "blur"])
-def test_one_colour_stays_one_colour_however_the_region_is_cut(name):
+def test_deidentifier_one_colour_stays_one_colour(name):
+  """One colour stays one colour however the region is cut."""
   # A mean that counted what lies outside the mask, or beyond the crop, would be darker near the edges.
   face = face_of()
   drawn = apply(name, face._replace(image=np.full_like(face.image, 0.6) * face.mask))
   inside = drawn[np.broadcast_to(face.mask > 0, drawn.shape)]
-  np.testing.assert_allclose(inside, inside[0], rtol=0, atol=3e-6)  # as in test_blur
+  np.testing.assert_allclose(inside, inside[0], rtol=0, atol=3e-6)  # as in test_deidentifier_blur
 
 
-def test_cartoon_draws_few_tones_and_dark_lines():
+def test_deidentifier_cartoon_draws_few_tones_dark():
+  """Cartoon draws few tones and dark lines."""
   # A ramp with a step: away from the step the filter must leave plateaus, at the step's dark side a line.
   ramp = np.linspace(0.3, 0.9, 64, dtype=np.float32)
   image = np.tile(ramp[None, :, None], (64, 1, 3))
@@ -174,7 +187,8 @@ def test_cartoon_draws_few_tones_and_dark_lines():
   np.testing.assert_allclose(drawn[15:30], plain[15:30], atol=0.02)
 
 
-def test_the_oval_of_a_face_follows_its_eyes():
+def test_deidentifier_oval_face_follows_eyes():
+  """The oval of a face follows its eyes."""
   image = np.zeros((2, 40, 40, 3), np.float32)
   level, turned = (
     [14.0, 16.0, 26.0, 16.0],

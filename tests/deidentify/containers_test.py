@@ -50,7 +50,8 @@ def copy(source, target, **options):
   return made
 
 
-def test_a_codec_that_nobody_can_decode_is_named_with_the_file(tmp_path):
+def test_containers_codec_nobody_decode_named_file(tmp_path):
+  """A codec that nobody can decode is named with the file."""
   whole = write(tmp_path / "in.mp4").read_bytes()
   at = whole.rindex(b"avc1")  # the sample's description; an earlier one is the file's brand
   (tmp_path / "odd.mp4").write_bytes(whole[:at] + b"zzq1" + whole[at + 4 :])
@@ -69,7 +70,8 @@ def heard(path):
 
 @pytest.mark.parametrize("suffix", [".ts", ".mts", ".m2ts"])
 @pytest.mark.parametrize(("codec", "sound"), [("libx264", "aac"), ("libx264", "libmp3lame"), ("libx265", "ac3")])
-def test_transport_streams_hold_the_pictures_and_sound_that_they_can(codec, sound, suffix, tmp_path):
+def test_containers_transport_streams_hold_pictures_sound(codec, sound, suffix, tmp_path):
+  """Transport streams hold the pictures and sound that they can."""
   source = write(tmp_path / "in.mp4", codec, sound=sound)
   made = copy(source, tmp_path / f"out{suffix}")
   assert CODECS[made.codec] == codec and made.frames == COUNT
@@ -84,7 +86,8 @@ def test_transport_streams_hold_the_pictures_and_sound_that_they_can(codec, soun
     assert abs(samples - before[0]) <= 2048 and abs(late - before[1]) < 0.04
 
 
-def test_what_a_transport_stream_cannot_hold_is_named_with_what_helps(tmp_path):
+def test_containers_transport_stream_cannot_hold_named(tmp_path):
+  """What a transport stream cannot hold is named with what helps."""
   source = write(tmp_path / "in.mkv", sound="flac")
   with pytest.raises(video.VideoError, match=r"audio \(flac\) .*; give it the suffix of the original, or .*--no-audio"):
     copy(source, tmp_path / "out.ts")
@@ -95,7 +98,8 @@ def test_what_a_transport_stream_cannot_hold_is_named_with_what_helps(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [suffix for suffix in SUFFIXES if suffix not in FORMATS])
-def test_a_suffix_that_is_only_read_is_refused_with_one_that_is_written(suffix, tmp_path):
+def test_containers_suffix_only_read_refused_one(suffix, tmp_path):
+  """A suffix that is only read is refused with one that is written."""
   source = write(tmp_path / "in.mp4")
   with pytest.raises(video.VideoError, match=r"protect it by itself, to clip\.mp4 for instance"):
     copy(source, tmp_path / f"clip{suffix}")
@@ -112,20 +116,23 @@ def shape(path):
   ("codec", "suffix"),
   [("h264", ".avi"), *((codec, suffix) for codec in ("h264", "hevc") for suffix in (".mp4", ".mkv", ".mov", ".ts"))],
 )
-def test_pixels_that_are_not_square_keep_their_shape(codec, suffix, tmp_path):
+def test_containers_pixels_not_square_keep_shape(codec, suffix, tmp_path):
+  """Pixels that are not square keep their shape."""
   source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3))
   copy(source, tmp_path / f"out{suffix}", codec=codec)
   assert shape(source) == shape(tmp_path / f"out{suffix}") == fractions.Fraction(4, 3)
 
 
 @pytest.mark.parametrize(("turned", "aspect"), [(90, (3, 4)), (-90, (3, 4)), (180, (4, 3))])
-def test_pixels_are_turned_with_their_picture(turned, aspect, tmp_path):
+def test_containers_pixels_turned_picture(turned, aspect, tmp_path):
+  """Pixels are turned with their picture."""
   source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3), turned=turned)
   made = copy(source, tmp_path / "out.mp4")
   assert shape(tmp_path / "out.mp4") == fractions.Fraction(*aspect) and any("turned" in note for note in made.notes)
 
 
-def test_it_is_told_where_the_shape_of_pixels_is_lost(tmp_path):
+def test_containers_told_shape_pixels_lost(tmp_path):
+  """It is told where the shape of pixels is lost."""
   source = write(tmp_path / "in.mp4", aspect=fractions.Fraction(4, 3))
   assert any("its pixels are 4 : 3, which vp9" in note for note in copy(source, tmp_path / "out.webm").notes)
   assert not copy(write(tmp_path / "square.mp4"), tmp_path / "square.webm").notes

@@ -46,7 +46,8 @@ def face(box=FACE, how="found", hidden=True):
   return {"box": [float(value) for value in box], "how": how, "hidden": hidden}
 
 
-def test_each_way_of_hiding_and_of_missing_is_counted(clip):
+def test_coverage_each_way_hiding_missing_counted(clip):
+  """Each way of hiding and of missing is counted."""
   rows = (
     {"faces": [face()]},
     {"faces": [face(how="filled")]},
@@ -58,14 +59,16 @@ def test_each_way_of_hiding_and_of_missing_is_counted(clip):
   assert told["missed"] == [{"time": 0.2, "box": FACE.tolist()}]
 
 
-def test_faces_that_were_left_and_corners_outside_an_ellipse_are_not_hidden(clip):
+def test_coverage_faces_left_corners_outside_ellipse(clip):
+  """Faces that were left and corners outside an ellipse are not hidden."""
   rows = ({"faces": [face(hidden=False)]}, *[{"faces": [face()]}] * 3)
   for shape, hidden in (("box", 3), ("ellipse", 0)):  # without a margin a circle leaves a fifth of its square
     told = coverage.measure(clip, record(clip, *rows, shape=shape, margin=0.0), detector(), show=False)
     assert told["hidden"] == hidden
 
 
-def test_what_is_no_record_of_the_video_is_refused(clip, tmp_path, capsys):
+def test_coverage_no_record_video_refused(clip, tmp_path, capsys):
+  """What is no record of the video is refused."""
   rows = [{"faces": []}] * 4
   with pytest.raises(ValueError, match="lists no frames"):
     coverage.measure(clip, {"source": {}}, detector(), show=False)

@@ -33,7 +33,8 @@ def written(path):
     return np.asarray(image)
 
 
-def test_what_another_method_wrote_since_is_done_again(photos, capsys):
+def test_folders_another_method_wrote_since_done(photos, capsys):
+  """What another method wrote since is done again."""
   assert program.main(["photos", "safe"]) == program.OK
   solid = written("safe/a.png")
   assert program.main(["photos", "safe", "--method=blur"]) == program.OK
@@ -46,7 +47,8 @@ def test_what_another_method_wrote_since_is_done_again(photos, capsys):
   assert "1 of them done before" in capsys.readouterr().err
 
 
-def test_the_same_name_in_another_folder_is_another_file(photos, tmp_path, capsys):
+def test_folders_same_name_another_folder_another(photos, tmp_path, capsys):
+  """The same name in another folder is another file."""
   assert program.main(["photos", "safe"]) == program.OK
   photos.rename(tmp_path / "others")
   before = (tmp_path / "safe" / "a.png").stat()
@@ -59,7 +61,8 @@ def test_the_same_name_in_another_folder_is_another_file(photos, tmp_path, capsy
   assert program.main(["others", "safe", "--overwrite"]) == program.OK
 
 
-def test_a_file_that_failed_in_part_is_done_again_whatever_was_finished_before(photos, tmp_path, monkeypatch):
+def test_folders_file_failed_part_done_again(photos, tmp_path, monkeypatch):
+  """A file that failed in part is done again whatever was finished before."""
   (photos / "a.png").rename(photos / "a.mp4")
   failures = []
 
@@ -77,9 +80,8 @@ def test_a_file_that_failed_in_part_is_done_again_whatever_was_finished_before(p
   assert (tmp_path / "safe" / "a.mp4").read_text() == "solid []"
 
 
-def test_an_error_that_nobody_foresaw_is_told_with_its_class_and_the_others_go_on(
-  photos, drawn, tmp_path, monkeypatch, capsys
-):
+def test_folders_error_nobody_foresaw_told_class(photos, drawn, tmp_path, monkeypatch, capsys):
+  """An error that nobody foresaw is told with its class and the others go on."""
   Image.fromarray(drawn).save(photos / "b.png")
   real = one.protect
 
@@ -95,7 +97,9 @@ def test_an_error_that_nobody_foresaw_is_told_with_its_class_and_the_others_go_o
 
 
 @pytest.mark.parametrize("error", [ValueError, OSError, RuntimeError])
-def test_a_single_file_that_fails_ends_with_a_message(error, photos, monkeypatch, capsys):
+def test_folders_single_file_fails_ends_message(error, photos, monkeypatch, capsys):
+  """A single file that fails ends with a message."""
+
   def protect(*_):
     raise error("it cannot be read")
 
@@ -105,7 +109,8 @@ def test_a_single_file_that_fails_ends_with_a_message(error, photos, monkeypatch
 
 
 @pytest.mark.parametrize("torn", [False, True])
-def test_a_file_that_the_program_never_made_is_left(torn, photos, tmp_path, capsys):
+def test_folders_file_program_never_made_left(torn, photos, tmp_path, capsys):
+  """A file that the program never made is left."""
   mine = tmp_path / "safe" / "a.png"
   mine.parent.mkdir()
   mine.write_bytes(b"mine")
@@ -119,7 +124,8 @@ def test_a_file_that_the_program_never_made_is_left(torn, photos, tmp_path, caps
 
 
 @pytest.mark.parametrize("torn", [False, True])
-def test_an_original_is_never_replaced_through_a_link(torn, photos, tmp_path):
+def test_folders_original_never_replaced_through_link(torn, photos, tmp_path):
+  """An original is never replaced through a link."""
   (photos / "below").mkdir()
   (photos / "a.png").rename(photos / "below" / "a.png")
   if torn:
@@ -131,7 +137,8 @@ def test_an_original_is_never_replaced_through_a_link(torn, photos, tmp_path):
   assert (photos / "below" / "a.png").read_bytes() == before
 
 
-def test_what_somebody_changed_since_is_left_and_what_is_outdated_is_removed(photos, tmp_path, capsys):
+def test_folders_somebody_changed_since_left_outdated(photos, tmp_path, capsys):
+  """What somebody changed since is left and what is outdated is removed."""
   made = tmp_path / "safe" / "a.png"
   assert program.main(["photos", "safe"]) == program.OK
   (photos / "a.png").write_bytes(b"no picture")
@@ -142,7 +149,8 @@ def test_what_somebody_changed_since_is_left_and_what_is_outdated_is_removed(pho
   assert made.read_bytes() == b"mine" and "exists; --overwrite" in capsys.readouterr().err
 
 
-def test_what_a_killed_run_left_is_its_own_and_a_line_cut_short_hides_no_other(photos, tmp_path, monkeypatch):
+def test_folders_killed_run_left_own_line(photos, tmp_path, monkeypatch):
+  """What a killed run left is its own and a line cut short hides no other."""
   real = folder.Journal.made
   monkeypatch.setattr(folder.Journal, "made", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
   assert program.main(["photos", "safe"]) == program.FAILED
@@ -155,7 +163,8 @@ def test_what_a_killed_run_left_is_its_own_and_a_line_cut_short_hides_no_other(p
   assert [row["made"] for row in folder.rows(path) if row["file"] == "a.png"][:2] == ["begun", "begun"]
 
 
-def test_a_record_that_no_earlier_run_wrote_is_left(photos, tmp_path, capsys):
+def test_folders_record_no_earlier_run_wrote(photos, tmp_path, capsys):
+  """A record that no earlier run wrote is left."""
   (tmp_path / "safe.json").write_text("mine")
   assert program.main(["photos", "safe"]) == program.FAILED
   assert "safe.json exists; --overwrite" in capsys.readouterr().err
@@ -184,7 +193,8 @@ def test_a_record_that_no_earlier_run_wrote_is_left(photos, tmp_path, capsys):
     (["photos", "other.png", "--preview"], "other.png.preview.png exists"),
   ],
 )
-def test_a_record_or_contact_sheet_replaces_nothing_unasked(arguments, told, photos, tmp_path, capsys):
+def test_folders_record_contact_sheet_replaces_nothing(arguments, told, photos, tmp_path, capsys):
+  """A record or contact sheet replaces nothing unasked."""
   for name in ("in.png", "out.preview.png", "other.png.preview.png"):
     (tmp_path / name).write_bytes((photos / "a.png").read_bytes())
   (tmp_path / "mine.json").write_text("mine")
@@ -194,7 +204,8 @@ def test_a_record_or_contact_sheet_replaces_nothing_unasked(arguments, told, pho
   assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
-def test_a_contact_sheet_of_an_earlier_run_is_replaced(photos, tmp_path):
+def test_folders_contact_sheet_earlier_run_replaced(photos, tmp_path):
+  """A contact sheet of an earlier run is replaced."""
   assert program.main(["photos", "safe", "--preview"]) == program.OK
   sheet = (tmp_path / "safe.preview.png").read_bytes()
   assert program.main(["photos", "safe", "--preview", "--method=blur"]) == program.OK
@@ -206,7 +217,8 @@ def test_a_contact_sheet_of_an_earlier_run_is_replaced(photos, tmp_path):
 
 
 @pytest.mark.parametrize(("flag", "written"), [("--sidecar=", False), ("--sidecar=all.json", True)])
-def test_no_sidecar_is_none_of_the_videos_either(flag, written, photos, tmp_path, monkeypatch):
+def test_folders_no_sidecar_none_videos_either(flag, written, photos, tmp_path, monkeypatch):
+  """No sidecar is none of the videos either."""
   (photos / "a.png").rename(photos / "a.mp4")
   told = []
 
@@ -221,7 +233,8 @@ def test_no_sidecar_is_none_of_the_videos_either(flag, written, photos, tmp_path
   assert not (tmp_path / "safe.json").exists()
 
 
-def test_out_may_be_the_folder_itself_or_below_the_home(photos, tmp_path, monkeypatch):
+def test_folders_out_folder_itself_below_home(photos, tmp_path, monkeypatch):
+  """Out may be the folder itself or below the home."""
   (tmp_path / "safe").mkdir()
   monkeypatch.chdir(tmp_path / "safe")
   assert program.main(["../photos", ".", "--preview"]) == program.OK
@@ -231,7 +244,9 @@ def test_out_may_be_the_folder_itself_or_below_the_home(photos, tmp_path, monkey
   assert {"x.png", "x.png.json", "x.png.preview.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
-def test_a_contact_sheet_that_cannot_be_written_ends_with_a_message(photos, tmp_path, monkeypatch, capsys):
+def test_folders_contact_sheet_cannot_written_ends(photos, tmp_path, monkeypatch, capsys):
+  """A contact sheet that cannot be written ends with a message."""
+
   def write(self, path):
     raise PermissionError(13, "Permission denied", str(path))
 
@@ -240,7 +255,8 @@ def test_a_contact_sheet_that_cannot_be_written_ends_with_a_message(photos, tmp_
   assert "safe.png.preview.png: Permission denied" in capsys.readouterr().err
 
 
-def test_digits_are_a_camera_only_where_no_path_is_called_so(photos, tmp_path):
+def test_folders_digits_camera_only_no_path(photos, tmp_path):
+  """Digits are a camera only where no path is called so."""
   photos.rename(tmp_path / "0")
   assert not options.parse(["0", "safe"]).live and options.parse(["1", "safe.mp4"]).live
   assert options.parse(["cam", "safe.mp4"]).live

@@ -91,7 +91,8 @@ def missing(*numbers):
   return lambda image: nothing if image.tobytes() in blind else find(image)
 
 
-def test_frames_that_the_detector_misses_are_covered_from_both_sides(hider):
+def test_footage_frames_detector_misses_covered_both(hider):
+  """Frames that the detector misses are covered from both sides."""
   sink, result = run(frames(40), hider, missing(0, 1, 7, 8, 9, 20, 38, 39), window=10, hold=10)
   assert [ticks for ticks, _ in sink.pictures] == list(range(40))
   assert not any(square(sink, n).any() for n in range(40))
@@ -101,7 +102,8 @@ def test_frames_that_the_detector_misses_are_covered_from_both_sides(hider):
   assert (sink.pictures[5][1][:10] == picture(5)[:10]).all()  # what is no face stays, bit for bit
 
 
-def test_faces_are_sought_in_every_nth_frame_alone_and_covered_in_all(hider):
+def test_footage_faces_sought_every_nth_frame(hider):
+  """Faces are sought in every nth frame alone and covered in all."""
   asked = []
 
   def counting(image):
@@ -128,14 +130,16 @@ def still(number, since=0):
     (16, 5, {"every": 4, "window": 8, "hold": 8}),
   ],
 )
-def test_a_face_that_stays_at_the_border_is_hidden_between_two_looks(hider, count, since, settings):
+def test_footage_face_stays_border_hidden_between(hider, count, since, settings):
+  """A face that stays at the border is hidden between two looks."""
   pixels = {n: lambda n=n: still(n, since) for n in range(count)}
   sink, _ = run(frames(count, pixels=pixels), hider, **settings)
   clear = [n for n in range(since, count) if sink.pictures[n][1][24 : 24 + SIDE, 2 : 2 + SIDE].any()]
   assert not clear
 
 
-def test_where_the_memory_holds_few_frames_faces_are_sought_more_often(hider, monkeypatch):
+def test_footage_memory_holds_few_frames_faces(hider, monkeypatch):
+  """Where the memory holds few frames faces are sought more often."""
   monkeypatch.setattr(footage, "_MEMORY", 8 * 2 * WIDTH * HEIGHT)
   asked = []
 
@@ -148,13 +152,16 @@ def test_where_the_memory_holds_few_frames_faces_are_sought_more_often(hider, mo
   assert [track["track"] for track in result.tracks] == [1]
 
 
-def test_faces_are_sought_at_least_once_a_window_at_any_size():
+def test_footage_faces_sought_least_once_window():
+  """Faces are sought at least once a window at any size."""
   for size, window in (((7680, 4320), 8), ((5760, 2880), 16), ((3840, 2160), 32), ((1920, 1080), 48)):
     settings = footage.within_memory(footage.Settings(every=40), size)
     assert settings.window == settings.hold == window and settings.every == min(40, window)
 
 
-def test_a_damaged_frame_and_one_that_nobody_could_look_at_are_blanked(hider):
+def test_footage_damaged_frame_one_nobody_could(hider):
+  """A damaged frame and one that nobody could look at are blanked."""
+
   def failing(image):
     if image.tobytes() == picture(6).tobytes():
       raise RuntimeError("out of luck")
@@ -165,7 +172,8 @@ def test_a_damaged_frame_and_one_that_nobody_could_look_at_are_blanked(hider):
   assert result.blanked == {"damaged": 1, "not looked at: out of luck": 1}
 
 
-def test_a_frame_whose_faces_cannot_be_hidden_is_blanked_and_its_neighbours_are_not():
+def test_footage_frame_faces_cannot_hidden_blanked():
+  """A frame whose faces cannot be hidden is blanked and its neighbours are not."""
   real = hiding.Hider(methods.open_method("solid:size=16"))
 
   def failing(pictures, boxes, tracks):
@@ -178,7 +186,8 @@ def test_a_frame_whose_faces_cannot_be_hidden_is_blanked_and_its_neighbours_are_
   assert result.blanked == {"a face could not be hidden": 1}
 
 
-def test_a_lost_face_masks_or_stops_when_asked(hider):
+def test_footage_lost_face_masks_stops_asked(hider):
+  """A lost face masks or stops when asked."""
   unseen = missing(*range(8, 12))
   sink, result = run(frames(12), hider, unseen, on_miss="mask")
   assert [n for n in range(12) if not sink.pictures[n][1].any()] == [8, 9, 10, 11]
@@ -187,7 +196,8 @@ def test_a_lost_face_masks_or_stops_when_asked(hider):
     run(frames(12), hider, unseen, on_miss="stop")
 
 
-def test_never_more_frames_wait_than_the_window(hider):
+def test_footage_never_more_frames_wait_window(hider):
+  """Never more frames wait than the window."""
   alive, most = set(), []
 
   def counted():
@@ -210,7 +220,8 @@ def test_never_more_frames_wait_than_the_window(hider):
   assert footage.within_memory(footage.Settings(window=48), (7680, 4320)).window == 8
 
 
-def test_a_face_is_left_by_region_and_the_sidecar_says_so(hider, tmp_path):
+def test_footage_face_left_region_sidecar_says(hider, tmp_path):
+  """A face is left by region and the sidecar says so."""
   chosen = selection.Selection(keep=(selection.Region(0, 0, 40, 64),))
   record = Sidecar(tmp_path / "out.json", {"finding": None})
   sink, result = run(frames(20), hider, chosen=chosen, record=record)
@@ -223,7 +234,8 @@ def test_a_face_is_left_by_region_and_the_sidecar_says_so(hider, tmp_path):
   assert told["summary"] == {"frames": 20} and told["tracks"][0]["left"] == 12
 
 
-def test_pipes_carry_frames_and_refuse_a_torn_one(hider):
+def test_footage_pipes_carry_frames_refuse_torn(hider):
+  """Pipes carry frames and refuse a torn one."""
   data = b"".join(picture(n).tobytes() for n in range(5))
   source = raw.Reader(io.BytesIO(data), WIDTH, HEIGHT, fractions.Fraction(25))
   target = io.BytesIO()
@@ -246,7 +258,8 @@ def test_pipes_carry_frames_and_refuse_a_torn_one(hider):
     list(torn)
 
 
-def test_files_written_aside_come_whole_or_not_at_all(tmp_path):
+def test_footage_files_written_aside_come_whole(tmp_path):
+  """Files written aside come whole or not at all."""
   final = tmp_path / "out.mp4"
   other = tmp_path / f".out.mp4.json.{2**22 + 1}.part"
   debris = tmp_path / f".out.mp4.{2**22 + 1}.part"  # of a process that cannot live: numbers end below 2^22
@@ -261,7 +274,8 @@ def test_files_written_aside_come_whole_or_not_at_all(tmp_path):
   assert final.read_text() == "whole"
 
 
-def test_live_frames_that_nobody_takes_are_dropped_oldest_first(monkeypatch):
+def test_footage_live_frames_nobody_takes_dropped(monkeypatch):
+  """Live frames that nobody takes are dropped oldest first."""
   pytest.importorskip("av")
   from qm_vae.deidentify.video import live
 

@@ -84,7 +84,8 @@ def handlers():
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_while_the_detector_works_finishes_the_recording(how, tmp_path, monkeypatch):
+def test_live_signal_detector_works_finishes_recording(how, tmp_path, monkeypatch):
+  """A signal while the detector works finishes the recording."""
   monkeypatch.setattr(live.reader, "Reader", Camera)
   outcome = moving.protect(work_of(signalling(how)), "rtsp://camera", tmp_path / "out.mkv", tmp_path / "out.json")
   assert not outcome.failures and sorted(p.name for p in tmp_path.iterdir()) == ["out.json", "out.mkv"]
@@ -92,7 +93,8 @@ def test_a_signal_while_the_detector_works_finishes_the_recording(how, tmp_path,
     assert len(list(file.decode(video=0))) == outcome.record["summary"]["frames"] >= 6
 
 
-def test_a_second_signal_throws_the_recording_away(tmp_path, monkeypatch):
+def test_live_second_signal_throws_recording_away(tmp_path, monkeypatch):
+  """A second signal throws the recording away."""
   monkeypatch.setattr(live.reader, "Reader", Camera)
   work = work_of(signalling(signal.SIGINT, signal.SIGINT))
   with pytest.raises(KeyboardInterrupt):
@@ -100,14 +102,16 @@ def test_a_second_signal_throws_the_recording_away(tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
-def test_a_signal_finishes_the_recording_of_a_camera_that_stalls(tmp_path, monkeypatch):
+def test_live_signal_finishes_recording_camera_stalls(tmp_path, monkeypatch):
+  """A signal finishes the recording of a camera that stalls."""
   monkeypatch.setattr(live.reader, "Reader", Stalled)
   threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
   outcome = moving.protect(work_of(lambda _: NOTHING), "rtsp://camera", tmp_path / "out.mkv", None)
   assert not outcome.failures and (tmp_path / "out.mkv").stat().st_size
 
 
-def test_it_is_told_where_faces_are_sought_more_often_than_asked(tmp_path, monkeypatch):
+def test_live_told_faces_sought_more_often(tmp_path, monkeypatch):
+  """It is told where faces are sought more often than asked."""
   monkeypatch.setattr(live.reader, "Reader", Camera)
   monkeypatch.setattr(footage, "_MEMORY", 8 * 2 * WIDTH * HEIGHT)
   work = work_of(lambda _: NOTHING, "--every=25", "--end=0.5")

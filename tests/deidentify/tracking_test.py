@@ -26,7 +26,8 @@ def box(frame, speed=4.0, x=100.0, y=150.0, side=40.0):
   return [x + speed * frame, y, side, side]
 
 
-def test_a_moving_face_is_one_track_and_its_gap_lies_on_the_line_between():
+def test_tracking_moving_face_one_track_gap():
+  """A moving face is one track and its gap lies on the line between."""
   frames = {n: found(box(n)) for n in (*range(10), *range(20, 25))}
   linker = linked(frames)
   assert [track.number for track in linker.tracks] == [1]
@@ -37,25 +38,29 @@ def test_a_moving_face_is_one_track_and_its_gap_lies_on_the_line_between():
     assert place.box[2] >= 40  # a filled box is never smaller than what it stands between
 
 
-def test_two_faces_that_pass_each_other_keep_their_numbers():
+def test_tracking_two_faces_pass_each_other():
+  """Two faces that pass each other keep their numbers."""
   frames = {n: found(box(n, 6, 100, 100), box(n, -6, 340, 190)) for n in range(40)}
   linker = linked(frames)
   assert [track.number for track in linker.tracks] == [1, 2]
   assert linker.tracks[0].boxes[-1][1] == 100 and linker.tracks[1].boxes[-1][1] == 190
 
 
-def test_a_weak_finding_prolongs_a_track_and_begins_none():
+def test_tracking_weak_finding_prolongs_track_begins():
+  """A weak finding prolongs a track and begins none."""
   frames = {0: found(box(0)), 1: found(box(1), scores=[0.3]), 2: found([400, 20, 40, 40], scores=[0.3])}
   (track,) = linked(frames).tracks
   assert track.frames == [0, 1]
 
 
-def test_a_far_or_much_larger_finding_is_somebody_else():
+def test_tracking_far_much_larger_finding_somebody():
+  """A far or much larger finding is somebody else."""
   assert len(linked({0: found(box(0)), 1: found([400, 150, 40, 40])}).tracks) == 2
   assert len(linked({0: found(box(0)), 1: found([80, 130, 90, 90])}).tracks) == 2
 
 
-def test_the_ends_are_held_with_the_movement_inside_and_only_for_a_while():
+def test_tracking_ends_held_movement_inside_only():
+  """The ends are held with the movement inside and only for a while."""
   linker = linked({n: found(box(n)) for n in range(20, 30)})
   looked = set(range(100))
   for n, there in ((7, False), (8, True), (19, True), (30, True), (41, True), (42, False)):
@@ -71,7 +76,8 @@ def test_the_ends_are_held_with_the_movement_inside_and_only_for_a_while():
       assert now[0].box[1] <= true[1]
 
 
-def test_a_face_that_leaves_at_the_border_is_not_lost_and_held_shorter():
+def test_tracking_face_leaves_border_not_lost():
+  """A face that leaves at the border is not lost and held shorter."""
   linker = linked({n: found([600 - 30 + 4 * n, 150, 40, 40]) for n in range(6)})
   looked = set(range(50))
   (now,) = places(linker.tracks, 7, looked, 12, SIZE)
@@ -79,13 +85,15 @@ def test_a_face_that_leaves_at_the_border_is_not_lost_and_held_shorter():
   assert not places(linker.tracks, 9, looked, 12, SIZE)
 
 
-def test_where_nobody_looked_nobody_is_lost():
+def test_tracking_nobody_looked_nobody_lost():
+  """Where nobody looked nobody is lost."""
   linker = linked({0: found(box(0))})
   assert not places(linker.tracks, 3, {0}, 12, SIZE)[0].lost
   assert places(linker.tracks, 3, {0, 3}, 12, SIZE)[0].lost
 
 
-def test_a_face_at_the_border_is_held_until_somebody_looks_again():
+def test_tracking_face_border_held_until_somebody():
+  """A face at the border is held until somebody looks again."""
   linker = linked({n: found([600, 150, 40, 40]) for n in (50, 75)})
   looked = {0, 25, 50, 75}
   held = [n for n in range(100) if places(linker.tracks, n, looked, 48, SIZE)]
@@ -94,7 +102,8 @@ def test_a_face_at_the_border_is_held_until_somebody_looks_again():
   assert places(linker.tracks, 100, looked, 48, SIZE) and not places(linker.tracks, 101, looked, 48, SIZE)
 
 
-def test_a_gap_longer_than_the_window_is_no_link_and_memory_stays_flat():
+def test_tracking_gap_longer_window_no_link():
+  """A gap longer than the window is no link and memory stays flat."""
   linker = linked({0: found(box(0, 0)), 60: found(box(0, 0))}, max_gap=48)
   assert len(linker.tracks) == 2
   linker = Linker(0.5, 0.25, 10)

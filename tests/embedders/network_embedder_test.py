@@ -28,7 +28,8 @@ def loaded(folder):
   return embedders.EMBEDDERS["network"](folder)
 
 
-def test_contract(loaded):
+def test_network_embedder_contract(loaded):
+  """Contract."""
   assert isinstance(loaded, Embedder) and loaded.name == "little"
   assert all(isinstance(leaf, np.ndarray) for leaf in jax.tree.leaves(loaded.params))
   image, apply = IMAGES.astype(np.float32) / 255, jax.jit(loaded.apply)
@@ -43,7 +44,8 @@ def test_contract(loaded):
   assert np.isfinite(gradient).all() and (np.abs(gradient).sum((1, 2, 3)) > 0).all()
 
 
-def test_the_network_sees_the_aligned_and_normalised_face():
+def test_network_embedder_sees_aligned_normalised_face():
+  """The network sees the aligned and normalised face."""
   meta = META | {"normalisation": {"mean": 100.0, "scale": 50.0}}
   image = np.zeros((1, 20, 24, 3), np.float32)
   image[0, 4:12, 8:10] = [1, 0.5, 0]  # a bar around the left eye, at (9, 8)
@@ -52,12 +54,14 @@ def test_the_network_sees_the_aligned_and_normalised_face():
   np.testing.assert_allclose(seen[0, 5, 8], -2, atol=1e-5)
 
 
-def test_zeros_have_a_gradient():
+def test_network_embedder_zeros_gradient():
+  """Zeros have a gradient."""
   gradient = jax.grad(lambda x: network.normalise(x).sum())(np.zeros(3, np.float32))
   assert np.isfinite(gradient).all() and (network.normalise(np.zeros(3)) == 0).all()
 
 
-def test_on_host_in_padded_batches_of_one_program(loaded):
+def test_network_embedder_host_padded_batches_one_program(loaded):
+  """On host in padded batches of one program."""
   traced = []
   watched = loaded._replace(apply=lambda *args: traced.append(1) or loaded.apply(*args))
   host = embedders.on_host(watched, batch_size=4)
@@ -69,14 +73,16 @@ def test_on_host_in_padded_batches_of_one_program(loaded):
   assert len(traced) == 1
 
 
-def test_on_host_refuses_other_arrays(loaded):
+def test_network_embedder_host_refuses_other_arrays(loaded):
+  """On host refuses other arrays."""
   host = embedders.on_host(loaded)
   for image, eyes in ((IMAGES / 255, EYES), (IMAGES[0], EYES), (IMAGES, EYES[:3]), (IMAGES[..., :1], EYES)):
     with pytest.raises(ValueError, match=r"expected uint8 \[N, H, W, 3\]"):
       host(image, eyes)
 
 
-def test_other_folders_are_refused(folder, tmp_path):
+def test_network_embedder_other_folders_refused(folder, tmp_path):
+  """Other folders are refused."""
   meta, variables = networks.load(folder)
   networks.save(tmp_path / "other", meta | {"kind": "expression"}, variables)
   with pytest.raises(ValueError, match=r"other holds a network of kind 'expression', not 'embedder'"):
@@ -88,7 +94,8 @@ def test_other_folders_are_refused(folder, tmp_path):
     network.describe("huge", (16, 16), (5, 6, 11, 6))
 
 
-def test_open_embedder(folder, loaded, tmp_path):
+def test_network_embedder_open_embedder(folder, loaded, tmp_path):
+  """Open embedder."""
   name, host, *_ = embedders.open_embedder(folder)
   assert name == "little"
   np.testing.assert_allclose(host(IMAGES, EYES), embedders.on_host(loaded)(IMAGES, EYES), atol=1e-6)

@@ -75,7 +75,8 @@ def _expected(factor, offset, *, size=(10, 12), target=TARGET, bgr=False, nhwc=F
     ),
   ],
 )
-def test_the_network_gets_what_it_wants(tmp_path, shape, told, overrides, expected):
+def test_onnx_embedder_network_gets_wants(tmp_path, shape, told, overrides, expected):
+  """The network gets what it wants."""
   embed = embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, told), **overrides)
   found, expected = embed(IMAGES, EYES), _expected(**expected)
   assert found.dtype == np.float32
@@ -97,12 +98,14 @@ def test_the_network_gets_what_it_wants(tmp_path, shape, told, overrides, expect
     (["n", 30], TOLD, "expected one batch of images"),
   ],
 )
-def test_what_nobody_tells_is_refused(tmp_path, shape, told, message):
+def test_onnx_embedder_nobody_tells_refused(tmp_path, shape, told, message):
+  """What nobody tells is refused."""
   with pytest.raises(ValueError, match=rf"net\.onnx.*{message}"):
     embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, told))
 
 
-def test_other_files_and_outputs(tmp_path):
+def test_onnx_embedder_other_files_outputs(tmp_path):
+  """Other files and outputs."""
   (tmp_path / "bad.onnx").write_bytes(b"no such format")
   with pytest.raises(ValueError, match=r"bad\.onnx cannot be opened by onnxruntime .*expected an ONNX file"):
     embedders.open_embedder(tmp_path / "bad.onnx")

@@ -8,13 +8,15 @@ K_SAME = {"mechanism": "k_same", "k": 10}
 ONE_EACH = {"attacked": 500, "probes": 500}
 
 
-def test_k_same_promises_for_all_together_and_for_no_smaller_crowd():
+def test_privacy_section_k_same_promises_all_together():
+  """K same promises for all together and for no smaller crowd."""
   told = privacy.promised(K_SAME, [100, 500], ONE_EACH)
   assert told["rank_1"] == [{"people": 500, "at_most": 0.1}]
   assert privacy.promised(K_SAME, [100], ONE_EACH) is None
 
 
-def test_nothing_is_promised_where_some_people_are_sought_more_often_than_others():
+def test_privacy_section_nothing_promised_some_people_sought():
+  """Nothing is promised where some people are sought more often than others."""
   exponential = {"mechanism": "exponential", "epsilon": 0.1, "answers": 1}
   one_each = privacy.promised(exponential, [100, 500], ONE_EACH)["rank_1"]
   assert [bound["people"] for bound in one_each] == [100, 500]

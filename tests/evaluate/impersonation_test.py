@@ -29,7 +29,8 @@ def faces():
   return unit(rng.normal(size=(30, 8))[identity] + 0.3 * rng.normal(size=(60, 8))), identity
 
 
-def test_the_threshold_is_that_of_the_roc_curve(faces):
+def test_impersonation_threshold_roc_curve(faces):
+  """The threshold is that of the roc curve."""
   embedding, identity = faces
   level, pairs = impersonation.threshold(embedding, identity, 0.01)
   rows, columns = np.triu_indices(60, 1)
@@ -39,7 +40,8 @@ def test_the_threshold_is_that_of_the_roc_curve(faces):
   assert levels[far <= 0.01].min() > level >= levels[far > 0.01].max() - 1e-12
 
 
-def test_many_faces_are_compared_block_by_block():
+def test_impersonation_many_faces_compared_block_block():
+  """Many faces are compared block by block."""
   random = np.random.default_rng(2)
   embedding, identity = unit(random.normal(size=(700, 4))), random.integers(0, 90, 700)
   level, pairs = impersonation.threshold(embedding, identity, 0.013)
@@ -49,7 +51,8 @@ def test_many_faces_are_compared_block_by_block():
   assert level == pytest.approx(np.quantile(scores, 1 - 0.013, method="higher"), abs=1e-12)
 
 
-def test_success_and_dodging_are_counted_face_by_face(faces):
+def test_impersonation_success_dodging_counted_face_face(faces):
+  """Success and dodging are counted face by face."""
   embedding, identity = faces
   target = unit(np.random.default_rng(1).normal(size=8))
   after = np.where(np.arange(60)[:, None] < 15, target, embedding)  # a quarter becomes the target itself
@@ -64,12 +67,14 @@ def test_success_and_dodging_are_counted_face_by_face(faces):
   assert told["cosine"] > told["cosine_before"]
 
 
-def test_too_few_pairs_tell_no_threshold():
+def test_impersonation_too_few_pairs_tell_no():
+  """Too few pairs tell no threshold."""
   with pytest.raises(ValueError, match=r"3 pairs of different people do not tell.*0.01; use more test faces"):
     impersonation.threshold(unit(np.eye(3)), np.arange(3), 0.01)
 
 
-def test_another_run_is_refused_by_its_task(tmp_path, capsys):
+def test_impersonation_another_run_refused_task(tmp_path, capsys):
+  """Another run is refused by its task."""
   config = amt_gan.get_config("folder")
   config.task = "ugatit"
   (tmp_path / "config.json").write_text(json.dumps(config.to_dict(), default=str))
@@ -105,7 +110,8 @@ def a_run(home):
   return data
 
 
-def test_a_finished_run_is_measured(tmp_path, capsys):
+def test_impersonation_finished_run_measured(tmp_path, capsys):
+  """A finished run is measured."""
   data = a_run(tmp_path)
   impersonation.main(["--workdir", str(tmp_path), "--false-accepts=0.1"])
   told = json.loads((tmp_path / "impersonation.json").read_text())

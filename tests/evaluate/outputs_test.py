@@ -61,7 +61,8 @@ def groups(images):
   return np.unique(images.reshape(len(images), -1), axis=0, return_inverse=True)[1].ravel()
 
 
-def test_at_least_k_people_share_one_picture_and_all_pictures_of_a_person_are_it(trained):
+def test_outputs_least_k_people_share_one(trained):
+  """At least k people share one picture and all pictures of a person are it."""
   identity = [0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8, types.UNKNOWN]
   made = outputs.make(*trained, CONTROLS, faces(identity))
   shared = groups(made.images["qm_vae"])
@@ -72,7 +73,8 @@ def test_at_least_k_people_share_one_picture_and_all_pictures_of_a_person_are_it
   assert len(set(groups(made.images["mosaic"]))) == NUM  # the views stay what they are
 
 
-def test_groups_do_not_cross_closed_sets_and_small_sets_are_refused(trained):
+def test_outputs_groups_not_cross_closed_sets(trained):
+  """Groups do not cross closed sets and small sets are refused."""
   sets = np.array([0] * 5 + [1] * 7)
   shared = groups(outputs.make(*trained, CONTROLS, faces(range(NUM)), sets).images["qm_vae"])
   assert not set(shared[:5]) & set(shared[5:])
@@ -80,7 +82,8 @@ def test_groups_do_not_cross_closed_sets_and_small_sets_are_refused(trained):
     outputs.make(*trained, CONTROLS, faces(range(NUM)), np.array([0] * 10 + [1] * 2))
 
 
-def test_asking_says_what_is_read(trained):
+def test_outputs_asking_says_read(trained):
+  """Asking says what is read."""
   experiment, state = trained
   always_second = lambda images: {"service": np.tile([0.0, 1.0, 0.0], (len(images), 1))}
   found = outputs.asked(experiment, state, dataclasses.replace(faces(range(5))), always_second)

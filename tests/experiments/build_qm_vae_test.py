@@ -50,7 +50,8 @@ def config(networks, tmp_path):
 
 
 @pytest.mark.slow
-def test_every_term_is_built_and_one_step_is_finite(config):
+def test_qm_vae_run_every_term_built_one_step(config):
+  """Every term is built and one step is finite."""
   for term in config.terms.values():
     term.weight = 0.01
   config.target.image, config.target.outside_face = "blur", True
@@ -82,13 +83,15 @@ def test_every_term_is_built_and_one_step_is_finite(config):
     (lambda c, n: c.update(recognisers=(n["judges"],)), "every recogniser of config.privacy.embedders also trains"),
   ],
 )
-def test_what_cannot_be_built_is_refused_by_its_key(config, networks, change, told):
+def test_qm_vae_run_cannot_built_refused_key(config, networks, change, told):
+  """What cannot be built is refused by its key."""
   change(config, networks)
   with pytest.raises(ValueError, match=told):
     assemble.experiment(config)
 
 
-def test_promises_follow_the_release(config):
+def test_qm_vae_run_promises_follow_release(config):
+  """Promises follow the release."""
   told = lambda: assemble.experiment(config).parts.guarantee
   config.release.mechanism = "none"
   assert told()["bits"] == pytest.approx(6 + np.log2(7))

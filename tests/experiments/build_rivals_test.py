@@ -19,7 +19,8 @@ def folders(tmp_path, config, count=(6, 4)):
   return config
 
 
-def test_ugatit_takes_two_folders(tmp_path):
+def test_rivals_run_ugatit_takes_two_folders(tmp_path):
+  """Ugatit takes two folders."""
   config = folders(tmp_path, ugatit.get_config("folder"))
   with pytest.raises(ValueError, match=r"image_size is 32, but a discriminator of 7 layers needs 128 pixels"):
     assemble.experiment(config)
@@ -41,7 +42,8 @@ def test_ugatit_takes_two_folders(tmp_path):
     assemble.experiment(config)
 
 
-def test_amt_gan_wants_a_recogniser(tmp_path):
+def test_rivals_run_amt_gan_wants_recogniser(tmp_path):
+  """Amt gan wants a recogniser."""
   config = folders(tmp_path, amt_gan.get_config("folder"))
   with pytest.raises(ValueError, match=r"amt_gan.embedders is \(\).*torch-mobilefacenet"):
     assemble.experiment(config)

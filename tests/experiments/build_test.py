@@ -26,7 +26,8 @@ def fer2013(tmp_path):
   return path
 
 
-def test_a_published_split_leaves_out_test_images_that_train(fer2013, tmp_path):
+def test_datasets_published_split_leaves_out_test(fer2013, tmp_path):
+  """A published split leaves out test images that train."""
   config = expression.get_config("fer2013")
   config.data.root = str(fer2013)
   data = datasets.load_faces(schema.view(config).data, 48, tmp_path)
@@ -34,14 +35,16 @@ def test_a_published_split_leaves_out_test_images_that_train(fer2013, tmp_path):
   assert 1 not in data.test.index
 
 
-def test_a_split_that_a_dataset_does_not_publish_is_refused(tmp_path):
+def test_datasets_split_dataset_not_publish_refused(tmp_path):
+  """A split that a dataset does not publish is refused."""
   config = default.get_config()
   config.data.split = "published"
   with pytest.raises(ValueError, match=r"'synthetic' has no published split.*fer2013"):
     datasets.load_faces(schema.view(config).data, 64, tmp_path)
 
 
-def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
+def test_datasets_people_stay_one_side_seed(tmp_path):
+  """People stay on one side and the seed moves them."""
   config = smoke.get_config()
   sides = []
   for seed in (0, 0, 1):
@@ -53,7 +56,8 @@ def test_people_stay_on_one_side_and_the_seed_moves_them(tmp_path):
   assert sides[0] == sides[1] != sides[2]
 
 
-def test_published_parts_share_one_numbering_of_people(tmp_path):
+def test_datasets_published_parts_share_one_numbering(tmp_path):
+  """Published parts share one numbering of people."""
   (tmp_path / "celeba" / "img_align_celeba").mkdir(parents=True)
   drawn = synthetic.make(num_people=8, images_per_person=1, seed=0)
   names = [f"{i + 1:06d}.jpg" for i in range(8)]
@@ -75,20 +79,23 @@ def test_published_parts_share_one_numbering_of_people(tmp_path):
     types.join(data.train, dataclasses.replace(data.test, identities=("100",)))
 
 
-def test_no_faces_tell_why(tmp_path):
+def test_datasets_no_faces_tell_why(tmp_path):
+  """No faces tell why."""
   config = smoke.get_config()
   config.data.faces.min_size = 500
   with pytest.raises(ValueError, match=r"people|faces"):
     datasets.load_faces(schema.view(config).data, 32, tmp_path)
 
 
-def test_a_missing_folder_is_asked_for():
+def test_datasets_missing_folder_asked():
+  """A missing folder is asked for."""
   config = alpha04.get_config("folder")
   with pytest.raises(ValueError, match=r"config\.data\.root"):
     datasets.dataset(schema.view(config).data)
 
 
-def test_a_cached_service_that_was_begun_by_another_command_goes_on(tmp_path, monkeypatch):
+def test_datasets_cached_service_begun_another_command(tmp_path, monkeypatch):
+  """A cached service that was begun by another command goes on."""
   trained = []
 
   def begins(config, folder):
@@ -106,7 +113,8 @@ def test_a_cached_service_that_was_begun_by_another_command_goes_on(tmp_path, mo
   assert trained == [trained[0]] * 2
 
 
-def test_paths_do_not_hang_on_where_a_command_was_given(tmp_path, monkeypatch):
+def test_datasets_paths_not_hang_command_given(tmp_path, monkeypatch):
+  """Paths do not hang on where a command was given."""
   monkeypatch.chdir(tmp_path)
   config = black_box.get_config("folder")
   config.qualities, config.judges, config.privacy.attackers = ("expression",), {}, ()
@@ -131,7 +139,8 @@ def folder_of(**changes):
   return resolve.network_folder(settings.service_config(config, config.service))
 
 
-def test_a_cached_service_is_found_by_what_shaped_it():
+def test_datasets_cached_service_found_shaped():
+  """A cached service is found by what shaped it."""
   base = folder_of()
   assert folder_of(alpha=0.9, seed=3, epochs=2, views=("mosaic",)) == base
   assert folder_of(service__seed=3) != base

@@ -16,14 +16,16 @@ EXPERIMENTS = sorted(p.stem for p in (ROOT / "configs").glob("*.py") if p.stem !
 
 @pytest.mark.parametrize("arg", default.ARGUMENTS)
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_config_is_allowed_for_every_dataset(name, arg):
+def test_configs_every_config_allowed_every_dataset(name, arg):
+  """Every config is allowed for every dataset."""
   config = importlib.import_module(f"configs.{name}").get_config(arg)
   schema.check(config)
   assert config.data.name == arg
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
-def test_every_point_of_a_sweep_is_allowed(name):
+def test_configs_every_point_sweep_allowed(name):
+  """Every point of a sweep is allowed."""
   module = importlib.import_module(f"configs.{name}")
   points = list(module.sweep()) if hasattr(module, "sweep") else []
   for point in points:
@@ -33,7 +35,8 @@ def test_every_point_of_a_sweep_is_allowed(name):
   assert len({json.dumps(point) for point in points}) == len(points)
 
 
-def test_every_key_of_the_default_has_a_rule_and_every_rule_a_key():
+def test_configs_every_key_default_rule_every():
+  """Every key of the default has a rule and every rule a key."""
   flat = schema.flatten(default.get_config())
   assert [key for key in flat if schema.rule_for(key) is None] == []
   assert set(flat) == set(schema.flatten(schema.plain(schema.Config())))
@@ -59,7 +62,8 @@ def test_every_key_of_the_default_has_a_rule_and_every_rule_a_key():
     ("embedder.input_size", 50, "multiple of 16"),
   ],
 )
-def test_a_value_out_of_range_is_refused_by_name(key, value, told):
+def test_configs_value_out_range_refused_name(key, value, told):
+  """A value out of range is refused by name."""
   config = ml_collections.ConfigDict(json.loads(default.get_config().to_json_best_effort()))
   *path, last = key.split(".")
   target = config
@@ -72,7 +76,8 @@ def test_a_value_out_of_range_is_refused_by_name(key, value, told):
   assert told in str(raised.value)
 
 
-def test_unknown_and_missing_keys_are_refused_by_name():
+def test_configs_unknown_missing_keys_refused_name():
+  """Unknown and missing keys are refused by name."""
   config = default.get_config()
   with config.unlocked():
     config.alhpa = 0.4
@@ -81,6 +86,7 @@ def test_unknown_and_missing_keys_are_refused_by_name():
     schema.check(config)
 
 
-def test_an_unknown_dataset_is_refused_with_the_known_ones():
+def test_configs_unknown_dataset_refused_known_ones():
+  """An unknown dataset is refused with the known ones."""
   with pytest.raises(ValueError, match=r"celeba.*celeba_folder"):
     default.get_config("celeba")

@@ -95,7 +95,8 @@ def rows(workdir):
   [((1.0, 0), (3.0, 5)), pytest.param(((1.0, 0), (3.0, 0), (0.5, 0)), marks=pytest.mark.slow)],
   ids=["seeds", "one seed"],
 )
-def test_members_equal_separate_runs(tmp_path, points):
+def test_grid_members_equal_separate_runs(tmp_path, points):
+  """Members equal separate runs."""
   traces, told = [], []
   experiments = members(tmp_path / "grid", points, epochs=2, traces=traces)
   failed, states = fit(experiments, told)
@@ -115,7 +116,8 @@ def test_members_equal_separate_runs(tmp_path, points):
 
 
 @pytest.mark.slow
-def test_a_killed_grid_goes_on_and_members_of_other_steps_train_apart(tmp_path):
+def test_grid_killed_grid_goes_members_other(tmp_path):
+  """A killed grid goes on and members of other steps train apart."""
   points = ((1.0, 0), (2.0, 0), (3.0, 0))
   whole = fit(members(tmp_path / "whole", points, epochs=3), kind=Checkpoints)[1]
   fit(members(tmp_path / "parts", points, epochs=2), kind=Checkpoints)
@@ -133,7 +135,8 @@ def test_a_killed_grid_goes_on_and_members_of_other_steps_train_apart(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_member_that_is_not_finite_ends_and_the_others_go_on(tmp_path):
+def test_grid_member_not_finite_ends_others(tmp_path):
+  """A member that is not finite ends and the others go on."""
   experiments = members(tmp_path / "grid", ((1.0, 0), (float("inf"), 0)), epochs=2)
   good, bad = experiments
   failed, states = fit(experiments)
@@ -144,7 +147,8 @@ def test_a_member_that_is_not_finite_ends_and_the_others_go_on(tmp_path):
   assert len(failed) == 2
 
 
-def test_each_member_writes_to_its_own_folder(tmp_path):
+def test_grid_each_member_writes_own_folder(tmp_path):
+  """Each member writes to its own folder."""
   books = []
   for name in "ab":
     (tmp_path / name).mkdir()
@@ -178,12 +182,14 @@ def config(**overrides):
     ({"task": "ugatit"}, "runs of task 'ugatit' train one by one"),
   ],
 )
-def test_what_shapes_the_program_is_refused_by_name(other, told):
+def test_grid_shapes_program_refused_name(other, told):
+  """What shapes the program is refused by name."""
   with pytest.raises(ValueError, match=told):
     grid.check_alike({pathlib.Path("a"): config(), pathlib.Path("b"): config(**other)})
 
 
-def test_seeds_and_weights_may_differ():
+def test_grid_seeds_weights_differ():
+  """Seeds and weights may differ."""
   smooth = "terms.smoothness.weight"
   points = [{"alpha": 0.0, smooth: 0.1}, {"beta": 1.0, smooth: 0.2}, {"seed": 3, "service_weight": 0.0, smooth: 0.1}]
   grid.check_alike({pathlib.Path(str(i)): config(**point) for i, point in enumerate(points)})
@@ -191,7 +197,8 @@ def test_seeds_and_weights_may_differ():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("points", [((1.0, 0), (2.0, 0)), ((1.0, 0), (2.0, 1), (3.0, 2))], ids=["both axes", "batch"])
-def test_one_device_equals_several(tmp_path, points):
+def test_grid_one_device_equals_several(tmp_path, points):
+  """One device equals several."""
   code = (
     "import sys, pathlib; sys.path.insert(0, 'tests'); import jax, grid_test as t\n"
     "assert jax.device_count() == 4\n"

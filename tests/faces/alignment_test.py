@@ -25,7 +25,8 @@ def _matrix(eyes):
   return np.array([[a, -b, c], [b, a, d]])
 
 
-def test_equals_scipy():
+def test_alignment_equals_scipy():
+  """Equals scipy."""
   found = aligned(IMAGES, EYES)
   row, column = np.mgrid[: SIZE[0], : SIZE[1]]
   for image, eyes, one in zip(IMAGES, EYES, found, strict=True):
@@ -35,7 +36,8 @@ def test_equals_scipy():
     np.testing.assert_allclose(one, np.stack(expected, -1), atol=5e-5)
 
 
-def test_equals_opencv():
+def test_alignment_equals_opencv():
+  """Equals opencv."""
   smooth = np.stack([cv2.GaussianBlur(image, (0, 0), 3) for image in IMAGES])
   for image, eyes, one in zip(smooth, EYES, aligned(smooth, EYES), strict=True):
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
@@ -44,7 +46,8 @@ def test_equals_opencv():
     np.testing.assert_allclose(one, expected, atol=0.05 / 32)
 
 
-def test_identity_is_exact():
+def test_alignment_identity_exact():
+  """Identity is exact."""
   found = align(IMAGES[0], np.array([20, 20, 40, 20.0], np.float32), (20, 20, 40, 20), (56, 64))
   np.testing.assert_array_equal(found, IMAGES[0])
 
@@ -52,18 +55,21 @@ def test_identity_is_exact():
 @pytest.mark.parametrize(
   "eyes", [[30, 30, 30, 30], [30, 30, 31, 30.5], [np.nan, 30, 40, 30], [10, np.inf, 40, 30], [-3e38, 0, 3e38, 0]]
 )
-def test_impossible_eyes_give_the_average_face(eyes):
+def test_alignment_impossible_eyes_give_average_face(eyes):
+  """Impossible eyes give the average face."""
   average = np.array(AVERAGE_EYES, np.float32) * [64, 56, 64, 56]
   found = aligned(IMAGES[:1], np.array([eyes], np.float32))
   np.testing.assert_array_equal(found, aligned(IMAGES[:1], average[None].astype(np.float32)))
 
 
-def test_average_is_that_of_the_crops():
+def test_alignment_average_crops():
+  """Average is that of the crops."""
   found = cropping.find_eyes(np.zeros((64, 64, 3), np.uint8), cropping.Settings(eyes="average"))
   np.testing.assert_allclose(found / 64, AVERAGE_EYES, atol=1e-4)  # four decimals are written
 
 
-def test_gradient_is_the_transpose():
+def test_alignment_gradient_transpose():
+  """Gradient is the transpose."""
   out, back = jax.vjp(lambda images: aligned(images, EYES), IMAGES)
   weight = np.random.default_rng(1).random(out.shape, np.float32)
   (gradient,) = back(weight)

@@ -36,7 +36,8 @@ def drawn():
   return synthetic.make(num_people=6, images_per_person=2, frame_size=96, seed=0)
 
 
-def test_haar_finds_drawn_faces(drawn):
+def test_cropping_haar_finds_drawn_faces(drawn):
+  """Haar finds drawn faces."""
   # The synthetic source promises that at least 95 % are found; of twelve, one may be missing.
   found = [cropping.detect(drawn[i].image, cropping.Settings()) for i in range(12)]
   assert sum(len(boxes) > 0 for boxes in found) >= 11
@@ -51,7 +52,8 @@ def _two_faces(drawn):
   return frame
 
 
-def test_the_largest_face_comes_first(drawn):
+def test_cropping_largest_face_comes_first(drawn):
+  """The largest face comes first."""
   frame = _two_faces(drawn)
   boxes = cropping.detect(frame, cropping.Settings())
   assert len(boxes) >= 2
@@ -62,7 +64,8 @@ def test_the_largest_face_comes_first(drawn):
   assert len(cropping.detect(frame, cropping.Settings(min_size=int(boxes[0, 2]) - 10))) == 1
 
 
-def test_large_frames_are_searched_at_a_smaller_size(drawn):
+def test_cropping_large_frames_searched_smaller_size(drawn):
+  """Large frames are searched at a smaller size."""
   frame = _two_faces(drawn)
   box = cropping.detect(frame, cropping.Settings())[0]
   large = np.repeat(np.repeat(frame, 6, axis=0), 6, axis=1)
@@ -73,22 +76,26 @@ def test_large_frames_are_searched_at_a_smaller_size(drawn):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (23, 23), (24, 24), (2000, 1)])
-def test_tiny_frames_have_no_face(shape):
+def test_cropping_tiny_frames_no_face(shape):
+  """Tiny frames have no face."""
   assert cropping.detect(np.zeros((*shape, 3), np.uint8), cropping.Settings()).shape == (0, 4)
 
 
 @pytest.mark.parametrize("shape, box", [((60, 80), (10, 0, 60, 60)), ((80, 60), (0, 10, 60, 60)), ((9, 9), None)])
-def test_detector_none_takes_the_centre(shape, box):
+def test_cropping_detector_none_takes_centre(shape, box):
+  """Detector none takes the centre."""
   boxes = cropping.detect(np.zeros((*shape, 3), np.uint8), cropping.Settings(detector="none"))
   assert boxes.tolist() == ([] if box is None else [list(box)])
 
 
-def test_unknown_detector():
+def test_cropping_unknown_detector():
+  """Unknown detector."""
   with pytest.raises(ValueError, match="'mtcnn'; choose 'haar' or 'none'"):
     cropping.detect(NOISE, cropping.Settings(detector="mtcnn"))
 
 
-def test_crop_inside_the_frame_is_a_slice():
+def test_cropping_crop_inside_frame_slice():
+  """Crop inside the frame is a slice."""
   settings = cropping.Settings(image_size=30, margin=0.25)
   image, mask, box = cropping.crop(NOISE, np.array([30, 20, 20, 18]), settings)
   np.testing.assert_array_equal(box, [25, 14, 30])
@@ -97,7 +104,8 @@ def test_crop_inside_the_frame_is_a_slice():
   assert mask.shape == (30, 30, 1) and mask.all()
 
 
-def test_crop_outside_the_frame_repeats_its_edge():
+def test_cropping_crop_outside_frame_repeats_edge():
+  """Crop outside the frame repeats its edge."""
   settings = cropping.Settings(image_size=40, margin=0.0)
   image, mask, box = cropping.crop(NOISE, np.array([-10, 35, 40, 40]), settings)
   padded = np.pad(NOISE, ((40, 40), (40, 40), (0, 0)), mode="edge")
@@ -108,7 +116,8 @@ def test_crop_outside_the_frame_repeats_its_edge():
   np.testing.assert_array_equal(mask[..., 0], expected)
 
 
-def test_shrinking_takes_area_means():
+def test_cropping_shrinking_takes_area_means():
+  """Shrinking takes area means."""
   image, mask, _ = cropping.crop(NOISE, np.array([0, 0, 60, 60]), cropping.Settings(image_size=20, margin=0.0))
   means = NOISE[:60, :60].reshape(20, 3, 20, 3, 3).mean((1, 3))
   assert np.abs(image - means).max() <= 0.5 + 1e-4  # rounding to whole grey levels
@@ -117,7 +126,8 @@ def test_shrinking_takes_area_means():
 
 @pytest.mark.parametrize("box", [(20, 10, 30, 30), (-7, -3, 40, 40), (60, 40, 35, 35), (-20, -20, 110, 110)])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
-def test_crop_then_paste_at_equal_scale_is_exact(box, dtype):
+def test_cropping_crop_paste_equal_scale_exact(box, dtype):
+  """Crop then paste at equal scale is exact."""
   settings = cropping.Settings(image_size=box[2], margin=0.0)
   image, _, where = cropping.crop(NOISE, np.array(box), settings)
   if dtype == np.float32:
@@ -132,7 +142,8 @@ def test_crop_then_paste_at_equal_scale_is_exact(box, dtype):
 
 
 @pytest.mark.parametrize("size", [32, 64, 128])
-def test_crop_then_paste_at_another_scale_is_close(size):
+def test_cropping_crop_paste_another_scale_close(size):
+  """Crop then paste at another scale is close."""
   y, x = np.mgrid[:120, :160]
   frame = np.stack([x * 1.5, y * 2, 128 + 60 * np.sin(x / 20) * np.cos(y / 25)], -1).round().astype(np.uint8)
   image, mask, box = cropping.crop(frame, np.array([90, 50, 70, 70]), cropping.Settings(image_size=size))
@@ -147,7 +158,8 @@ def test_crop_then_paste_at_another_scale_is_close(size):
   assert mask.mean() < 1  # the box reaches beyond the frame
 
 
-def test_eyes_of_a_blank_crop_are_the_average_ones():
+def test_cropping_eyes_blank_crop_average_ones():
+  """Eyes of a blank crop are the average ones."""
   for settings in (cropping.Settings(image_size=100, margin=0.25), cropping.Settings(image_size=100, detector="none")):
     margin = 0.25 if settings.detector == "haar" else 0
     expected = (np.array(cropping.EYES) + margin) / (1 + 2 * margin) * 100
@@ -156,7 +168,8 @@ def test_eyes_of_a_blank_crop_are_the_average_ones():
     np.testing.assert_allclose(eyes, expected, rtol=1e-6)  # float32
 
 
-def test_eyes_on_average_are_not_sought(drawn):
+def test_cropping_eyes_average_not_sought(drawn):
+  """Eyes on average are not sought."""
   blank = np.full((64, 64, 3), 90, np.uint8)
   for settings in (cropping.Settings(), cropping.Settings(detector="none")):
     average = settings._replace(eyes="average")
@@ -164,14 +177,16 @@ def test_eyes_on_average_are_not_sought(drawn):
     np.testing.assert_array_equal(found.eyes, np.tile(cropping.find_eyes(blank, settings), (len(found), 1)))
 
 
-def test_eyes_of_drawn_faces_are_plausible(drawn):
+def test_cropping_eyes_drawn_faces_plausible(drawn):
+  """Eyes of drawn faces are plausible."""
   found = cropping.crop_source(drawn, cropping.Settings(), show=False)
   left_x, left_y, right_x, right_y = found.eyes.T / 64
   assert ((right_x - left_x > 0.15) & (right_x - left_x < 0.6)).all()
   assert (np.abs(right_y - left_y) < np.tan(np.deg2rad(20)) * (right_x - left_x) + 1e-6).all()
 
 
-def test_crop_source(drawn):
+def test_cropping_crop_source(drawn):
+  """Crop source."""
   blank, tiny = np.full((80, 80, 3), 128, np.uint8), np.zeros((1, 1, 3), np.uint8)
   images = [drawn[i].image for i in range(12)]
   face = next(image for image in images if len(cropping.detect(image, cropping.Settings())))
@@ -196,19 +211,22 @@ def test_crop_source(drawn):
   np.testing.assert_array_equal(found.image[0], found.image[1])
 
 
-def test_positions_and_order(drawn):
+def test_cropping_positions_order(drawn):
+  """Positions and order."""
   settings = cropping.Settings(detector="none")
   found = cropping.crop_source(drawn, settings, np.array([5, 2, 9]), show=False)
   assert found.index.tolist() == [5, 2, 9] and found.name == tuple(drawn[i].name for i in (5, 2, 9))
 
 
-def test_nothing_found_is_an_empty_set():
+def test_cropping_nothing_found_empty_set():
+  """Nothing found is an empty set."""
   found = cropping.crop_source(Listed([None, None]), cropping.Settings(), show=False)
   assert len(found) == 0 and found.image.shape == (0, 64, 64, 3) and found.eyes.shape == (0, 4)
   assert found.name == () and len(found.missed) == 2
 
 
-def test_threads_do_not_disturb_each_other(drawn):
+def test_cropping_threads_not_disturb_each_other(drawn):
+  """Threads do not disturb each other."""
   images = [drawn[i].image for i in range(12)]
   alone = [cropping.detect(image, cropping.Settings()) for image in images]
   together = [None] * 4
@@ -227,7 +245,8 @@ def test_threads_do_not_disturb_each_other(drawn):
 
 
 @pytest.mark.skipif(not (SHARED / "celeba" / "img").is_dir(), reason="needs CelebA below $QM_VAE_DATA/celeba")
-def test_on_celeba():
+def test_cropping_celeba():
+  """On celeba."""
   source = celeba_folder.make(root=str(SHARED / "celeba"))
   found = cropping.crop_source(source, cropping.Settings(), np.arange(100), show=False)
   # Measured on the first thousand: 0.938 found; four standard errors of 100 below.

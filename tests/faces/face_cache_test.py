@@ -43,7 +43,8 @@ def _load(source, directory, settings=SETTINGS, limit=0):
   return cache.load_or_crop(source, settings, directory, limit, show=False)
 
 
-def test_second_run_reads_no_image(tmp_path):
+def test_face_cache_second_run_reads_no_image(tmp_path):
+  """Second run reads no image."""
   source = Counted()
   first = _load(source, tmp_path / "made" / "when absent")
   reads = source.reads
@@ -55,12 +56,14 @@ def test_second_run_reads_no_image(tmp_path):
   assert len(list((tmp_path / "made" / "when absent").iterdir())) == 1
 
 
-def test_empty_set(tmp_path):
+def test_face_cache_empty_set(tmp_path):
+  """Empty set."""
   first = _load(Counted(0), tmp_path)
   _assert_equal(first, _load(Counted(0), tmp_path))
 
 
-def test_limit(tmp_path):
+def test_face_cache_limit(tmp_path):
+  """Limit."""
   source = Counted()
   found = _load(source, tmp_path, limit=6)
   assert source.reads == 6 and found.index.tolist() == [0, 1, 2, 3, 5] and len(found.missed) == 1
@@ -69,7 +72,8 @@ def test_limit(tmp_path):
     _load(source, tmp_path, limit=-1)
 
 
-def test_key(tmp_path):
+def test_face_cache_key(tmp_path):
+  """Key."""
   source = Counted()
   paths = {
     cache.cache_path(source, SETTINGS._replace(**change), tmp_path)
@@ -90,7 +94,8 @@ def test_key(tmp_path):
   assert cache.cache_path(Counted(), SETTINGS, tmp_path) in paths
 
 
-def test_damage_is_named_and_rebuilt(tmp_path):
+def test_face_cache_damage_named_rebuilt(tmp_path):
+  """Damage is named and rebuilt."""
   source = Counted()
   first = _load(source, tmp_path)
   path = cache.cache_path(source, SETTINGS, tmp_path)
@@ -102,7 +107,8 @@ def test_damage_is_named_and_rebuilt(tmp_path):
     assert path.read_bytes() == whole
 
 
-def test_no_flipped_byte_gives_other_faces(tmp_path):
+def test_face_cache_no_flipped_byte_gives_other(tmp_path):
+  """No flipped byte gives other faces."""
   source = Counted(3)
   first = _load(source, tmp_path)
   path = cache.cache_path(source, SETTINGS, tmp_path)
@@ -116,7 +122,9 @@ def test_no_flipped_byte_gives_other_faces(tmp_path):
       _assert_equal(_load(source, tmp_path), first)
 
 
-def test_failed_write_leaves_nothing(tmp_path, monkeypatch):
+def test_face_cache_failed_write_leaves_nothing(tmp_path, monkeypatch):
+  """Failed write leaves nothing."""
+
   def full(*args, **kwargs):
     raise OSError("no space left")
 
@@ -126,7 +134,8 @@ def test_failed_write_leaves_nothing(tmp_path, monkeypatch):
   assert not list(tmp_path.iterdir())
 
 
-def test_a_few_thousand_faces_load_in_two_seconds(tmp_path):
+def test_face_cache_few_thousand_faces_load_two(tmp_path):
+  """A few thousand faces load in two seconds."""
   num = 4000
   faces_64 = types.FaceSet(
     image=np.zeros((num, 64, 64, 3), np.uint8),

@@ -10,7 +10,8 @@ LOSS = jax.jit(jax.value_and_grad(makeup.histogram_loss))
 EYES = np.float32([20, 24, 40, 28])  # a head tilted to the right
 
 
-def test_landmarks_follow_the_eyes():
+def test_makeup_landmarks_follow_eyes():
+  """Landmarks follow the eyes."""
   points = np.asarray(LANDMARKS(EYES))
   assert points.shape == (68, 2)
   np.testing.assert_allclose(points[36:42].mean(0), EYES[:2], atol=1)  # of 20 pixels between the eyes
@@ -20,7 +21,8 @@ def test_landmarks_follow_the_eyes():
     np.testing.assert_allclose(mirrored[list(left)], makeup.LANDMARKS[list(right)], atol=1e-12)
 
 
-def test_regions_are_apart_and_where_they_should_be():
+def test_makeup_regions_apart_should():
+  """Regions are apart and where they should be."""
   regions = np.asarray(jax.jit(lambda e: makeup.regions(e, (64, 60)))(EYES))
   assert regions.shape == (3, 64, 60) and regions.sum(0).max() == 1
   lips, skin, eyes = regions
@@ -33,7 +35,8 @@ def test_regions_are_apart_and_where_they_should_be():
   assert not regions[:, :2, :2].any()
 
 
-def test_places_are_directions_within_their_region():
+def test_makeup_places_directions_within_region():
+  """Places are directions within their region."""
   found = jax.tree.map(np.asarray, jax.jit(lambda e: makeup.parts(e, (64, 60), 4))(EYES))
   assert found.regions.shape == (3, 16, 15) and found.places.shape == (3, 16, 15, 136)
   np.testing.assert_allclose(np.linalg.norm(found.places, axis=-1), found.regions, atol=1e-5)
@@ -54,7 +57,8 @@ def _by_the_book(image, reference, region, reference_region):
   return np.abs(matched - image).mean()
 
 
-def test_histogram_loss_is_the_distance_to_the_matched_region():
+def test_makeup_histogram_loss_distance_matched_region():
+  """Histogram loss is the distance to the matched region."""
   random = np.random.default_rng(0)
   image, reference = random.integers(0, 256, (9, 8, 3)), random.integers(40, 180, (7, 9, 3))
   region = (random.random((9, 8)) < 0.5).astype(np.float32)
@@ -68,7 +72,8 @@ def test_histogram_loss_is_the_distance_to_the_matched_region():
   assert np.abs(gradient).max() > 0
 
 
-def test_one_colour_becomes_the_other():
+def test_makeup_one_colour_becomes_other():
+  """One colour becomes the other."""
   image, reference = np.full((9, 8, 3), 100 / 255, np.float32), np.full((7, 9, 3), 130 / 255, np.float32)
   every = np.ones((9, 8), np.float32), np.ones((7, 9), np.float32)
   np.testing.assert_allclose(LOSS(image, reference, *every)[0], 30, atol=1e-3)

@@ -21,7 +21,8 @@ def config():
     jax.config.update(key, value)
 
 
-def test_the_folder_is_the_users_alone_and_of_one_processor(tmp_path):
+def test_cache_folder_users_alone_one_processor(tmp_path):
+  """The folder is the users alone and of one processor."""
   path = cache.use(tmp_path / "new" / "xla")
   assert jax.config.jax_compilation_cache_dir == str(path)
   for folder in (path, path.parent):
@@ -29,13 +30,15 @@ def test_the_folder_is_the_users_alone_and_of_one_processor(tmp_path):
   assert path.parent == tmp_path / "new" / "xla"
 
 
-def test_a_folder_that_others_may_read_is_closed(tmp_path):
+def test_cache_folder_others_read_closed(tmp_path):
+  """A folder that others may read is closed."""
   (tmp_path / "xla").mkdir(mode=0o755)
   cache.use(tmp_path / "xla")
   assert stat.S_IMODE((tmp_path / "xla").stat().st_mode) == 0o700
 
 
-def test_another_processor_has_another_folder(tmp_path, monkeypatch):
+def test_cache_another_processor_another_folder(tmp_path, monkeypatch):
+  """Another processor has another folder."""
   here = cache.use(tmp_path)
   monkeypatch.setattr(cache.platform, "machine", lambda: "another")
   jax.config.update("jax_compilation_cache_dir", None)
@@ -70,20 +73,23 @@ def a_file(path, monkeypatch):
     (a_file, "File exists"),
   ],
 )
-def test_what_others_could_write_to_is_not_used(made, told, tmp_path, monkeypatch):
+def test_cache_others_could_write_not_used(made, told, tmp_path, monkeypatch):
+  """What others could write to is not used."""
   made(tmp_path / "xla", monkeypatch)
   with pytest.warns(UserWarning, match=told):
     assert cache.use(tmp_path / "xla") is None
   assert jax.config.jax_compilation_cache_dir is None
 
 
-def test_the_users_own_choice_stands(tmp_path):
+def test_cache_users_own_choice_stands(tmp_path):
+  """The users own choice stands."""
   jax.config.update("jax_compilation_cache_dir", "chosen")  # what JAX_COMPILATION_CACHE_DIR=chosen does
   assert cache.use(tmp_path / "xla") is None
   assert jax.config.jax_compilation_cache_dir == "chosen" and not (tmp_path / "xla").exists()
 
 
-def test_it_can_be_switched_off(tmp_path):
+def test_cache_switched_off(tmp_path):
+  """It can be switched off."""
   jax.config.update("jax_enable_compilation_cache", False)  # what JAX_ENABLE_COMPILATION_CACHE=false does
   with warnings.catch_warnings():
     warnings.simplefilter("error")

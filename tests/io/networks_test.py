@@ -20,7 +20,8 @@ def folder(tmp_path):
   return tmp_path / "net"
 
 
-def test_round_trip(folder):
+def test_networks_round_trip(folder):
+  """Round trip."""
   meta, variables = networks.load(folder)
   assert meta["classes"] == ["a", "b"] and meta["num_params"] == 7
   assert variables.keys() == VARIABLES.keys()
@@ -31,7 +32,8 @@ def test_round_trip(folder):
   assert sorted(path.name for path in folder.iterdir()) == [networks.ARRAYS, networks.META]
 
 
-def test_saving_again_replaces_and_keeps_other_files(folder):
+def test_networks_saving_again_replaces_keeps_other(folder):
+  """Saving again replaces and keeps other files."""
   (folder / "notes.txt").write_text("mine")
   networks.save(folder, META, {"params": {"x": np.zeros(3)}})
   meta, variables = networks.load(folder)
@@ -40,7 +42,8 @@ def test_saving_again_replaces_and_keeps_other_files(folder):
 
 
 @pytest.mark.parametrize("name", [networks.META, networks.ARRAYS])
-def test_missing_file(folder, name):
+def test_networks_missing_file(folder, name):
+  """Missing file."""
   (folder / name).unlink()
   with pytest.raises(ValueError, match=rf"{name} is missing; .*qm_vae\.convert"):
     networks.load(folder)
@@ -48,14 +51,16 @@ def test_missing_file(folder, name):
 
 @pytest.mark.parametrize("keep", [0, 10, 100, -5])
 @pytest.mark.parametrize("name", [networks.META, networks.ARRAYS])
-def test_truncated_file(folder, name, keep):
+def test_networks_truncated_file(folder, name, keep):
+  """Truncated file."""
   path = folder / name
   path.write_bytes(path.read_bytes()[:keep])
   with pytest.raises(ValueError, match=rf"{name} .*qm_vae\.convert"):
     networks.load(folder)
 
 
-def test_a_flipped_bit_is_noticed(folder):
+def test_networks_flipped_bit_noticed(folder):
+  """A flipped bit is noticed."""
   path = folder / networks.ARRAYS
   whole = path.read_bytes()
   start = whole.index(np.float32(5).tobytes())  # inside the kernel's data
@@ -64,20 +69,23 @@ def test_a_flipped_bit_is_noticed(folder):
     networks.load(folder)
 
 
-def test_arrays_of_another_network(folder, tmp_path):
+def test_networks_arrays_another_network(folder, tmp_path):
+  """Arrays of another network."""
   networks.save(tmp_path / "other", META, {"params": {"x": np.zeros(3)}})
   (tmp_path / "other" / networks.ARRAYS).replace(folder / networks.ARRAYS)
   with pytest.raises(ValueError, match="SHA-256 differs"):
     networks.load(folder)
 
 
-def test_description_of_another_shape(folder):
+def test_networks_description_another_shape(folder):
+  """Description of another shape."""
   (folder / networks.META).write_text(json.dumps(["no", "object"]))
   with pytest.raises(ValueError, match=r"network\.json is damaged"):
     networks.load(folder)
 
 
-def test_pickled_arrays_are_never_read(folder):
+def test_networks_pickled_arrays_never_read(folder):
+  """Pickled arrays are never read."""
   np.savez(folder / "arrays.npz", x=np.array([{"a": 1}], dtype=object))
   with pytest.raises(ValueError, match=r"arrays\.npz is damaged"):
     networks.load(folder)

@@ -39,7 +39,8 @@ def root(tmp_path_factory):
 
 
 @pytest.mark.parametrize("detector", ["haar", "none"])
-def test_odd_files(root, detector, tmp_path):
+def test_odd_files_files(root, detector, tmp_path):
+  """Odd files."""
   source = folder.make(root=str(root))
   settings = cropping.Settings(detector=detector)
   found = cache.load_or_crop(source, settings, tmp_path, show=False)

@@ -5,7 +5,8 @@ import numpy as np
 from qm_vae.io import images, records
 
 
-def test_rows_come_back_and_a_cut_last_line_is_left_out(tmp_path):
+def test_records_rows_come_back_cut_last(tmp_path):
+  """Rows come back and a cut last line is left out."""
   one = records.Writer(tmp_path)
   one.scalars(3, "train", {"loss": 0.5}, epoch=1)
   one.scalars(3, "test", {"error": 0.25}, epoch=1)
@@ -22,7 +23,8 @@ def test_rows_come_back_and_a_cut_last_line_is_left_out(tmp_path):
   assert records.read_rows(tmp_path / "nowhere") == []
 
 
-def test_tensorboard_is_written_only_on_request(tmp_path):
+def test_records_tensorboard_written_only_request(tmp_path):
+  """Tensorboard is written only on request."""
   for name, wanted in (("plain", False), ("board", True)):
     (tmp_path / name).mkdir()
     one = records.Writer(tmp_path / name, tensorboard=wanted)
@@ -35,7 +37,8 @@ def test_tensorboard_is_written_only_on_request(tmp_path):
   assert b"train/loss" in events.read_bytes() and b"grid" in events.read_bytes()
 
 
-def test_samples_are_pictures(tmp_path):
+def test_records_samples_pictures(tmp_path):
+  """Samples are pictures."""
   one = records.Writer(tmp_path, samples=True)
   assert one.wants_images
   one.image(7, "grid", np.full((2, 3, 3), 0.5, np.float32))
@@ -45,7 +48,8 @@ def test_samples_are_pictures(tmp_path):
   np.testing.assert_array_equal(images.read_image(path), np.full((2, 3, 3), 128))
 
 
-def test_a_file_is_replaced_whole(tmp_path):
+def test_records_file_replaced_whole(tmp_path):
+  """A file is replaced whole."""
   path = tmp_path / "a.json"
   records.write_text(path, "one")
   records.write_text(path, "two")

@@ -21,7 +21,8 @@ from qm_vae.deidentify import options
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def test_manifests_name_every_file_once(tmp_path):
+def test_bulk_manifests_name_every_file_once(tmp_path):
+  """Manifests name every file once."""
   (tmp_path / "list.txt").write_text("b/two.png\n\n a.jpg \nb/two.png\n")
   (tmp_path / "list.csv").write_text('\ufefffile,who\n"b/two, three.png",1\na.jpg,2\n')
   (tmp_path / "list.jsonl").write_text('{"path": "a.jpg"}\n\n{"path": "/b.mp4"}\n')
@@ -45,14 +46,16 @@ def test_manifests_name_every_file_once(tmp_path):
     ("list.xml", "<a/>", r"\.txt, \.csv, \.jsonl"),
   ],
 )
-def test_manifests_that_cannot_be_read_are_named(tmp_path, name, text, told):
+def test_bulk_manifests_cannot_read_named(tmp_path, name, text, told):
+  """Manifests that cannot be read are named."""
   (tmp_path / name).write_text(text)
   with pytest.raises(ValueError, match=told) as raised:
     bulk.manifest(tmp_path / name)
   assert name in str(raised.value)
 
 
-def test_places_are_spread_and_never_meet():
+def test_bulk_places_spread_never_meet():
+  """Places are spread and never meet."""
   names = [f"{i // 1000}/{i % 1000}.jpg" for i in range(5000)]
   places = [bulk.place(name) for name in names]
   assert len(set(places)) == 5000 and places == [bulk.place(name) for name in names]
@@ -82,7 +85,8 @@ def settings_of(arguments, root):
   return bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""), root)
 
 
-def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
+def test_bulk_worker_left_notes(tmp_path):
+  """A worker does what is left and notes it."""
   pictures(tmp_path / "in", 2)
   (tmp_path / "in" / "torn.png").write_bytes(b"no picture")
   out = tmp_path / "out"
@@ -108,7 +112,8 @@ def test_a_worker_does_what_is_left_and_notes_it(tmp_path):
   assert finished(out) == {"0.png": 1, "1.png": 1} and not list((out / ".bulk" / "begun").iterdir())
 
 
-def test_what_another_method_wrote_since_is_to_be_done_again(tmp_path, monkeypatch):
+def test_bulk_another_method_wrote_since_done(tmp_path, monkeypatch):
+  """What another method wrote since is to be done again."""
   pictures(tmp_path / "in", 1)
   root, out = tmp_path / "in", tmp_path / "out"
   bulk.make_ready(out / ".bulk")
@@ -127,7 +132,8 @@ def test_what_another_method_wrote_since_is_to_be_done_again(tmp_path, monkeypat
   assert bulk.remaining(["0.png"], root, out, keys["blur"]) == ["0.png"]
 
 
-def test_a_file_at_which_a_worker_died_is_not_tried_for_ever(tmp_path):
+def test_bulk_file_worker_died_not_tried(tmp_path):
+  """A file at which a worker died is not tried for ever."""
   pictures(tmp_path / "in", 1)
   bulk.make_ready(tmp_path / "out" / ".bulk")
   (tmp_path / "out" / ".bulk" / "begun" / bulk.place("0.png").name).touch()
@@ -137,7 +143,8 @@ def test_a_file_at_which_a_worker_died_is_not_tried_for_ever(tmp_path):
 
 
 @pytest.mark.parametrize("where", ["of the file", "of the journal", "of the mark"])
-def test_an_error_at_one_file_loses_no_other_of_its_block(where, tmp_path, monkeypatch):
+def test_bulk_error_one_file_loses_no(where, tmp_path, monkeypatch):
+  """An error at one file loses no other of its block."""
   pictures(tmp_path / "in", 2)
   bulk.make_ready(tmp_path / "out" / ".bulk")
   worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
@@ -170,7 +177,8 @@ def test_an_error_at_one_file_loses_no_other_of_its_block(where, tmp_path, monke
     (["in", "out", "--", "--method=blurr"], "blurr"),
   ],
 )
-def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_path, monkeypatch, capsys):
+def test_bulk_wrong_commands_status_2_write(arguments, told, tmp_path, monkeypatch, capsys):
+  """Wrong commands have status 2 and write nothing."""
   monkeypatch.chdir(tmp_path)
   (tmp_path / "in").mkdir()
   (tmp_path / "in" / "0.png").touch()
@@ -178,7 +186,8 @@ def test_wrong_commands_have_status_2_and_write_nothing(arguments, told, tmp_pat
   assert sorted(p.name for p in tmp_path.rglob("*")) == ["0.png", "in"]
 
 
-def test_a_folder_called_by_digits_is_no_camera_wherever_a_worker_runs(tmp_path, monkeypatch):
+def test_bulk_folder_called_digits_no_camera(tmp_path, monkeypatch):
+  """A folder called by digits is no camera wherever a worker runs."""
   pictures(tmp_path / "2024", 1)
   (tmp_path / "elsewhere").mkdir()
   monkeypatch.chdir(tmp_path)
@@ -197,7 +206,8 @@ def test_a_folder_called_by_digits_is_no_camera_wherever_a_worker_runs(tmp_path,
 
 
 @pytest.mark.slow
-def test_a_killed_job_goes_on_and_does_each_file_once(tmp_path):
+def test_bulk_killed_job_goes_each_file(tmp_path):
+  """A killed job goes on and does each file once."""
   pytest.importorskip("ray", reason="needs requirements-bulk.txt")
   pictures(tmp_path / "in", 48)
   (tmp_path / "in" / "torn.jpg").write_bytes(b"no picture")

@@ -16,12 +16,14 @@ def cache(tmp_path_factory):
   return tmp_path_factory.mktemp("cache")
 
 
-def test_all_are_listed_here():
+def test_notebooks_all_listed_here():
+  """All are listed here."""
   assert {path.stem for path in NOTEBOOKS} == PICTURES.keys()
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_they_are_committed_without_outputs_and_leave_the_packages_of_colab_alone(path):
+def test_notebooks_committed_without_outputs_leave_packages(path):
+  """They are committed without outputs and leave the packages of colab alone."""
   cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
   assert all(cell["outputs"] == [] and cell["execution_count"] is None for cell in cells)
   source = "\n".join("".join(cell["source"]) for cell in cells)
@@ -35,7 +37,8 @@ def test_they_are_committed_without_outputs_and_leave_the_packages_of_colab_alon
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_they_run_from_top_to_bottom_and_show_pictures(path, cache, tmp_path, monkeypatch):
+def test_notebooks_run_top_bottom_show_pictures(path, cache, tmp_path, monkeypatch):
+  """They run from top to bottom and show pictures."""
   nbformat = pytest.importorskip("nbformat", reason="needs requirements-test.txt")
   nbclient = pytest.importorskip("nbclient", reason="needs requirements-test.txt")
   monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))))

@@ -27,7 +27,8 @@ def numpy_loss(kind, answer, output):
 
 
 @pytest.mark.parametrize("kind", qm_vae.SERVICE_LOSSES)
-def test_service_loss_equals_numpy(kind):
+def test_loss_service_loss_equals_numpy(kind):
+  """Service loss equals numpy."""
   answer, output = logits(0), logits(1)
   output[0] = answer[0]  # one that agrees
   value = qm_vae.service_loss(kind, jnp.asarray(answer), jnp.asarray(output))
@@ -37,7 +38,8 @@ def test_service_loss_equals_numpy(kind):
 
 
 @pytest.mark.parametrize("kind", ["expected", "cross_entropy", "kl"])
-def test_service_loss_gradient_equals_finite_differences(kind):
+def test_loss_service_loss_gradient_equals_finite(kind):
+  """Service loss gradient equals finite differences."""
   answer, output = logits(0, 2), logits(1, 2)
   gradient = jax.grad(lambda y: qm_vae.service_loss(kind, jnp.asarray(answer), y).sum())(jnp.asarray(output))
   step = 1e-5  # in float64: truncation 1e-10, rounding 1e-11
@@ -50,13 +52,15 @@ def test_service_loss_gradient_equals_finite_differences(kind):
 
 
 @pytest.mark.parametrize("kind", qm_vae.SERVICE_LOSSES)
-def test_service_loss_gives_the_answer_no_gradient(kind):
+def test_loss_service_loss_gives_answer_no(kind):
+  """Service loss gives the answer no gradient."""
   gradient = jax.grad(lambda a: qm_vae.service_loss(kind, a, jnp.asarray(logits(1))).sum())(jnp.asarray(logits(0)))
   np.testing.assert_array_equal(gradient, 0)
 
 
 @pytest.mark.parametrize("kind", qm_vae.SERVICE_LOSSES)
-def test_service_loss_survives_extreme_logits(kind):
+def test_loss_service_loss_survives_extreme_logits(kind):
+  """Service loss survives extreme logits."""
   sure = jnp.array([[1e4, -1e4, 0.0], [1e30, 0.0, -1e30], [-1e4, 1e4, 0.0]])
   other = jnp.array([[1e4, -1e4, 0.0], [1e30, 0.0, -1e30], [1e4, -1e4, 0.0]])
   value, gradient = jax.value_and_grad(lambda y: qm_vae.service_loss(kind, sure, y).sum())(other)
@@ -67,25 +71,29 @@ def test_service_loss_survives_extreme_logits(kind):
   assert each[2] == {"literal": 1, "expected": 1, "cross_entropy": 2e4, "kl": 2e4}[kind]
 
 
-def test_expected_is_precise_where_the_service_is_nearly_sure():
+def test_loss_expected_precise_service_nearly_sure():
+  """Expected is precise where the service is nearly sure."""
   value = qm_vae.service_loss("expected", jnp.array([[20.0, 0.0]]), jnp.array([[18.0, 0.0]]))
   # 1 - p would be 0 in float32; the closed form is 1 / (1 + e^18).
   np.testing.assert_allclose(value, [1 / (1 + np.exp(18.0))], rtol=1e-5)
 
 
-def test_unknown_service_loss_is_refused_by_name():
+def test_loss_unknown_service_loss_refused_name():
+  """Unknown service loss is refused by name."""
   with pytest.raises(ValueError, match=r"hinge.*literal"):
     qm_vae.service_loss("hinge", jnp.zeros((1, 2)), jnp.zeros((1, 2)))
 
 
-def test_lost_is_eq_8():
+def test_loss_lost_eq_8():
+  """Lost is eq 8."""
   answer = jnp.array([[0.0, 1], [1, 0], [2, 2]])
   output = jnp.array([[5.0, 6], [0, 1], [1, 0]])
   np.testing.assert_array_equal(qm_vae.lost(answer, output), [0, 1, 0])
   assert qm_vae.lost(answer, output).dtype == jnp.float32
 
 
-def test_mse_counts_the_masked_pixels_alone():
+def test_loss_mse_counts_masked_pixels_alone():
+  """Mse counts the masked pixels alone."""
   random = np.random.default_rng(0)
   x, x_hat = random.random((2, 3, 5, 6, 3)).astype(np.float32)
   mask = (random.random((3, 5, 6, 1)) < 0.5).astype(np.float32)
@@ -96,14 +104,16 @@ def test_mse_counts_the_masked_pixels_alone():
   np.testing.assert_allclose(qm_vae.mse(x, x_hat, mask), expected, rtol=1e-6)
 
 
-def test_total_is_eq_7():
+def test_loss_total_eq_7():
+  """Total is eq 7."""
   weights = qm_vae.LossWeights(jnp.float32(0.4), jnp.float32(0.25), jnp.float32(2.0))
   service, mse, codebook, commitment = np.random.default_rng(0).random((4, 5)).astype(np.float32)
   expected = 0.4 * 2 * service + 0.6 * mse + codebook + 0.25 * commitment
   np.testing.assert_allclose(qm_vae.total(weights, service, mse, codebook, commitment), expected, rtol=1e-6)
 
 
-def test_masked_mean():
+def test_loss_masked_mean():
+  """Masked mean."""
   values = jnp.array([1.0, jnp.nan, 4.0])
   mean, n = qm_vae.masked_mean(values, jnp.array([1.0, 0.0, 1.0]))
   assert (mean, n) == (2.5, 2)
@@ -133,7 +143,8 @@ def autoencoder():
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.4, 1.0])
-def test_literal_trains_exactly_as_no_service_at_all(alpha):
+def test_loss_literal_trains_exactly_no_service(alpha):
+  """Literal trains exactly as no service at all."""
   params, terms = autoencoder()
   weights = qm_vae.LossWeights(jnp.float32(alpha), jnp.float32(0.25), jnp.float32(1.0))
 

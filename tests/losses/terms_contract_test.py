@@ -59,7 +59,8 @@ SLOW = {"parrot"}  # its two networks compile longest
 @pytest.mark.parametrize(
   "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in TERMS.names()]
 )
-def test_contract(name):
+def test_term_contract(name):
+  """Contract."""
   term = make(name)
   params = term.init(KEY)
   shown = inputs()
@@ -82,7 +83,8 @@ def test_contract(name):
     np.testing.assert_array_equal(gradient(shown.image), 0)  # what it learns does not move the picture
 
 
-def test_every_example_pays_for_itself_alone():
+def test_term_every_example_pays_itself_alone():
+  """Every example pays for itself alone."""
   for name in ("smoothness", "perceptual", "discriminator", "identity", "ensemble"):
     term, shown = make(name), inputs(seed=0)  # the output is the original, so that the hinge holds nothing back
     params = term.init(KEY)
@@ -94,7 +96,8 @@ def test_every_example_pays_for_itself_alone():
     assert one[1] != two[1], name
 
 
-def test_prices_that_are_known():
+def test_term_prices_known():
+  """Prices that are known."""
   same = inputs(seed=0)
   assert np.abs(make("perceptual").loss((), make("perceptual").frozen, same, KEY)).max() == 0
   np.testing.assert_allclose(make("identity").loss((), make("identity").frozen, same, KEY), 0.9, atol=1e-6)  # 1 - 0.1
@@ -112,7 +115,8 @@ def test_prices_that_are_known():
 
 
 @pytest.mark.slow
-def test_the_parrot_is_never_paid_more_than_who_is_who_and_learns_who_it_is():
+def test_term_parrot_never_paid_more_learns():
+  """The parrot is never paid more than who is who and learns who it is."""
   term, shown = make("parrot"), inputs(seed=0)  # the output is the original: everything is there to be heard
   params = term.init(KEY)
 
@@ -129,7 +133,8 @@ def test_the_parrot_is_never_paid_more_than_who_is_who_and_learns_who_it_is():
   assert after.max() <= math.log(NUM - 1) + 1e-5  # log B nats tell who of B it is; the padded one is not among them
 
 
-def test_a_listener_points_somewhere():
+def test_term_listener_points_somewhere():
+  """A listener points somewhere."""
   network = Listener(7)
   heard = network.apply(network.init(KEY, jnp.zeros((1, SIZE, SIZE, 3))), inputs().image)
   np.testing.assert_allclose(np.linalg.norm(heard, axis=-1), 1, rtol=1e-5)

@@ -9,7 +9,8 @@ from qm_vae.metrics import color
 EYES = np.array([[30.0, 40, 70, 40]])
 
 
-def test_lab_equals_scikit_image():
+def test_color_lab_equals_scikit_image():
+  """Lab equals scikit image."""
   random = np.random.default_rng(0)
   image = random.integers(0, 256, (4, 50, 50, 3), np.uint8)
   image[0, 0, :2] = [[0, 0, 0], [255, 255, 255]]
@@ -18,7 +19,8 @@ def test_lab_equals_scikit_image():
   np.testing.assert_allclose(color.lab(image / 255), color.lab(image), atol=1e-9)
 
 
-def test_luminance_equals_scikit_image():
+def test_color_luminance_equals_scikit_image():
+  """Luminance equals scikit image."""
   image = np.random.default_rng(1).integers(0, 256, (40, 40, 3), np.uint8)
   np.testing.assert_allclose(color.luminance(image), published.rgb2xyz(image)[..., 1], atol=1e-5)
 
@@ -63,6 +65,7 @@ def test_skin_follows_eyes_that_lean():
   ("eyes", "message"),
   [([300, 300, 340, 300], "outside"), ([30, 40, 30.5, 40], "less than a pixel"), ([30, np.nan, 70, 40], "not finite")],
 )
-def test_skin_refuses_eyes_that_place_no_face(eyes, message):
+def test_color_skin_refuses_eyes_place_no(eyes, message):
+  """Skin refuses eyes that place no face."""
   with pytest.raises(ValueError, match=message):
     color.skin(np.zeros((1, 100, 100, 3), np.uint8), np.array([eyes], float))

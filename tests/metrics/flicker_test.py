@@ -11,11 +11,13 @@ def clip(levels):
   return np.broadcast_to(np.uint8(levels)[:, None, None, None], (len(levels), 6, 8, 3)).copy()
 
 
-def test_frame_difference_of_flat_frames():
+def test_flicker_frame_difference_flat_frames():
+  """Frame difference of flat frames."""
   np.testing.assert_allclose(flicker.frame_difference(clip([10, 14, 9, 250, 0])), [4, 5, 241, 250])
 
 
-def test_frame_difference_inside_a_mask():
+def test_flicker_frame_difference_inside_mask():
+  """Frame difference inside a mask."""
   frames, mask = clip([10, 10, 10]), np.zeros((6, 8), bool)
   mask[2:4, 2:4] = True
   frames[1, 2, 2] = 30  # one of four pixels
@@ -24,7 +26,8 @@ def test_frame_difference_inside_a_mask():
   np.testing.assert_allclose(flicker.frame_difference(frames, moving), [5, 0])
 
 
-def test_flicker_is_the_ratio_of_sums():
+def test_flicker_ratio_sums():
+  """Flicker is the ratio of sums."""
   before, after = clip([10, 12, 14, 12, 13]), clip([10, 20, 10, 20, 10])
   found = flicker.flicker(before, after)
   np.testing.assert_allclose(found["value"], 40 / 7)
@@ -32,7 +35,8 @@ def test_flicker_is_the_ratio_of_sums():
   np.testing.assert_allclose([found["low"], found["high"]], 40 / 7)  # one block holds the whole clip
 
 
-def test_flicker_of_the_clip_itself_is_one():
+def test_flicker_clip_itself_one():
+  """Flicker of the clip itself is one."""
   before = clip(np.random.default_rng(0).integers(0, 256, 60))
   found = flicker.flicker(before, before)
   np.testing.assert_allclose([found["value"], found["low"], found["high"]], 1)
@@ -51,7 +55,8 @@ def test_flicker_interval_covers():
   assert held >= 50
 
 
-def test_flicker_of_a_still_original_is_not_a_number():
+def test_flicker_still_original_not_number():
+  """Flicker of a still original is not a number."""
   assert np.isnan(flicker.flicker(clip([5, 5, 5]), clip([5, 6, 5]))["value"])
 
 
@@ -65,5 +70,6 @@ def test_flicker_of_a_still_original_is_not_a_number():
   ],
 )
 def test_flicker_refuses(before, after, mask, message):
+  """Flicker refuses."""
   with pytest.raises(ValueError, match=message):
     flicker.flicker(before, after, mask)

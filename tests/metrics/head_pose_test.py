@@ -45,13 +45,15 @@ def chosen(points):
   return np.ascontiguousarray(points[:, KNOWN])
 
 
-def test_head_pose_recovers_known_angles():
+def test_head_pose_pose_recovers_known_angles():
+  """Head pose recovers known angles."""
   angles, points = heads()
   # Without noise the affine fit is exact; what remains is float64 through the pseudo-inverse.
   np.testing.assert_allclose(pose.head_pose(points), angles, atol=1e-6)
 
 
-def test_fit_recovers_scale_and_shift():
+def test_head_pose_fit_recovers_scale_shift():
+  """Fit recovers scale and shift."""
   angle, turn = np.zeros((1, 3)), np.array([3.0, -7.0])
   points = np.zeros((1, 68, 2))
   points[:, KNOWN] = 2.5 * SHAPE[:, :2] + turn
@@ -123,7 +125,8 @@ def test_head_pose_equals_solve_pnp_from_afar():
   )  # 1.1 degrees on average at 80 units, falling with distance
 
 
-def test_pose_difference_wraps_and_takes_one_face():
+def test_head_pose_difference_wraps_takes_one_face():
+  """Pose difference wraps and takes one face."""
   angles = np.array([[0.0, 0, 178], [0, 0, -178]])
   seen = (SHAPE @ rotation(angles).transpose(0, 2, 1))[..., :2]
   points = np.zeros((2, 68, 2))
@@ -139,6 +142,7 @@ def test_pose_difference_wraps_and_takes_one_face():
     (np.ones((1, 68, 2)), "one place"),
   ],
 )
-def test_head_pose_refuses(points, message):
+def test_head_pose_pose_refuses(points, message):
+  """Head pose refuses."""
   with pytest.raises(ValueError, match=message):
     pose.head_pose(points)

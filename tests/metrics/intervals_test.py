@@ -10,14 +10,16 @@ from qm_vae.metrics import intervals
 
 
 @pytest.mark.parametrize(("successes", "n"), [(0, 1), (1, 1), (0, 10), (10, 10), (3, 10), (137, 500), (1, 10_000)])
-def test_wilson_equals_scipy(successes, n):
+def test_intervals_wilson_equals_scipy(successes, n):
+  """Wilson equals scipy."""
   ours = intervals.wilson(successes, n)
   interval = stats.binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
   assert (ours.value, ours.n, ours.method) == (successes / n, n, "wilson")
   np.testing.assert_allclose((ours.low, ours.high), (interval.low, interval.high), rtol=1e-9, atol=1e-12)
 
 
-def test_no_trials_claim_nothing():
+def test_intervals_no_trials_claim_nothing():
+  """No trials claim nothing."""
   for empty in (
     intervals.wilson(0, 0),
     intervals.rate([], []),
@@ -29,13 +31,15 @@ def test_no_trials_claim_nothing():
   assert json.loads(json.dumps(intervals.rate([]).as_dict()))["value"] is None
 
 
-def test_wilson_where_nobody_repeats():
+def test_intervals_wilson_nobody_repeats():
+  """Wilson where nobody repeats."""
   values = [1, 0, 0, 1, 1]
   assert intervals.rate(values) == intervals.rate(values, [4, 7, 1, 0, 2]) == intervals.wilson(3, 5)
   assert intervals.rate(values, [-1] * 5) == intervals.wilson(3, 5)  # unknown people are not one person
 
 
-def test_bootstrap_where_people_repeat():
+def test_intervals_bootstrap_people_repeat():
+  """Bootstrap where people repeat."""
   random = np.random.default_rng(0)
   identity = np.repeat(np.arange(40), 5)
   values = np.repeat(random.random(40) < 0.3, 5)  # a person's images all fare alike
@@ -51,7 +55,8 @@ def test_bootstrap_where_people_repeat():
   assert intervals.bootstrap_by_identity(values, identity) == by_person
 
 
-def test_one_hit_more_never_lowers_the_upper_end():
+def test_intervals_one_hit_more_never_lowers():
+  """One hit more never lowers the upper end."""
   identity = np.concatenate([np.arange(150), np.arange(38)])  # 38 people twice
   upper = []
   for hits in range(30):
@@ -65,7 +70,8 @@ def test_one_hit_more_never_lowers_the_upper_end():
   np.testing.assert_allclose((ours.low, ours.high), (other.low, other.high), atol=0.015)
 
 
-def test_bootstrap_weighs_people_by_their_images():
+def test_intervals_bootstrap_weighs_people_images():
+  """Bootstrap weighs people by their images."""
   identity = np.array([0, 0, 0, 1, 2])
   values = np.array([1.0, 1.0, 1.0, 0.0, 0.0])
   means = []
@@ -79,7 +85,8 @@ def test_bootstrap_weighs_people_by_their_images():
 
 
 @pytest.mark.parametrize("value", [0, 1])
-def test_equal_values_do_not_claim_certainty(value):
+def test_intervals_equal_values_not_claim_certainty(value):
+  """Equal values do not claim certainty."""
   identity = np.repeat(np.arange(8), 4)
   ours = intervals.rate(np.full(32, value), identity)
   people = intervals.wilson(8 * value, 8)
@@ -88,13 +95,15 @@ def test_equal_values_do_not_claim_certainty(value):
   assert ours.high - ours.low > 0.3
 
 
-def test_one_person_does_not_claim_certainty():
+def test_intervals_one_person_not_claim_certainty():
+  """One person does not claim certainty."""
   ours = intervals.rate([1, 0, 1, 1], [5, 5, 5, 5])
   assert ours.value == 0.75
   assert ours.low < 0.25 and ours.high > 0.95
 
 
-def test_bootstrap_covers_the_truth():
+def test_intervals_bootstrap_covers_truth():
+  """Bootstrap covers the truth."""
   random = np.random.default_rng(1)
   covered = 0
   for trial in range(100):
@@ -107,7 +116,8 @@ def test_bootstrap_covers_the_truth():
   assert covered >= 86
 
 
-def test_impossible_values_are_refused():
+def test_intervals_impossible_values_refused():
+  """Impossible values are refused."""
   with pytest.raises(ValueError, match="5 successes of 4"):
     intervals.wilson(5, 4)
   with pytest.raises(ValueError, match=r"\[0, 1\]"):
@@ -119,7 +129,8 @@ def test_impossible_values_are_refused():
 @pytest.mark.parametrize("people", [100, 500])
 @pytest.mark.parametrize("p", [0.75, 0.4, 0.01])
 @pytest.mark.parametrize("likeness", [0.0, 0.3])
-def test_wilson_by_identity_covers_the_truth(people, p, likeness):
+def test_intervals_wilson_identity_covers_truth(people, p, likeness):
+  """Wilson by identity covers the truth."""
   trials, images = 1000, 3
   random = np.random.default_rng(3)
   identity = np.repeat(np.arange(people), images)
@@ -134,7 +145,8 @@ def test_wilson_by_identity_covers_the_truth(people, p, likeness):
 
 
 @pytest.mark.parametrize("n", [100, 500])
-def test_wilson_covers_independent_trials(n):
+def test_intervals_wilson_covers_independent_trials(n):
+  """Wilson covers independent trials."""
   found = [intervals.wilson(x, n) for x in range(n + 1)]
 
   def covered(p):  # exact, by enumeration
@@ -149,7 +161,8 @@ def test_wilson_covers_independent_trials(n):
   assert covered(1 / n) > 0.919
 
 
-def test_wilson_by_identity_is_wilson_of_the_effective_number():
+def test_intervals_wilson_identity_wilson_effective_number():
+  """Wilson by identity is wilson of the effective number."""
   random = np.random.default_rng(0)
   by_person = random.random(40) < 0.3
   alike = intervals.wilson_by_identity(np.repeat(by_person, 5), np.repeat(np.arange(40), 5))
@@ -170,7 +183,8 @@ def test_wilson_by_identity_is_wilson_of_the_effective_number():
   np.testing.assert_allclose((mixed.low, mixed.high), intervals.wilson(52, 102)[2:4])
 
 
-def test_wilson_effective_refuses_the_impossible():
+def test_intervals_wilson_effective_refuses_impossible():
+  """Wilson effective refuses the impossible."""
   with pytest.raises(ValueError, match="give"):
     intervals.wilson_effective(1.2, 0.1, 10, 5)
   with pytest.raises(ValueError, match="11 people in 10"):

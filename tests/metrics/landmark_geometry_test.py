@@ -47,7 +47,8 @@ def many(n=200, seed=0, spread=(30, 15, 10), noise=0.0, head=HEAD):
   return np.stack(points) + noise * random.standard_normal((n, 68, 2))
 
 
-def test_landmark_error_is_the_mean_distance_over_the_eye_distance():
+def test_landmark_geometry_error_mean_distance_over_eye():
+  """Landmark error is the mean distance over the eye distance."""
   original = seen(HEAD)
   output = original.copy()
   output[48:68] += (3.0, 4.0)
@@ -94,7 +95,8 @@ def test_frontal_gives_the_head_back():
   assert np.isnan(found[:, 0]).all()
 
 
-def test_openings_are_aspect_ratios():
+def test_landmark_geometry_openings_aspect_ratios():
+  """Openings are aspect ratios."""
   points = np.zeros((68, 2))
   points[36:42] = [(0, 0), (1, -1), (2, -1), (3, 0), (2, 1), (1, 1)]
   points[42:48] = [(5, 0), (6, 0), (7, 0), (8, 0), (7, 0), (6, 0)]
@@ -104,7 +106,8 @@ def test_openings_are_aspect_ratios():
   np.testing.assert_allclose(found.mouth, (2 + 3 + 2) / 3 / 4)
 
 
-def test_opening_difference_of_an_opened_mouth():
+def test_landmark_geometry_opening_difference_opened_mouth():
+  """Opening difference of an opened mouth."""
   original, output = seen(HEAD), seen(with_open_mouth(1.0))
   found = geometry.opening_difference(original[None], output[None])
   assert found.eyes.shape == (1, 2)
@@ -112,7 +115,8 @@ def test_opening_difference_of_an_opened_mouth():
   np.testing.assert_allclose(found.mouth, 1 / 4.4)
 
 
-def test_geometry_refuses_what_is_no_pair():
+def test_landmark_geometry_refuses_no_pair():
+  """Geometry refuses what is no pair."""
   points = np.stack([seen(HEAD)] * 2)
   with pytest.raises(ValueError, match="give the same faces"):
     geometry.landmark_error(points, points[:1])
@@ -150,6 +154,7 @@ def test_head_shape_lessens_what_pose_leaves_in_the_expression():
   ("points", "message"),
   [(many(20), "at least 50"), (many(60, spread=(1, 1, 20)), "more poses")],
 )
-def test_head_shape_refuses_faces_that_show_no_depth(points, message):
+def test_landmark_geometry_head_shape_refuses_faces_show(points, message):
+  """Head shape refuses faces that show no depth."""
   with pytest.raises(ValueError, match=message):
     head_shape.estimate(points)

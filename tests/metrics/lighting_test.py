@@ -26,7 +26,8 @@ def angle(a, b):
 
 
 @pytest.mark.parametrize("direction", [(1, 0, 1), (-1, 0, 1), (0, -1, 0.5), (0.3, 0.8, 0.2), (0, 0, 1)])
-def test_light_recovers_the_direction(direction):
+def test_lighting_light_recovers_direction(direction):
+  """Light recovers the direction."""
   found = lighting.light(lit(direction), EYES[None])[0]
   assert angle(found, np.array(direction, float)) < 0.5  # rounding to 8 bits
 
@@ -56,13 +57,15 @@ def test_normals_are_those_of_the_ellipsoid():
   np.testing.assert_allclose(-found[..., 1] / found[..., 2], slope_y, atol=1e-5)
 
 
-def test_light_of_a_leaning_head_keeps_the_images_axes():
+def test_lighting_light_leaning_head_keeps_images():
+  """Light of a leaning head keeps the images axes."""
   leaning = np.array([70.0, 60, 130, 90])
   found = lighting.light(lit((1, 0, 1), leaning), leaning[None])[0]
   assert angle(found, np.array([1.0, 0, 1])) < 0.5
 
 
-def test_light_angle_between_known_directions():
+def test_lighting_light_angle_between_known_directions():
+  """Light angle between known directions."""
   a, b = lit((1, 0, 0)), lit((0, -1, 0))
   np.testing.assert_allclose(lighting.light_angle(a, b, EYES[None]), [90], atol=0.7)  # 8 bits, twice
   np.testing.assert_allclose(lighting.light_angle(a, a, EYES[None]), [0], atol=1e-5)
@@ -74,13 +77,15 @@ def test_light_ignores_exposure():
   assert lighting.light_difference(a, b, EYES[None])[0] < 0.01  # rounding to 8 bits
 
 
-def test_light_of_a_mirrored_face_changes_sides():
+def test_lighting_light_mirrored_face_changes_sides():
+  """Light of a mirrored face changes sides."""
   image = lit((0.7, 0.3, 0.5))
   mirrored = lighting.light(image[:, :, ::-1], (200 - EYES[[2, 1, 0, 3]])[None] * (1, 0, 1, 0) + [[0, 70, 0, 70]])
   np.testing.assert_allclose(mirrored, lighting.light(image, EYES[None]) * (-1, 1, 1), atol=1e-9)
 
 
-def test_light_of_a_black_face_is_none_and_no_face_an_error():
+def test_lighting_light_black_face_none_no():
+  """Light of a black face is none and no face an error."""
   black = np.zeros((1, 200, 200, 3), np.uint8)
   np.testing.assert_array_equal(lighting.light(black, EYES[None]), np.zeros((1, 3)))
   with pytest.raises(ValueError, match="no skin"):

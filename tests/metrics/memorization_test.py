@@ -15,7 +15,8 @@ def people(n, seed=0, d=32):
 TRAINING, HELD_OUT = people(400, 1), people(200, 2)
 
 
-def test_nearest_is_the_greatest_cosine():
+def test_memorization_nearest_greatest_cosine():
+  """Nearest is the greatest cosine."""
   found, index = memorization.nearest(HELD_OUT, TRAINING)
   unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)
   all_pairs = unit(HELD_OUT) @ unit(TRAINING).T
@@ -23,7 +24,8 @@ def test_nearest_is_the_greatest_cosine():
   np.testing.assert_array_equal(index, all_pairs.argmax(1))
 
 
-def test_nearest_of_more_than_one_block():
+def test_memorization_nearest_more_one_block():
+  """Nearest of more than one block."""
   x = people(600, 3)
   _, index = memorization.nearest(3 * x, x)
   np.testing.assert_array_equal(index, np.arange(600))
@@ -39,7 +41,8 @@ def test_memorization_of_copies():
   assert found["difference"]["low"] > 0.95
 
 
-def test_memorization_of_strangers_stays_at_the_false_rate():
+def test_memorization_strangers_stays_false_rate():
+  """Memorization of strangers stays at the false rate."""
   found = memorization.memorization(people(1000, 5), people(1000, 6), TRAINING, false_rate=0.05, resamples=200)
   np.testing.assert_allclose(found["held_out"].value, 0.05)
   assert found["difference"]["low"] < 0 < found["difference"]["high"]
@@ -68,7 +71,8 @@ def test_memorization_of_a_tenth():
   np.testing.assert_allclose(found["difference"]["value"], 0.1, atol=0.03)  # 0.01 of the other 450, give or take 5
 
 
-def test_auc_equals_scikit_learn_with_ties_and_weights():
+def test_memorization_auc_equals_scikit_learn_ties():
+  """Auc equals scikit learn with ties and weights."""
   random = np.random.default_rng(8)
   above, below = random.integers(0, 10, 60), random.integers(0, 8, 40)
   weights = random.integers(0, 3, 60).astype(float), random.integers(0, 3, 40).astype(float)
@@ -85,7 +89,8 @@ def test_threshold_leaves_the_share_above(share, expected):
   assert memorization.threshold(scores, np.ones(10), share) == expected
 
 
-def test_threshold_takes_weights_for_copies():
+def test_memorization_threshold_takes_weights_copies():
+  """Threshold takes weights for copies."""
   scores, weight = np.array([1.0, 2, 3]), np.array([2.0, 1, 1])
   assert memorization.threshold(scores, weight, 0.25) == memorization.threshold(
     np.array([1.0, 1, 2, 3]), np.ones(4), 0.25
@@ -102,5 +107,6 @@ def test_threshold_takes_weights_for_copies():
   ],
 )
 def test_memorization_refuses(changes, message):
+  """Memorization refuses."""
   with pytest.raises(ValueError, match=message):
     memorization.memorization(**{"outputs": people(3), "held_out": HELD_OUT, "training": TRAINING} | changes)

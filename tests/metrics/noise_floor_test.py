@@ -13,13 +13,15 @@ def pictures():
   return np.clip(x, 0, 255).astype(np.uint8)
 
 
-def test_shift_moves_every_picture_by_one_column():
+def test_noise_floor_shift_moves_every_picture_one():
+  """Shift moves every picture by one column."""
   x = pictures()
   np.testing.assert_array_equal(floor.shift(x)[:, :, 1:], x[:, :, :-1])
   np.testing.assert_array_equal(floor.shift(x)[:, :, 0], x[:, :, 0])
 
 
-def test_jpeg_changes_pictures_a_little():
+def test_noise_floor_jpeg_changes_pictures_little():
+  """Jpeg changes pictures a little."""
   x = pictures()
   y = floor.jpeg(x)
   assert (y != x).any()
@@ -27,7 +29,8 @@ def test_jpeg_changes_pictures_a_little():
 
 
 @pytest.mark.parametrize("name", floor.DISTURBANCES)
-def test_disturbance_keeps_shape_type_and_its_input(name):
+def test_noise_floor_disturbance_keeps_shape_type_input(name):
+  """Disturbance keeps shape type and its input."""
   x = pictures()
   before = x.copy()
   y = floor.DISTURBANCES[name](x)

@@ -15,13 +15,15 @@ def features(n=300, d=6, seed=0):
 
 
 @pytest.mark.parametrize(("n", "d"), [(300, 6), (20, 50)])
-def test_shrunk_covariance_equals_scikit_learn(n, d):
+def test_realism_shrunk_covariance_equals_scikit_learn(n, d):
+  """Shrunk covariance equals scikit learn."""
   x = features(n, d)
   np.testing.assert_allclose(realism.shrunk_covariance(x), covariance.ledoit_wolf(x)[0], rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("n", "d"), [(300, 6), (20, 50)])
-def test_frechet_equals_the_matrix_square_root(n, d):
+def test_realism_frechet_equals_matrix_square_root(n, d):
+  """Frechet equals the matrix square root."""
   a, b = features(n, d), features(n + 7, d, seed=1)
   first, second = realism.shrunk_covariance(a), realism.shrunk_covariance(b)
   gap = a.mean(0) - b.mean(0)
@@ -36,7 +38,8 @@ def test_frechet_of_gaussians_in_closed_form():
   np.testing.assert_allclose(realism.frechet(a, b), 20, rtol=0.02)
 
 
-def test_frechet_of_a_set_with_itself_is_zero():
+def test_realism_frechet_set_itself_zero():
+  """Frechet of a set with itself is zero."""
   x = features(20, 50)
   assert realism.frechet(x, x) < 1e-5  # square roots of eigenvalues of about 100, in float64
 
@@ -48,7 +51,8 @@ def test_frechet_grows_with_fewer_faces():
   assert value(40) > 2 * value(160)
 
 
-def test_kernel_equals_scikit_learns_polynomial_kernel():
+def test_realism_kernel_equals_scikit_learns_polynomial():
+  """Kernel equals scikit learns polynomial kernel."""
   a, b = features(40), features(50, seed=1)
   k = lambda x, y: pairwise.polynomial_kernel(x, y, degree=3, coef0=1)  # gamma is 1 / D
   within = lambda x: k(x, x)[~np.eye(len(x), dtype=bool)].mean()
@@ -74,7 +78,8 @@ def test_standardized_distances_do_not_depend_on_the_features_unit():
   np.testing.assert_allclose(realism.standardized(a, a).var(0).mean(), 1)
 
 
-def test_standardized_refuses_originals_that_are_alike():
+def test_realism_standardized_refuses_originals_alike():
+  """Standardized refuses originals that are alike."""
   with pytest.raises(ValueError, match="all alike"):
     realism.standardized(features(), np.ones((5, 6)))
 
@@ -125,13 +130,15 @@ def test_between_halves_keeps_people_apart():
     (np.full((5, 3), np.nan), np.zeros((5, 3)), "not finite"),
   ],
 )
-def test_distances_refuse(a, b, message):
+def test_realism_distances_refuse(a, b, message):
+  """Distances refuse."""
   for measure in (realism.frechet, realism.kernel):
     with pytest.raises(ValueError, match=message):
       measure(a, b)
 
 
-def test_distance_refuses_few_people_and_unequal_sets():
+def test_realism_distance_refuses_few_people_unequal():
+  """Distance refuses few people and unequal sets."""
   with pytest.raises(ValueError, match="at least 20 people"):
     realism.distance(features(40), features(40), identity=np.zeros(40, int))
   with pytest.raises(ValueError, match="40 and 41 faces"):

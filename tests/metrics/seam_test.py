@@ -42,7 +42,8 @@ def test_seam_is_one_where_there_is_none():
   np.testing.assert_allclose(seam.seam(noise(n=100), square()).mean(), 1, atol=0.02)
 
 
-def test_seam_takes_a_mask_per_picture_and_in_any_form():
+def test_seam_takes_mask_per_picture_any():
+  """Seam takes a mask per picture and in any form."""
   image, masks = noise(), np.stack([square(), np.roll(square(), 5, 1)])
   found = seam.seam(image, masks)
   np.testing.assert_array_equal(found, seam.seam(image, masks[..., None].astype(np.uint8)))
@@ -60,7 +61,8 @@ def test_seam_at_the_border_counts_the_pairs_that_exist():
 
 
 @pytest.mark.parametrize("filled", [False, True])
-def test_seam_without_an_edge_is_not_a_number(filled):
+def test_seam_without_edge_not_number(filled):
+  """Seam without an edge is not a number."""
   assert np.isnan(seam.seam(noise(), np.full((40, 50), filled))).all()
 
 
@@ -68,5 +70,6 @@ def test_seam_without_an_edge_is_not_a_number(filled):
   ("mask", "message"), [(np.zeros((3, 40, 50)), "give \\[N, H, W, 3\\]"), (np.full((40, 50), 0.5), "half its weight")]
 )
 def test_seam_refuses_masks(mask, message):
+  """Seam refuses masks."""
   with pytest.raises(ValueError, match=message):
     seam.seam(noise(), mask)

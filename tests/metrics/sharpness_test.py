@@ -40,7 +40,8 @@ def test_detail_of_everything_is_the_windowed_energy():
   np.testing.assert_allclose(sharpness.detail(image, EYES, above=0), [expected], rtol=1e-9)
 
 
-def test_detail_kept_by_blur_copy_and_noise():
+def test_sharpness_detail_kept_blur_copy_noise():
+  """Detail kept by blur copy and noise."""
   image = picture()
   blurred = np.rint(ndimage.gaussian_filter(image.astype(float), (0, 1, 1, 0))).astype(np.uint8)
   noisy = np.clip(image + np.random.default_rng(1).normal(0, 20, image.shape), 0, 255).astype(np.uint8)
@@ -49,19 +50,22 @@ def test_detail_kept_by_blur_copy_and_noise():
   assert sharpness.detail_kept(image, noisy, EYES)[0] > 1.5
 
 
-def test_detail_ignores_what_lies_outside_the_face():
+def test_sharpness_detail_ignores_lies_outside_face():
+  """Detail ignores what lies outside the face."""
   image = picture()
   other = np.where(face_region.radius(EYES[0], (128, 128))[None, ..., None] < 1, image, picture(1))
   np.testing.assert_array_equal(sharpness.detail(image, EYES), sharpness.detail(other, EYES))
 
 
-def test_detail_kept_of_a_flat_original_is_not_a_number():
+def test_sharpness_detail_kept_flat_original_not():
+  """Detail kept of a flat original is not a number."""
   flat = np.full((1, 128, 128, 3), 90, np.uint8)
   assert sharpness.detail(flat, EYES)[0] < 1e-20  # rounding of the transform
   assert sharpness.detail_kept(flat, picture(), EYES)[0] > 1e6
 
 
 @pytest.mark.parametrize(("eyes", "above", "message"), [(EYES + 900, 0.5, "outside"), (EYES, 1.0, "share in")])
-def test_detail_refuses(eyes, above, message):
+def test_sharpness_detail_refuses(eyes, above, message):
+  """Detail refuses."""
   with pytest.raises(ValueError, match=message):
     sharpness.detail(picture(), eyes, above)

@@ -33,30 +33,35 @@ def method(name, value):
     (0.0, 0.5, 0.05, "one answer for more than 90 %"),
   ],
 )
-def test_controls_void_what_cannot_be_believed(identity, blank, constant, told):
+def test_utility_controls_void_cannot_believed(identity, blank, constant, told):
+  """Controls void what cannot be believed."""
   found = utility.controls([method("identity", identity), method("blank", blank)], {"value": constant}, faces(10))
   assert found["void"] == bool(told)
   assert told is None or told in found["reasons"][0]
 
 
-def test_where_a_face_is_need_not_vary():
+def test_utility_face_need_not_vary():
+  """Where a face is need not vary."""
   methods = [method("identity", 0.0), method("blank", 1.0)]
   void = lambda varied: utility.controls(methods, {"value": 0.005}, faces(10), varied=varied)["void"]
   assert void(True) and not void(False)
 
 
-def test_blank_may_be_right_about_crops_that_keep_a_border():
+def test_utility_blank_right_about_crops_keep():
+  """Blank may be right about crops that keep a border."""
   test = faces(10)
   test.mask[0, 0, 0] = 0
   void = lambda blank: utility.controls([method("identity", 0.0), method("blank", blank)], {"value": 0.4}, test)["void"]
   assert not void(0.3) and void(0.2)
 
 
-def test_the_constant_answer_is_the_most_frequent_one():
+def test_utility_constant_answer_most_frequent_one():
+  """The constant answer is the most frequent one."""
   assert utility.constant_answer(faces(10), np.array([0] * 6 + [1] * 3 + [2]))["value"] == pytest.approx(0.4)
 
 
-def test_the_gap_takes_the_judge_that_differs_most():
+def test_utility_gap_takes_judge_differs_most():
+  """The gap takes the judge that differs most."""
   truth = np.array([0] * 10)
   answers = {"service": logits([0] * 8 + [1] * 2), "a": logits([0] * 7 + [1] * 3), "b": logits([0] * 4 + [1] * 6)}
   judges = [{"name": name, "service_answer": {"value": value}} for name, value in (("a", 0.3), ("b", 0.6))]
@@ -67,7 +72,8 @@ def test_the_gap_takes_the_judge_that_differs_most():
   assert utility.gap(faces(10), truth, answers, []) is None
 
 
-def test_a_gap_without_spread_claims_no_certainty():
+def test_utility_gap_without_spread_claims_no():
+  """A gap without spread claims no certainty."""
   truth = np.zeros(20, int)
   answers = {"service": logits(truth), "a": logits(truth)}
   found = utility.gap(faces(20), truth, answers, [{"name": "a", "service_answer": {"value": 0.0}}])
@@ -76,7 +82,8 @@ def test_a_gap_without_spread_claims_no_certainty():
   assert found["high"] == pytest.approx(0.161, abs=1e-3) and found["low"] == pytest.approx(-0.161, abs=1e-3)
 
 
-def test_a_loss_rate_per_expression_counts_only_its_faces():
+def test_utility_loss_rate_per_expression_counts():
+  """A loss rate per expression counts only its faces."""
   test, truth = faces(6), np.array([0, 0, 0, 1, 1, 2])
   original, output = {"service": logits(truth), "a": logits(truth)}, {"service": logits([0, 1, 1, 1, 1, 0])}
   output["a"] = logits([0, 0, 0, 1, 1, 1])

@@ -19,7 +19,8 @@ def _input(*shape):
 
 @pytest.mark.parametrize("h, w", [(8, 6), (7, 5)])
 @pytest.mark.parametrize("layer", [embedder.StemConv(4), embedder.DepthwiseConv(), embedder.DepthwiseConv(2)])
-def test_convolutions_equal_the_general_one(layer, h, w):
+def test_embedder_convolutions_equal_general_one(layer, h, w):
+  """Convolutions equal the general one."""
   x = _input(2, h, w, 3)
   variables = layer.init(jax.random.key(0), x)
   kernel, stem = variables["params"]["kernel"], isinstance(layer, embedder.StemConv)
@@ -44,7 +45,8 @@ def test_convolutions_equal_the_general_one(layer, h, w):
     np.testing.assert_allclose(one, other, atol=1e-4)
 
 
-def test_other_layers():
+def test_embedder_other_layers():
+  """Other layers."""
   x = _input(2, 7, 6, 5)
   kernel, slope = _input(7, 6, 5), np.array([0, 0.25, 1, 2, -1], np.float32)
   found = embedder.GlobalDepthwiseConv().apply({"params": {"kernel": kernel}}, x)
@@ -54,7 +56,8 @@ def test_other_layers():
 
 
 @pytest.mark.parametrize("name", EMBEDDER_NETWORKS.names())
-def test_shapes(name):
+def test_embedder_shapes(name):
+  """Shapes."""
   module = EMBEDDER_NETWORKS[name](embedding_size=24)
   x = jnp.zeros((2, *SIZES[name]))
   variables = jax.eval_shape(module.init, jax.random.key(0), x)
@@ -66,7 +69,8 @@ def test_shapes(name):
     assert jax.tree.structure(changed["batch_stats"]) == jax.tree.structure(variables["batch_stats"])
 
 
-def test_parameters_and_places_of_mobilefacenet():
+def test_embedder_parameters_places_mobilefacenet():
+  """Parameters and places of mobilefacenet."""
   variables = jax.eval_shape(EMBEDDER_NETWORKS["mobilefacenet"]().init, jax.random.key(0), jnp.zeros((1, 112, 96, 3)))
   count = lambda tree: sum(leaf.size for leaf in jax.tree.leaves(tree))
   assert count(variables["params"]) == 999_552  # as the public checkpoint
@@ -75,7 +79,8 @@ def test_parameters_and_places_of_mobilefacenet():
   assert kernels == [128] * 5 + [256] * 7 + [512] + [256] * 2
 
 
-def test_small_embedder_trains():
+def test_embedder_small_embedder_trains():
+  """Small embedder trains."""
   module = EMBEDDER_NETWORKS["small"](embedding_size=8, widths=(4, 8))
   x = _input(6, 8, 12, 3)
   variables = module.init(jax.random.key(0), x)

@@ -50,7 +50,8 @@ def _plain(x, kernel):
     (blocks.block_conv, _plain, (2, 7, 9, 1), (3, 3, 1, 2)),  # odd sides
   ],
 )
-def test_fast_form_equals_convolution_and_its_gradients(fast, plain, x, kernel):
+def test_expression_fast_form_equals_convolution_gradients(fast, plain, x, kernel):
+  """Fast form equals convolution and its gradients."""
   x, kernel = _normal(0, *x), _normal(1, *kernel)
   weights = _normal(2, *plain(x, kernel).shape)
 
@@ -63,7 +64,8 @@ def test_fast_form_equals_convolution_and_its_gradients(fast, plain, x, kernel):
 
 
 @pytest.mark.parametrize("side", [4, 7])
-def test_max_pool_equals_flax(side):
+def test_expression_max_pool_equals_flax(side):
+  """Max pool equals flax."""
   x = _normal(3, 2, side, side + 3, 2)  # both parities, other padding for each
   pool = lambda x: nn.max_pool(x, (3, 3), (2, 2), "SAME")
   np.testing.assert_array_equal(jax.jit(blocks.max_pool)(x), pool(x))
@@ -71,7 +73,8 @@ def test_max_pool_equals_flax(side):
   np.testing.assert_array_equal(squares(blocks.max_pool), squares(pool))  # no ties in continuous noise
 
 
-def test_space_to_depth_and_back():
+def test_expression_space_depth_back():
+  """Space to depth and back."""
   x = np.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
   y = np.asarray(blocks.space_to_depth(x))
   assert y.shape == (2, 2, 3, 12)
@@ -79,7 +82,8 @@ def test_space_to_depth_and_back():
   np.testing.assert_array_equal(blocks.depth_to_space(y), x)
 
 
-def test_patch_conv_is_a_strided_convolution():
+def test_expression_patch_conv_strided_convolution():
+  """Patch conv is a strided convolution."""
   x = _normal(4, 2, 5, 6, 3)
   layer = blocks.PatchConv(4)
   variables = layer.init(jax.random.key(0), x)
@@ -112,5 +116,6 @@ def test_contract(name, num_params):
   assert all(jax.tree.leaves(moved))
 
 
-def test_every_network_is_in_the_contract():
+def test_expression_every_network_contract():
+  """Every network is in the contract."""
   assert set(EXPRESSION_NETWORKS.names()) == {"mini_xception", "resnet", "wide_resnet"}

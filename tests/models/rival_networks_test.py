@@ -146,7 +146,8 @@ channels_last = lambda x: np.moveaxis(x, 1, -1)
 
 
 @pytest.mark.parametrize("light", [True, False], ids=["light", "full"])
-def test_ugatit_equals_its_pytorch_layers(monkeypatch, tmp_path, light):
+def test_rival_networks_ugatit_equals_pytorch_layers(monkeypatch, tmp_path, light):
+  """Ugatit equals its pytorch layers."""
   t, x = Torch(), _input(2, 3, 12, 12)
   image, logits, heat = _ugatit(t, x, light, 4, 2)
   meta, variables = _convert(monkeypatch, tmp_path / "net.pt", "torch-ugatit", {"genA2B": t.tensors, "genB2A": {}})
@@ -169,7 +170,8 @@ def _parts(eyes):
   return batched, np.asarray(found.regions)[:, None], np.moveaxis(np.asarray(found.places), -1, 1)
 
 
-def test_amt_gan_equals_its_pytorch_layers(monkeypatch):
+def test_rival_networks_amt_gan_equals_pytorch_layers(monkeypatch):
+  """Amt gan equals its pytorch layers."""
   t, source, reference = Torch(), _input(1, 3, 32, 32), _input(1, 3, 32, 32)
   (ours, mask, place), (other, other_mask, other_place) = _parts([10.0, 12, 20, 13]), _parts([11.0, 11, 22, 10])
   expected = _psgan(t, source, reference, (mask, other_mask), (place, other_place), 4)
@@ -190,7 +192,8 @@ def _spectral(t, name, x, features, stride, padding, reflect, bias=True):
 
 
 @pytest.mark.slow
-def test_discriminators_and_regularizer_equal_their_pytorch_layers():
+def test_rival_networks_discriminators_regularizer_equal_pytorch_layers():
+  """Discriminators and regularizer equal their pytorch layers."""
   leaky = lambda x, slope: np.where(x >= 0, x, slope * x)
 
   def given(module, x, t):
@@ -249,7 +252,8 @@ def test_discriminators_and_regularizer_equal_their_pytorch_layers():
   np.testing.assert_allclose(found, channels_last(expected), atol=ATOL)
 
 
-def test_a_spectral_norm_is_the_largest_singular_value_after_iterations():
+def test_rival_networks_spectral_norm_largest_singular_value():
+  """A spectral norm is the largest singular value after iterations."""
   module, x = Conv(5, 2, spectral=True, bias=False), _input(1, 2, 2, 4)
   kernel = _input(16, 5)
   variables = {"params": {"kernel": kernel.reshape(2, 2, 4, 5)}, "spectral": {"u": np.float32([1, 0, 0, 0, 0])}}
@@ -262,7 +266,9 @@ def test_a_spectral_norm_is_the_largest_singular_value_after_iterations():
   np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
-def test_parameters_are_as_many_as_in_the_public_implementations():
+def test_rival_networks_parameters_many_public_implementations():
+  """Parameters are as many as in the public implementations."""
+
   def count(module, *arguments, shapes=None):
     shapes = shapes or jax.eval_shape(module.init, jax.random.key(0), *arguments)
     return sum(leaf.size for leaf in jax.tree.leaves(shapes["params"]))
@@ -285,6 +291,7 @@ def test_parameters_are_as_many_as_in_the_public_implementations():
     ("torch-amtgan", {"main.0.weight": np.zeros(3, np.float32)}, "is no AMT-GAN: expected .* found NoneType"),
   ],
 )
-def test_other_checkpoints_are_refused_by_name(monkeypatch, tmp_path, kind, tensors, message):
+def test_rival_networks_other_checkpoints_refused_name(monkeypatch, tmp_path, kind, tensors, message):
+  """Other checkpoints are refused by name."""
   with pytest.raises(ValueError, match=rf"net\.pt.*{message}"):
     _convert(monkeypatch, tmp_path / "net.pt", kind, tensors)

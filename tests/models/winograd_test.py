@@ -17,7 +17,8 @@ def plain(x, kernel):
 
 
 @pytest.mark.slow
-def test_values_and_gradients_are_those_of_the_plain_convolution():
+def test_winograd_values_gradients_plain_convolution():
+  """Values and gradients are those of the plain convolution."""
   x, k, g = (jax.random.normal(key, shape) for key, shape in zip(
     jax.random.split(KEY, 3), ((2, 8, 12, 16), (3, 3, 16, 32), (2, 8, 12, 32)), strict=True
   ))  # fmt: skip
@@ -43,7 +44,8 @@ def test_values_and_gradients_are_those_of_the_plain_convolution():
     ((1, 8, 8, 4), {}, jnp.float32, False),  # too few channels
   ],
 )
-def test_it_is_used_where_it_is_quicker_and_fits(shape, options, dtype, quicker, monkeypatch):
+def test_winograd_used_quicker_fits(shape, options, dtype, quicker, monkeypatch):
+  """It is used where it is quicker and fits."""
   used = []
   conv_3x3 = winograd.conv_3x3
   monkeypatch.setattr(winograd, "conv_3x3", lambda x, k: used.append(1) or conv_3x3(x, k))

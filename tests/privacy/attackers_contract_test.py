@@ -49,7 +49,8 @@ def test_contract(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", ("naive", "linkage", "residual"))
-def test_one_picture_for_all_is_at_chance(name, tmp_path):
+def test_attacker_one_picture_all_chance(name, tmp_path):
+  """One picture for all is at chance."""
   _, rank_1, _ = _attack(name, world(lambda image, random: np.full_like(image, 128)), tmp_path)
   assert rank_1.value == pytest.approx(CHANCE, abs=1e-6)
 
@@ -84,7 +85,8 @@ def test_the_lowest_bits_are_looked_at(tmp_path):
   assert naive.low <= CHANCE <= naive.high and residual.low > 0.8
 
 
-def test_a_lesson_is_not_taught_twice(tmp_path):
+def test_attacker_lesson_not_taught_twice(tmp_path):
+  """A lesson is not taught twice."""
   first, _, _ = _attack("parrot", world(), tmp_path, training_scale=0.5)
   (folder,) = tmp_path.iterdir()
   told = (folder / "metrics.jsonl").read_bytes()
@@ -93,7 +95,8 @@ def test_a_lesson_is_not_taught_twice(tmp_path):
   assert (folder / "metrics.jsonl").read_bytes() == told
 
 
-def test_too_little_to_learn_from_is_said(tmp_path):
+def test_attacker_too_little_learn_said(tmp_path):
+  """Too little to learn from is said."""
   few = world().take(np.arange(5 * EACH))
   tools = Tools(embedders.on_host(embedder()), None, training.learner(tmp_path, 0), 1.0)
   reasons = {name: ATTACKERS[name](tools).unmet_requirements(few) for name in ATTACKERS.names()}
@@ -102,7 +105,8 @@ def test_too_little_to_learn_from_is_said(tmp_path):
   assert "not an ONNX file" in reasons["parrot"] and "5 people" in reasons["codes"]
 
 
-def test_protocol_keeps_people_and_pictures_apart():
+def test_attacker_protocol_keeps_people_pictures_apart():
+  """Protocol keeps people and pictures apart."""
   identity = np.repeat(np.arange(40), 3)
   identity[:4] = types.UNKNOWN
   chosen = protocol.choose(identity, people=15, probes=1, seed=2, barred=np.flatnonzero(identity == 20))
@@ -115,7 +119,8 @@ def test_protocol_keeps_people_and_pictures_apart():
 
 
 @pytest.mark.parametrize("name", ["naive", "linkage"])
-def test_protected_pictures_are_aligned_by_the_eyes_that_attackers_are_told(name):
+def test_attacker_protected_pictures_aligned_eyes_attackers(name):
+  """Protected pictures are aligned by the eyes that attackers are told."""
   asked = []
 
   def embed(image, eyes):
@@ -131,7 +136,8 @@ def test_protected_pictures_are_aligned_by_the_eyes_that_attackers_are_told(name
     assert (eyes == (pairs.eyes[: len(image)] if is_original else 0)).all()
 
 
-def test_attackers_who_have_the_picture_alone_are_told_one_place_of_the_eyes_but_for_controls():
+def test_attacker_picture_alone_told_one_place():
+  """Attackers who have the picture alone are told one place of the eyes but for controls."""
   found = np.float32([[1, 2, 3, 2], [3, 4, 5, 4]])
   assert (privacy._eyes("original", "model", found) == found).all()
   assert (privacy._eyes("average", "control", found) == found).all()

@@ -11,7 +11,8 @@ import pytest
 from qm_vae.privacy import guarantees
 
 
-def test_the_examples_of_the_docstrings():
+def test_guarantees_examples_docstrings():
+  """The examples of the docstrings."""
   assert doctest.testmod(guarantees).attempted == 6
   assert doctest.testmod(guarantees).failed == 0
 
@@ -19,7 +20,8 @@ def test_the_examples_of_the_docstrings():
 @pytest.mark.parametrize("num_people", [10, 11, 53])
 @pytest.mark.parametrize("k", [1, 2, 5, 10])
 @pytest.mark.parametrize("classes", [1, 3])
-def test_k_same_groups_are_disjoint_and_large_and_nobody_beats_one_in_k(num_people, k, classes):
+def test_guarantees_k_same_groups_disjoint_large(num_people, k, classes):
+  """K same groups are disjoint and large and nobody beats one in k."""
   random = np.random.default_rng(num_people + k)
   features, within = random.normal(size=(num_people, 4)), random.integers(0, classes, num_people)
   groups = guarantees.k_same_groups(features, k, within)
@@ -31,7 +33,8 @@ def test_k_same_groups_are_disjoint_and_large_and_nobody_beats_one_in_k(num_peop
   assert rank_1 == len(sizes) / num_people <= guarantees.rank_1_of_k(k, num_people) <= 1 / k
 
 
-def test_k_same_keeps_the_answer_where_there_are_enough_who_share_it():
+def test_guarantees_k_same_keeps_answer_enough():
+  """K same keeps the answer where there are enough who share it."""
   within = np.array([0] * 7 + [1] * 8)
   groups = guarantees.k_same_groups(np.random.default_rng(0).normal(size=(15, 3)), 3, within)
   assert all(len(set(within[groups == group])) == 1 for group in range(groups.max() + 1))
@@ -39,14 +42,16 @@ def test_k_same_keeps_the_answer_where_there_are_enough_who_share_it():
   assert np.bincount(few).min() >= 4  # the one who shares the answer with nobody joined others
 
 
-def test_k_same_groups_those_who_look_alike():
+def test_guarantees_k_same_groups_look_alike():
+  """K same groups those who look alike."""
   features = np.array([0.0, 10.0, 0.1, 10.1, 0.2, 10.2])[:, None]
   groups = guarantees.k_same_groups(features, 3)
   assert len(set(groups[::2])) == len(set(groups[1::2])) == 1 and groups[0] != groups[1]
 
 
 @pytest.mark.parametrize("k", [0, 4])
-def test_k_out_of_range_is_refused(k):
+def test_guarantees_k_out_range_refused(k):
+  """K out of range is refused."""
   with pytest.raises(ValueError, match="from 1 to the number of people, 3"):
     guarantees.k_same_groups(np.zeros((3, 1)), k)
 
@@ -59,7 +64,8 @@ def _response(epsilon, num_codes=5, n=200_000):
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 0.7, 3.0])
-def test_randomized_response_has_the_published_probabilities(epsilon):
+def test_guarantees_randomized_response_published_probabilities(epsilon):
+  """Randomized response has the published probabilities."""
   kept = math.exp(epsilon) / (math.exp(epsilon) + 4)
   expected = np.full((5, 5), (1 - kept) / 4)
   np.fill_diagonal(expected, kept)
@@ -68,7 +74,8 @@ def test_randomized_response_has_the_published_probabilities(epsilon):
 
 
 @pytest.mark.parametrize("epsilon", [0.0, 1.0, 4.0])
-def test_exponential_ratios_stay_below_e_to_the_epsilon(epsilon):
+def test_guarantees_exponential_ratios_stay_below_e(epsilon):
+  """Exponential ratios stay below e to the epsilon."""
   random = np.random.default_rng(0)
   codes, faces = jnp.array(random.normal(size=(6, 3))), jnp.array(random.normal(size=(4, 3)))
   n = 100_000
@@ -97,7 +104,8 @@ def test_the_best_attacker_on_a_random_code_stays_below_the_bound(epsilon):
   assert chances.max(0).sum() / num <= bound + 1e-12
 
 
-def test_an_answer_multiplies_the_bound_at_most_by_the_number_of_answers():
+def test_guarantees_answer_multiplies_bound_most_number():
+  """An answer multiplies the bound at most by the number of answers."""
   random = np.random.default_rng(2)
   response = random.dirichlet(np.ones(4), size=6)  # [people, codes]
   answer = random.dirichlet(np.ones(3), size=6)  # [people, answers], any dependence on the person
@@ -106,14 +114,16 @@ def test_an_answer_multiplies_the_bound_at_most_by_the_number_of_answers():
   assert alone <= both <= guarantees.with_answers(alone, 3)
 
 
-def test_as_many_forms_as_the_paper_has_promise_nothing():
+def test_guarantees_many_forms_paper_promise_nothing():
+  """As many forms as the paper has promise nothing."""
   assert guarantees.rank_1_of_bits(guarantees.bits(256, 512, 7), 500) == 1.0
   assert guarantees.rank_1_of_bits(math.log2(50), 100) == pytest.approx(0.5)
   told = {"bits": 3.0}, {"k": 5}, {"epsilon": 0.1, "answers": 7}
   assert [round(guarantees.rank_1(one, 100), 3) for one in told] == [0.08, 0.2, 0.077]
 
 
-def test_releases_by_name():
+def test_guarantees_releases_name():
+  """Releases by name."""
   assert guarantees.release("none", 1.0) is None
   ids, codes, z_e = jnp.zeros((2, 3, 1), jnp.int32), jnp.eye(4), jnp.ones((2, 3, 1, 4))
   for name in guarantees.MECHANISMS[1:]:

@@ -32,7 +32,8 @@ def found(tmp_path_factory):
   return table(tmp_path_factory.mktemp("lessons"), CONTROLS + views, union=union)
 
 
-def test_controls_pass_and_rows_hold_what_a_report_needs(found):
+def test_measure_controls_pass_rows_hold_report(found):
+  """Controls pass and rows hold what a report needs."""
   report = found.report
   assert json.loads(json.dumps(report, allow_nan=False)) == report
   assert report["controls"]["void"] == [] and report["controls"]["identity"]["share"] >= 0.95
@@ -56,7 +57,8 @@ def test_controls_pass_and_rows_hold_what_a_report_needs(found):
   assert colour["headline"]["attacker"] == best["attacker"]
 
 
-def test_two_views_tell_more_than_one(tmp_path):
+def test_measure_two_views_tell_more_one(tmp_path):
+  """Two views tell more than one."""
   random = np.random.default_rng(5)
   n = len(world().identity)
   noise = [random.normal(0, 70, (n, 4, 4, 3)).repeat(4, 1).repeat(4, 2) for _ in range(2)]
@@ -67,7 +69,8 @@ def test_two_views_tell_more_than_one(tmp_path):
   assert union > max(one, other) + 0.05
 
 
-def test_a_table_whose_controls_fail_is_void(tmp_path):
+def test_measure_table_controls_fail_void(tmp_path):
+  """A table whose controls fail is void."""
   # The control identity is no longer the original, and blank carries people: both must be noticed.
   broken = [("identity", "control", MEAN), ("blank", "control", lambda image, random: image)]
   report = table(tmp_path, broken, ("naive",)).report
@@ -76,26 +79,31 @@ def test_a_table_whose_controls_fail_is_void(tmp_path):
   assert not report["controls"]["identity"]["ok"] and not report["controls"]["blank"]["ok"]
 
 
-def test_a_recogniser_that_knows_nobody_voids_the_table(tmp_path, monkeypatch):
+def test_measure_recogniser_knows_nobody_voids_table(tmp_path, monkeypatch):
+  """A recogniser that knows nobody voids the table."""
   random = np.random.default_rng(0)
   monkeypatch.setattr("qm_vae.embedders.on_host", lambda one: lambda image, eyes: random.normal(size=(len(image), 8)))
   report = table(tmp_path, CONTROLS, ("naive",)).report
   assert any(reason.startswith("clear: the best recogniser") for reason in report["controls"]["void"])
 
 
-def test_controls_are_attacked_whoever_was_chosen(tmp_path):
+def test_measure_controls_attacked_whoever_chosen(tmp_path):
+  """Controls are attacked whoever was chosen."""
   report = table(tmp_path, CONTROLS + [("colour", "view", MEAN)], ("residual",)).report
   assert report["controls"]["void"] == []
   assert [attack["attacker"] for attack in report["methods"][-1]["attacks"]] == ["residual"]
 
 
-def test_nobody_who_can_attack_is_refused_at_once(tmp_path, monkeypatch):
+def test_measure_nobody_attack_refused_once(tmp_path, monkeypatch):
+  """Nobody who can attack is refused at once."""
   monkeypatch.setattr("qm_vae.privacy.attackers.learning.MIN_PEOPLE", 1000)
   with pytest.raises(ValueError, match=r"no attacker can attack these pictures \(parrot: learns from 60 people"):
     table(tmp_path, CONTROLS, ("parrot",))
 
 
-def test_a_lesson_that_diverges_is_told_and_the_rest_goes_on(tmp_path):
+def test_measure_lesson_diverges_told_rest_goes(tmp_path):
+  """A lesson that diverges is told and the rest goes on."""
+
   def learn(lesson):
     raise FloatingPointError("loss is nan")
 
@@ -107,7 +115,8 @@ def test_a_lesson_that_diverges_is_told_and_the_rest_goes_on(tmp_path):
   assert any("diverged" in text for text in report["controls"]["warnings"])
 
 
-def test_a_broken_attacker_is_warned_of(tmp_path, monkeypatch):
+def test_measure_broken_attacker_warned(tmp_path, monkeypatch):
+  """A broken attacker is warned of."""
   monkeypatch.setattr("qm_vae.privacy.attackers.parrot._LEARNING_RATE", 30.0)
   report = table(tmp_path, CONTROLS, ("naive", "parrot")).report
   assert any(text.startswith("parrot with projection") for text in report["controls"]["warnings"])
@@ -115,7 +124,8 @@ def test_a_broken_attacker_is_warned_of(tmp_path, monkeypatch):
   assert {"attacker": "parrot", "embedder": "projection"}.items() <= report["methods"][1]["left_out"][0].items()
 
 
-def test_shuffled_labels_are_at_chance_unless_scores_are_wrong():
+def test_measure_shuffled_labels_chance_unless_scores():
+  """Shuffled labels are at chance unless scores are wrong."""
   random = np.random.default_rng(0)
   identity = np.arange(50)
   told = controls.shuffled(random.normal(size=(50, 50)) + 9 * np.eye(50), identity, identity, seed=1)
@@ -125,6 +135,7 @@ def test_shuffled_labels_are_at_chance_unless_scores_are_wrong():
     assert not controls.shuffled(np.zeros((50, 50)), identity, identity, seed=1)["ok"]
 
 
-def test_controls_must_lead(tmp_path):
+def test_measure_controls_lead(tmp_path):
+  """Controls must lead."""
   with pytest.raises(ValueError, match="identity and blank"):
     table(tmp_path, CONTROLS[:1])

@@ -25,14 +25,16 @@ def _random(p=60, g=30, seed=0, ties=True, lift=1.0):
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda m: m.__name__)
-def test_examples_in_docstrings(module):
+def test_statistics_examples_docstrings(module):
+  """Examples in docstrings."""
   found = doctest.testmod(importlib.import_module(module.__name__))
   assert found.attempted > 0
   assert found.failed == 0
 
 
 @pytest.mark.parametrize("ties", [True, False])
-def test_roc_and_auc_equal_scikit_learn(ties):
+def test_statistics_roc_auc_equal_scikit_learn(ties):
+  """Roc and auc equal scikit learn."""
   value, probe, gallery = _random(ties=ties)
   value = scores.join_ties(value)  # as every statistic does; else two of 1800 scores may be told apart there alone
   label = (probe[:, None] == gallery).ravel()
@@ -48,7 +50,8 @@ def test_roc_and_auc_equal_scikit_learn(ties):
   assert np.trapezoid(tar, far) == pytest.approx(metrics.auc(their_far, their_tar), abs=1e-12)
 
 
-def test_two_gaussians_have_their_closed_forms():
+def test_statistics_two_gaussians_closed_forms():
+  """Two gaussians have their closed forms."""
   d, n = 1.5, 600
   random = np.random.default_rng(1)
   value = random.normal(size=(n, n)) + d * np.eye(n)
@@ -63,7 +66,8 @@ def test_two_gaussians_have_their_closed_forms():
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_hits_are_the_mean_of_random_tie_breaking(k):
+def test_statistics_hits_mean_random_tie_breaking(k):
+  """Hits are the mean of random tie breaking."""
   value, probe, gallery = _random(p=12, g=8)
   random, draws, mate = np.random.default_rng(2), 4000, np.searchsorted(np.arange(8) * 3, probe)
   column = np.argsort(gallery)[mate]
@@ -76,7 +80,8 @@ def test_hits_are_the_mean_of_random_tie_breaking(k):
 
 
 @pytest.mark.parametrize("k", [1, 3])
-def test_hits_in_a_crowd_are_the_mean_over_random_crowds(k):
+def test_statistics_hits_crowd_mean_over_random(k):
+  """Hits in a crowd are the mean over random crowds."""
   value, probe, gallery = _random(p=8, g=12, seed=4)
   random, gallery_size, draws = np.random.default_rng(0), 5, 4000
   mate = np.array([int(np.flatnonzero(gallery == person)[0]) for person in probe])
@@ -96,7 +101,8 @@ def test_hits_in_a_crowd_are_the_mean_over_random_crowds(k):
     ranking.hits(value, probe, gallery, k, 13)
 
 
-def test_undetected_faces_are_guesses():
+def test_statistics_undetected_faces_guesses():
+  """Undetected faces are guesses."""
   value, probe, gallery = _random(p=6, g=5, ties=False, lift=9.0)
   value[0] = np.nan  # nothing of the probe
   value[1, gallery == probe[1]] = np.nan  # nothing of its mate
@@ -106,7 +112,8 @@ def test_undetected_faces_are_guesses():
   assert statistics.summary(value, probe, gallery, resamples=5)["n_undetected"] == 2
 
 
-def test_a_share_of_guesses_mixes_the_roc_with_the_diagonal():
+def test_statistics_share_guesses_mixes_roc_diagonal():
+  """A share of guesses mixes the roc with the diagonal."""
   value, probe, gallery = _random(p=400, g=50, ties=False, lift=2.5)
   lost = np.arange(400) % 4 == 0
   damaged = np.where(lost[:, None], np.nan, value)
@@ -124,7 +131,8 @@ def test_a_share_of_guesses_mixes_the_roc_with_the_diagonal():
 
 
 @pytest.mark.parametrize("constant", [0.1, np.nan], ids=["equal", "undetected"])
-def test_nothing_to_go_by_is_chance_exactly(constant):
+def test_statistics_nothing_go_chance_exactly(constant):
+  """Nothing to go by is chance exactly."""
   n = 110  # 11990 impostor pairs: enough for both FARs
   told = statistics.summary(np.full((n, n), constant), np.arange(n), np.arange(n), resamples=20)
   for name, chance in statistics.chance(n).items():
@@ -134,7 +142,8 @@ def test_nothing_to_go_by_is_chance_exactly(constant):
   np.testing.assert_allclose(told["cmc"], np.arange(1, 51) / n)
 
 
-def test_swapped_identities_are_at_chance():
+def test_statistics_swapped_identities_chance():
+  """Swapped identities are at chance."""
   n, seeds = 100, 12
   chance, inside = statistics.chance(n), 0
   measures = ("rank_5", "rank_10", "auc", "eer", "tar_at_far_1e-2")
@@ -147,7 +156,8 @@ def test_swapped_identities_are_at_chance():
   assert inside >= 51
 
 
-def test_bootstrap_pairs_no_person_with_its_own_copy():
+def test_statistics_bootstrap_pairs_no_person_own():
+  """Bootstrap pairs no person with its own copy."""
   value, probe, gallery = _random(p=40, g=12, seed=5)
   value[3] = np.nan
   random = np.random.default_rng(5)
@@ -171,7 +181,8 @@ def test_bootstrap_pairs_no_person_with_its_own_copy():
     assert trials.d_primes(collected, weight[None].astype(float))[0] == pytest.approx(d, abs=1e-9)
 
 
-def test_too_few_pairs_give_no_tar():
+def test_statistics_too_few_pairs_give_no():
+  """Too few pairs give no tar."""
   value, probe, gallery = _random(p=30, g=30)  # 870 impostor pairs
   given = (value, probe, gallery)
   assert math.isnan(roc.tar_at_far(*given, 1e-2)) and roc.tar_at_far(*given, 0.1) > 0
@@ -179,7 +190,8 @@ def test_too_few_pairs_give_no_tar():
   assert told["tar_at_far_1e-2"] == {"value": None, "low": None, "high": None}
 
 
-def test_bits_follow_fano():
+def test_statistics_bits_follow_fano():
+  """Bits follow fano."""
   n, p = 500, 0.4
   error = 1 - p
   expected = math.log2(n) - stats.entropy([p, error], base=2) - error * math.log2(n - 1)
@@ -189,7 +201,8 @@ def test_bits_follow_fano():
   assert np.all(np.diff(bits) >= 0) and bits[-1] == pytest.approx(math.log2(n))
 
 
-def test_summary_is_json_and_repeats():
+def test_statistics_summary_json_repeats():
+  """Summary is JSON and repeats."""
   value, probe, gallery = _random(p=500, g=120, ties=False)
   told = statistics.summary(value, probe, gallery, seed=7, resamples=30)
   assert (
@@ -218,14 +231,16 @@ def test_summary_is_json_and_repeats():
     (np.zeros((1, 2)), [-1], [-1, 1], "probe 0 has no known identity"),
   ],
 )
-def test_impossible_input_is_refused(value, probe, gallery, message):
+def test_statistics_impossible_input_refused(value, probe, gallery, message):
+  """Impossible input is refused."""
   with pytest.raises(ValueError, match=message):
     statistics.summary(value, probe, gallery)
   with pytest.raises(ValueError, match=message):
     ranking.hits(value, probe, gallery, 1)
 
 
-def test_impossible_numbers_are_refused():
+def test_statistics_impossible_numbers_refused():
+  """Impossible numbers are refused."""
   given = (np.eye(2), [0, 1], [0, 1])
   with pytest.raises(ValueError, match="at least 1"):
     ranking.hits(*given, 0)
@@ -237,7 +252,8 @@ def test_impossible_numbers_are_refused():
     statistics.chance(1)
 
 
-def test_intervals_over_people_cover_whole_score_matrices():
+def test_statistics_intervals_over_people_cover_whole():
+  """Intervals over people cover whole score matrices."""
   d, people, worlds = 1.0, 100, 120
   random = np.random.default_rng(6)
   # A person's own shift, variance 1, on both its probes: genuine scores have variance 2, impostors 1.
@@ -259,7 +275,8 @@ def test_intervals_over_people_cover_whole_score_matrices():
     assert times / worlds >= 0.88, (name, times)
 
 
-def test_rank_rate_is_over_people():
+def test_statistics_rank_rate_over_people():
+  """Rank rate is over people."""
   value, probe, gallery = _random(p=90, g=30)
   hits = ranking.hits(value, probe, gallery, 5)
   ours = ranking.rank_rate(value, probe, gallery, 5)

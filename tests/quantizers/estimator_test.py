@@ -16,7 +16,8 @@ def pair():
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_value_is_z_q_bit_for_bit(name):
+def test_estimator_value_z_q_bit_bit(name):
+  """Value is z q bit for bit."""
   z_e, z_q, _ = pair()
   z_e = 1e4 * z_e  # where z_e + (z_q - z_e) would lose z_q's last bits
   z_q = z_q.at[0, 0].set(-0.0)
@@ -25,19 +26,22 @@ def test_value_is_z_q_bit_for_bit(name):
 
 
 @pytest.mark.parametrize("name", ESTIMATORS)
-def test_codes_receive_no_gradient(name):
+def test_estimator_codes_receive_no_gradient(name):
+  """Codes receive no gradient."""
   z_e, z_q, seen = pair()
   gradient = jax.grad(lambda q: jnp.sum(seen * ESTIMATORS[name](z_e, q)))(z_q)
   np.testing.assert_array_equal(gradient, 0)
 
 
-def test_straight_through_passes_the_gradient_unchanged():
+def test_estimator_straight_through_passes_gradient_unchanged():
+  """Straight through passes the gradient unchanged."""
   z_e, z_q, seen = pair()
   gradient = jax.grad(lambda z: jnp.sum(seen * straight_through(z, z_q)))(z_e)
   np.testing.assert_array_equal(gradient, seen)
 
 
-def test_rotation_gradient_equals_that_of_the_explicit_matrix():
+def test_estimator_rotation_gradient_equals_explicit_matrix():
+  """Rotation gradient equals that of the explicit matrix."""
   z_e, z_q, seen = pair()
   gradient = jax.jit(jax.grad(lambda z: jnp.sum(seen * rotation(z, z_q))))(z_e)
   for i in np.ndindex(SHAPE[:2]):
@@ -52,7 +56,8 @@ def test_rotation_gradient_equals_that_of_the_explicit_matrix():
     np.testing.assert_allclose(gradient[i], expected, rtol=2e-5, atol=2e-5)
 
 
-def test_rotation_keeps_the_angle_between_gradient_and_code():
+def test_estimator_rotation_keeps_angle_between_gradient():
+  """Rotation keeps the angle between gradient and code."""
   z_e, z_q, seen = pair()
   gradient = jax.grad(lambda z: jnp.sum(seen * rotation(z, z_q)))(z_e)
   cosine = lambda a, b: np.sum(a * b, -1) / np.linalg.norm(a, axis=-1) / np.linalg.norm(b, axis=-1)
@@ -60,7 +65,8 @@ def test_rotation_keeps_the_angle_between_gradient_and_code():
   np.testing.assert_allclose(cosine(np.asarray(gradient), np.asarray(z_e)), cosine(seen, z_q), atol=2e-5)
 
 
-def test_rotation_is_finite_where_it_is_not_defined():
+def test_estimator_rotation_finite_not_defined():
+  """Rotation is finite where it is not defined."""
   z_q = jnp.array([[1.0, 2.0], [0.0, 0.0], [1.0, 2.0], [0.0, 0.0]])
   z_e = jnp.array([[-1.0, -2.0], [1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
   gradient = jax.grad(lambda z: jnp.sum(rotation(z, z_q)))(z_e)

@@ -11,7 +11,8 @@ KEY = jax.random.key(0)
 
 
 @pytest.mark.parametrize("levels", [(8, 5, 5, 5), (2, 3)])
-def test_every_id_stands_for_one_code(levels):
+def test_fsq_every_id_stands_one_code(levels):
+  """Every id stands for one code."""
   quantizer = fsq.make(levels=levels)
   assert quantizer.num_codes == np.prod(levels)
   codes = quantizer.decode((), (), jnp.arange(quantizer.num_codes))
@@ -23,7 +24,8 @@ def test_every_id_stands_for_one_code(levels):
 
 
 @pytest.mark.parametrize("levels", [(8, 5, 5, 5), (2, 3)])
-def test_rounds_the_bounded_encoding_and_reaches_every_level(levels):
+def test_fsq_rounds_bounded_encoding_reaches_every(levels):
+  """Rounds the bounded encoding and reaches every level."""
   quantizer = fsq.make(levels=levels)
   z = 3 * jax.random.normal(KEY, (4, 16, 16, len(levels)))
   z = z.at[0, 0, 0].set(100.0).at[0, 0, 1].set(-100.0)
@@ -41,7 +43,8 @@ def test_rounds_the_bounded_encoding_and_reaches_every_level(levels):
   np.testing.assert_array_equal(out.commitment, 0)
 
 
-def test_gradient_is_that_of_the_bound():
+def test_fsq_gradient_bound():
+  """Gradient is that of the bound."""
   levels = (8, 5, 3)
   quantizer = fsq.make(levels=levels)
   z = jax.random.normal(KEY, (2, 3, 3, 3))

@@ -15,7 +15,8 @@ def brute_force(z, codes):
 
 
 @pytest.mark.parametrize("count", [0, 1, 15, 16, 17, 100])
-def test_equals_brute_force(count):
+def test_nearest_equals_brute_force(count):
+  """Equals brute force."""
   random = np.random.default_rng(count)
   z, codes = random.standard_normal((count, 6)).astype(np.float32), random.standard_normal((33, 6)).astype(np.float32)
   ids = nearest(jnp.asarray(z), jnp.asarray(codes), chunk=16)
@@ -23,7 +24,8 @@ def test_equals_brute_force(count):
   np.testing.assert_array_equal(ids, brute_force(z, codes))
 
 
-def test_ties_go_to_the_lowest_index():
+def test_nearest_ties_go_lowest_index():
+  """Ties go to the lowest index."""
   # On a grid of small integers every distance is exact, and most encodings have several nearest codes.
   random = np.random.default_rng(0)
   z, codes = random.integers(-2, 3, (200, 3)), random.integers(-2, 3, (40, 3))
@@ -33,7 +35,8 @@ def test_ties_go_to_the_lowest_index():
   assert 7 not in np.asarray(ids)
 
 
-def test_bfloat16_is_compared_in_float32():
+def test_nearest_bfloat16_compared_float32():
+  """Bfloat16 is compared in float32."""
   # Codes that bfloat16 cannot tell apart: its steps are 0.0078 above 1 and 0.0039 below.
   codes = jnp.array([[1.003], [0.9995]])
   np.testing.assert_array_equal(nearest(jnp.ones((1, 1), jnp.bfloat16), codes), [1])
@@ -43,7 +46,8 @@ def test_bfloat16_is_compared_in_float32():
   np.testing.assert_array_equal(nearest(z, codes), [1, 0])
 
 
-def test_many_codes_are_searched_in_smaller_blocks_with_the_same_result():
+def test_nearest_many_codes_searched_smaller_blocks():
+  """Many codes are searched in smaller blocks with the same result."""
   random = np.random.default_rng(0)
   z, codes = random.standard_normal((300, 4)).astype(np.float32), random.standard_normal((9000, 4)).astype(np.float32)
   program = jax.jit(nearest)
@@ -62,7 +66,8 @@ def products(jaxpr):
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-def test_a_network_in_bfloat16_is_quantized_in_float32(normalize):
+def test_nearest_network_bfloat16_quantized_float32(normalize):
+  """A network in bfloat16 is quantized in float32."""
   quantizer = vq.make(num_codes=16, code_dim=4, normalize=normalize)
   z = jnp.ones((2, 3, 3, 4), jnp.bfloat16)
   state = ema.start(jnp.ones((16, 4)))
@@ -76,7 +81,8 @@ def test_a_network_in_bfloat16_is_quantized_in_float32(normalize):
   assert {leaf.dtype for leaf in (out.z_q, out.codebook, out.commitment, *out.state)} == {np.dtype(np.float32)}
 
 
-def test_nan_gets_a_valid_code():
+def test_nearest_nan_gets_valid_code():
+  """Nan gets a valid code."""
   assert nearest(jnp.full((1, 2), jnp.nan), jnp.zeros((5, 2))) == 4
 
 
@@ -97,7 +103,8 @@ def inside(equation):
 
 
 @pytest.mark.parametrize("codebook", ["ema", "gradient"])
-def test_all_distances_never_exist_at_once(codebook):
+def test_nearest_all_distances_never_exist_once(codebook):
+  """All distances never exist at once."""
   batch, side, dim, num_codes, chunk = 16, 16, 4, 256, 128
   count = batch * side * side
   quantizer = vq.make(num_codes=num_codes, code_dim=dim, chunk=chunk, codebook=codebook)

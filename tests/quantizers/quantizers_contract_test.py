@@ -52,11 +52,13 @@ def assert_trees_close(a, b):
 
 
 class ContractTest(parameterized.TestCase):
-  def test_every_listed_quantizer_has_a_case(self):
+  def test_quantizer_every_listed_quantizer_case(self):
+    """Every listed quantizer has a case."""
     self.assertEqual({name for name, *_ in CASES}, set(QUANTIZERS.names()))
 
   @parameterized.parameters(*EVERY)
-  def test_shapes_ids_and_counts(self, index):
+  def test_quantizer_shapes_ids_counts(self, index):
+    """Shapes ids and counts."""
     case = fixture(index)
     out = case(case.z_e, mask=(1.0, 0.0, 1.0))
     self.assertEqual((out.z_q.shape, out.z_q.dtype), (case.z_e.shape, jnp.float32))
@@ -70,7 +72,8 @@ class ContractTest(parameterized.TestCase):
     self.assertEqual(out.counts.dtype, jnp.float32)
 
   @parameterized.parameters(*EVERY)
-  def test_decoding_the_ids_gives_z_q_bit_for_bit(self, index):
+  def test_quantizer_decoding_ids_gives_z_q(self, index):
+    """Decoding the ids gives z q bit for bit."""
     case = fixture(index)
     out = case(case.z_e)
     for decode in (case.quantizer.decode, jax.jit(case.quantizer.decode)):
@@ -78,14 +81,16 @@ class ContractTest(parameterized.TestCase):
     np.testing.assert_array_equal(out.z_q[0], case.quantizer.decode(case.params, case.state, out.ids[0]))
 
   @parameterized.parameters(*EVERY)
-  def test_jit_equals_eager_and_no_mask_is_a_full_one(self, index):
+  def test_quantizer_jit_equals_eager_no_mask(self, index):
+    """Jit equals eager and no mask is a full one."""
     case = fixture(index)
     eager, compiled = case.quantizer.apply(case.params, case.state, case.z_e, KEY, train=True), case(case.z_e)
     np.testing.assert_array_equal(eager.ids, compiled.ids)
     assert_trees_close(eager, compiled)
 
   @parameterized.parameters(*EVERY)
-  def test_state_stays_unless_training(self, index):
+  def test_quantizer_state_stays_unless_training(self, index):
+    """State stays unless training."""
     case = fixture(index)
     out = case.quantizer.apply(case.params, case.state, case.z_e, None, train=False)
     assert_trees_equal(out.state, case.state)
@@ -94,7 +99,8 @@ class ContractTest(parameterized.TestCase):
     self.assertEqual(all(moved), True)
 
   @parameterized.parameters(*EVERY)
-  def test_padding_changes_nothing(self, index):
+  def test_quantizer_padding_changes_nothing(self, index):
+    """Padding changes nothing."""
     case = fixture(index)
     mask = (1.0, 1.0, 0.0)
     out, other = case(case.z_e, mask), case(case.z_e.at[2].set(jnp.nan), mask)
@@ -107,7 +113,8 @@ class ContractTest(parameterized.TestCase):
     self.assertEqual(nobody.counts.sum(), 0)
 
   @parameterized.parameters(*EVERY)
-  def test_empty_batch(self, index):
+  def test_quantizer_empty_batch(self, index):
+    """Empty batch."""
     case = fixture(index)
     apply = functools.partial(case.quantizer.apply, train=True)
     out = jax.eval_shape(apply, case.params, case.state, case.z_e[:0], KEY)
@@ -117,7 +124,8 @@ class ContractTest(parameterized.TestCase):
     self.assertEqual(out.counts.sum(), 0)
 
   @parameterized.parameters(*EVERY)
-  def test_vmap_over_a_grid_equals_one_by_one(self, index):
+  def test_quantizer_vmap_over_grid_equals_one(self, index):
+    """Vmap over a grid equals one by one."""
     case = fixture(index)
     grid, keys = jnp.stack([case.z_e, 0.8 * case.z_e]), jnp.stack([KEY, KEY])
     params, state = jax.tree.map(lambda x: jnp.stack([x, 1.5 * x]), (case.params, case.state))
@@ -129,7 +137,8 @@ class ContractTest(parameterized.TestCase):
       assert_trees_close(jax.tree.map(lambda x: x[i], together), alone)  # noqa: B023
 
   @parameterized.parameters(*EVERY)
-  def test_bfloat16_is_compared_in_float32(self, index):
+  def test_quantizer_bfloat16_compared_float32(self, index):
+    """Bfloat16 is compared in float32."""
     case = fixture(index)
     half = case.z_e.astype(jnp.bfloat16)
     out = case.quantizer.apply(case.params, case.state, half, KEY, train=True)
@@ -138,7 +147,8 @@ class ContractTest(parameterized.TestCase):
     self.assertEqual(gradient.dtype, jnp.bfloat16)
 
   @parameterized.parameters(*EVERY)
-  def test_wrong_channels_are_refused(self, index):
+  def test_quantizer_wrong_channels_refused(self, index):
+    """Wrong channels are refused."""
     case = fixture(index)
     with self.assertRaisesRegex(ValueError, "channels"):
       case(case.z_e[..., :-1])
@@ -155,7 +165,8 @@ class ContractTest(parameterized.TestCase):
     ("fsq", {"levels": (8, 1)}, "levels"),
     ("fsq", {"levels": (1000,) * 4}, "1000000000000 codes"),
   )
-  def test_options_out_of_range_are_refused_by_name(self, name, options, message):
+  def test_quantizer_options_out_range_refused_name(self, name, options, message):
+    """Options out of range are refused by name."""
     with self.assertRaisesRegex(ValueError, message):
       QUANTIZERS[name](**options)
 

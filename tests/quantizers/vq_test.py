@@ -23,7 +23,8 @@ def codes(seed=2):
   return jax.random.normal(jax.random.key(seed), (K, D))
 
 
-def test_gradients_of_both_terms_are_those_derived_by_hand():
+def test_vq_gradients_both_terms_derived_hand():
+  """Gradients of both terms are those derived by hand."""
   quantizer, z, e = make(codebook="gradient"), encodings(), codes()
   weight = jnp.array([1.0, 2.0, -3.0])  # tells the examples apart
 
@@ -51,7 +52,8 @@ def test_gradients_of_both_terms_are_those_derived_by_hand():
   np.testing.assert_array_equal(to_e, 0)
 
 
-def test_z_q_passes_its_gradient_to_z_e_alone():
+def test_vq_z_q_passes_gradient_z():
+  """Z q passes its gradient to z e alone."""
   quantizer, z, e = make(codebook="gradient"), encodings(), codes()
   seen = jax.random.normal(KEY, z.shape)
   loss = lambda z, e: jnp.sum(seen * quantizer.apply({"codebook": e}, (), z, KEY, train=True).z_q)
@@ -60,7 +62,8 @@ def test_z_q_passes_its_gradient_to_z_e_alone():
   np.testing.assert_array_equal(to_e, 0)
 
 
-def test_ema_reports_the_codebook_term_without_a_gradient():
+def test_vq_ema_reports_codebook_term_without():
+  """Ema reports the codebook term without a gradient."""
   quantizer = make()
   state = ema.start(codes())
   term = lambda z, state: quantizer.apply((), state, z, KEY, train=True).codebook.sum()
@@ -78,7 +81,8 @@ def numpy_ema(state, flat, ids, decay, epsilon):
   return sums / smoothed[:, None], counts, sums
 
 
-def test_ema_equals_numpy_over_three_batches_with_padding():
+def test_vq_ema_equals_numpy_over_three():
+  """Ema equals numpy over three batches with padding."""
   options = {"decay": 0.9, "epsilon": 1e-3}
   quantizer = make(dead_code_threshold=0.0, **options)
   state = ema.start(codes())
@@ -94,7 +98,8 @@ def test_ema_equals_numpy_over_three_batches_with_padding():
     state = out.state
 
 
-def test_ema_restarts_unused_codes_on_encodings_of_the_batch():
+def test_vq_ema_restarts_unused_codes_encodings():
+  """Ema restarts unused codes on encodings of the batch."""
   far = codes().at[3:].set(1e3)  # nobody is near five of the eight
   quantizer, state, z = make(decay=0.5, dead_code_threshold=0.2), ema.start(far), encodings()
   mask = jnp.array([1.0, 0.0, 1.0])
@@ -123,14 +128,16 @@ def test_ema_restarts_unused_codes_on_encodings_of_the_batch():
   assert set(np.flatnonzero(dead)) == {3, 4, 5, 6, 7}
 
 
-def test_restart_draws_differ_between_keys():
+def test_vq_restart_draws_differ_between_keys():
+  """Restart draws differ between keys."""
   state = ema.State(codes(), jnp.zeros(K).at[0].set(100.0), codes())
   z = encodings().reshape(B, -1, D)
   first, second = (ema.restart(state, key, z, jnp.ones(B), share=0.1) for key in jax.random.split(KEY))
   assert np.mean(first.codebook[1:] != second.codebook[1:]) > 0.5
 
 
-def test_codebook_starts_from_the_encodings():
+def test_vq_codebook_starts_encodings():
+  """Codebook starts from the encodings."""
   z = encodings().reshape(-1, D)
   _, state = make(num_codes=32).init(KEY, z)
   found = [np.flatnonzero(np.all(np.asarray(z) == code, -1)) for code in np.asarray(state.codebook)]
@@ -149,7 +156,8 @@ def test_codebook_starts_from_the_encodings():
 
 
 @pytest.mark.parametrize("codebook", ["ema", "gradient"])
-def test_normalised_codes_compare_by_angle(codebook):
+def test_vq_normalised_codes_compare_angle(codebook):
+  """Normalised codes compare by angle."""
   quantizer, z = make(codebook=codebook, normalize=True), encodings()
   params, state = quantizer.init(KEY, encodings(7).reshape(-1, D))
   for _ in range(2):
@@ -166,12 +174,14 @@ def test_normalised_codes_compare_by_angle(codebook):
     state = out.state
 
 
-def test_normalising_a_zero_encoding_has_a_finite_gradient():
+def test_vq_normalising_zero_encoding_finite_gradient():
+  """Normalising a zero encoding has a finite gradient."""
   gradient = jax.grad(lambda z: vq.unit(z).sum())(jnp.zeros((2, D)).at[1].set(1.0))
   assert np.all(np.isfinite(gradient))
 
 
-def test_training_by_ema_finds_clusters_and_keeps_all_codes_alive():
+def test_vq_training_ema_finds_clusters_keeps():
+  """Training by ema finds clusters and keeps all codes alive."""
   centres = 4 * np.random.default_rng(0).standard_normal((K, D))
   quantizer = make(decay=0.9, dead_code_threshold=0.1)
   _, state = quantizer.init(KEY, jnp.zeros((1, D)))  # the worst start: all codes in one place
@@ -186,5 +196,6 @@ def test_training_by_ema_finds_clusters_and_keeps_all_codes_alive():
   assert np.all(distance < 0.1)
 
 
-def test_defaults_are_the_registered_quantizer():
+def test_vq_defaults_registered_quantizer():
+  """Defaults are the registered quantizer."""
   assert QUANTIZERS["vq"]().num_codes == 512

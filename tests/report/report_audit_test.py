@@ -30,19 +30,22 @@ def rendered(report, arrays=None):
   return page_reader.Reader(audit_page.render(report, arrays or {}, {}))
 
 
-def test_command_draws_an_audit_and_nothing_of_a_run(audit):
+def test_audit_page_command_draws_audit_nothing_run(audit):
+  """Command draws an audit and nothing of a run."""
   assert {path.name for path in audit[0].iterdir()} == {"audit.json", "audit.npz", "audit.html", "figures"}
   assert {path.name for path in (audit[0] / "figures").iterdir()} == {"rank_1.png", "cmc.png", "roc.png"}
 
 
-def test_every_section_is_there_and_linked(audit):
+def test_audit_page_every_section_linked(audit):
+  """Every section is there and linked."""
   ids = {value for _, name, value in audit[2].attributes if name == "id"}
   links = {value for tag, name, value in audit[2].attributes if tag == "a" and name == "href"}
   assert set(SECTIONS) <= ids and links == {f"#{name}" for name in SECTIONS}
   assert "not measured" not in audit[2].text
 
 
-def test_loads_nothing_and_holds_its_pictures(audit):
+def test_audit_page_loads_nothing_holds_pictures(audit):
+  """Loads nothing and holds its pictures."""
   page_reader.check_loads_nothing(audit[0] / "audit.html")
   sources = [value for tag, name, value in audit[2].attributes if tag == "img" and name == "src"]
   assert len(sources) == 3 + 8 * 3  # three figures; eight cases of original, protected and match
@@ -50,13 +53,15 @@ def test_loads_nothing_and_holds_its_pictures(audit):
     Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
 
 
-def test_every_rate_stands_on_the_page_unrounded(audit):
+def test_audit_page_every_rate_stands_page_unrounded(audit):
+  """Every rate stands on the page unrounded."""
   expected = page_reader.rates(audit[1])
   assert len(expected) > 200
   assert set(expected) <= set(audit[2].values)
 
 
-def test_headline_unprotected_files_and_verdict_come_before_everything_else(audit):
+def test_audit_page_headline_unprotected_files_verdict_come(audit):
+  """Headline unprotected files and verdict come before everything else."""
   text = audit[2].text
   marks = ["The strongest attacker, parrot with mobilefacenet, names", "2 pictures are not protected.", "identical",
            "people/7/2.png : 41.2 dB", "Verdict: exit status 3", "above --max-rank1 0.10", "Control Verdict",
@@ -67,7 +72,8 @@ def test_headline_unprotected_files_and_verdict_come_before_everything_else(audi
   assert "3.10 → 1.02" in text and "ssim mean face 0.330" in text
 
 
-def test_text_from_outside_is_escaped(audit):
+def test_audit_page_text_outside_escaped(audit):
+  """Text from outside is escaped."""
   source = (audit[0] / "audit.html").read_text(encoding="utf-8")
   assert "<script" not in source and "\u202e" not in source and "<b>output" not in source
   escaped = "a &lt;script&gt;alert(1)&lt;/script&gt; &amp; &#34;b&#34; &#39;c&#39; \\udc80\\u202e日本 $\\frac$\\n.jpg"
@@ -75,7 +81,8 @@ def test_text_from_outside_is_escaped(audit):
   assert "a tool's <b>output</b>" in audit[2].text
 
 
-def test_void():
+def test_audit_page_void():
+  """Void."""
   report = fabricated_privacy.audit()
   assert "VOID" not in rendered(report).text
   report["privacy"]["controls"] |= {"void": ["shuffled names: parrot beats chance"], "shuffled": {"ok": False}}
@@ -86,7 +93,8 @@ def test_void():
   assert "Verdict: exit status 2, a control failed" in reader.text
 
 
-def test_without_pictures_it_says_why():
+def test_audit_page_without_pictures_says_why():
+  """Without pictures it says why."""
   report = fabricated_privacy.audit() | {"pictures": False}
   reader = rendered(report)
   assert "img" not in reader.tags and "as asked for with --no-pictures" in reader.text
@@ -94,7 +102,8 @@ def test_without_pictures_it_says_why():
   assert "there is no audit.npz with pictures" in rendered(report).text
 
 
-def test_some_arrays_are_enough():
+def test_audit_page_some_arrays_enough():
+  """Some arrays are enough."""
   arrays = fabricated_audit.arrays()
   told = audit_page.cases({"best_protected": arrays["best_protected"][:2], "best_rank": arrays["best_rank"]}, "best")
   assert [one["rank"] for one in told] == [120, 117] and told[0]["original"] is None and told[0]["protected"]
@@ -102,7 +111,8 @@ def test_some_arrays_are_enough():
 
 
 @pytest.mark.parametrize("empty", ["absent", "null", "no attack"])
-def test_what_is_missing_is_said(empty, tmp_path):
+def test_audit_page_missing_said(empty, tmp_path):
+  """What is missing is said."""
   report = {"version": 1}
   if empty == "null":
     report |= dict.fromkeys(fabricated_privacy.audit(), None) | {"version": 1}
@@ -124,7 +134,8 @@ def test_what_is_missing_is_said(empty, tmp_path):
     ("audit.npz", b"PK\x03\x04 cut off", "cannot be read"),
   ],
 )
-def test_unreadable_files_are_named(name, content, said, tmp_path, capsys):
+def test_audit_page_unreadable_files_named(name, content, said, tmp_path, capsys):
+  """Unreadable files are named."""
   fabricated_audit.write(tmp_path, {"version": 1}, {})
   (tmp_path / name).write_bytes(content)
   with pytest.raises(files.UnreadableReport, match=said):

@@ -56,7 +56,8 @@ def told(name, *, budget=0):
 
 
 @pytest.mark.parametrize("name", BOXES)
-def test_rates_are_those_of_the_services_own_answers(name):
+def test_black_box_page_rates_services_own_answers(name):
+  """Rates are those of the services own answers."""
   found, images, unaffordable = told(name)
   before, after = level(images["identity"]), level(images["qm_vae"])
   lost = {
@@ -72,19 +73,22 @@ def test_rates_are_those_of_the_services_own_answers(name):
   json.dumps({key: value for key, value in found.items() if key != "answers"}, allow_nan=False)
 
 
-def test_what_the_budget_does_not_allow_is_named_and_left_out():
+def test_black_box_page_budget_not_allow_named_left():
+  """What the budget does not allow is named and left out."""
   outputs = np.minimum(LEVELS + 40, 255)
   found, _, unaffordable = told("expression", budget=len({*LEVELS.tolist(), *outputs.tolist(), 128}))
   assert [row["name"] for row in found["methods"]] == ["qm_vae", "identity", "blank"]
   assert unaffordable == ["cartoon (expression)"]
 
 
-def test_a_budget_that_does_not_allow_a_report_is_told_with_the_remedy():
+def test_black_box_page_budget_not_allow_report_told():
+  """A budget that does not allow a report is told with the remedy."""
   with pytest.raises(ValueError, match=r"A report needs its answers on qm_vae, identity, blank; .*expression.budget"):
     told("expression", budget=len(set(LEVELS.tolist())))
 
 
-def test_the_page_lists_each_service():
+def test_black_box_page_lists_each_service():
+  """The page lists each service."""
   report = fabricated_run.report()
   services = []
   for name in BOXES:
@@ -98,7 +102,8 @@ def test_the_page_lists_each_service():
     assert words in text
 
 
-def test_a_strangers_run_is_not_asked_unless_told_so(tmp_path, capsys):
+def test_black_box_page_strangers_run_not_asked_unless(tmp_path, capsys):
+  """A strangers run is not asked unless told so."""
   config = black_box.get_config()
   config.quality.expression.source = "offering:breaks"
   (tmp_path / "config.json").write_text(config.to_json_best_effort())

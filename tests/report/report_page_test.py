@@ -36,7 +36,8 @@ def rendered(report, arrays=None):
   return page_reader.Reader(page.render(report, arrays or {}, {}))
 
 
-def test_every_section_is_there_and_linked(run):
+def test_page_every_section_linked(run):
+  """Every section is there and linked."""
   ids = {value for _, name, value in run[3].attributes if name == "id"}
   links = {value for tag, name, value in run[3].attributes if tag == "a" and name == "href"}
   assert set(SECTIONS) <= ids
@@ -44,18 +45,21 @@ def test_every_section_is_there_and_linked(run):
   assert "not measured" not in run[3].text.replace("Accuracy on labelled faces not measured", "")
 
 
-def test_loads_nothing(run):
+def test_page_loads_nothing(run):
+  """Loads nothing."""
   page_reader.check_loads_nothing(run[0] / "report.html")
 
 
-def test_all_pictures_decode(run):
+def test_page_all_pictures_decode(run):
+  """All pictures decode."""
   sources = [value for tag, name, value in run[3].attributes if tag == "img" and name == "src"]
   assert len(sources) == 11 + 6 * 6  # eleven plotted figures; six examples with original, four views and the output
   for source in sources:
     Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
 
 
-def test_example_pictures_are_the_arrays(run):
+def test_page_example_pictures_arrays(run):
+  """Example pictures are the arrays."""
   _, report, arrays, _ = run
   columns, rows = page.example_rows(report, arrays)
   assert columns == ["original", *fabricated_run.VIEWS, "qm_vae"]
@@ -66,7 +70,8 @@ def test_example_pictures_are_the_arrays(run):
   assert [lost for _, _, lost in rows[2][1]] == [False, False, True, False, False, True]
 
 
-def test_figures_are_written(run):
+def test_page_figures_written(run):
+  """Figures are written."""
   written = {path.name for path in (run[0] / "figures").iterdir()}
   assert written == {
     f"{name}.png"
@@ -79,13 +84,15 @@ def test_figures_are_written(run):
     assert min(Image.open(run[0] / "figures" / name).size) > 300
 
 
-def test_every_rate_of_the_report_stands_on_the_page_unrounded(run):
+def test_page_every_rate_report_stands_page(run):
+  """Every rate of the report stands on the page unrounded."""
   expected = page_reader.rates(run[1])
   assert len(expected) > 200
   assert set(expected) <= set(run[3].values)
 
 
-def test_numbers_stand_where_they_belong(run):
+def test_page_numbers_stand_belong(run):
+  """Numbers stand where they belong."""
   _, report, _, reader = run
   ours = tables.method(report, "qm_vae")
   judge = tables.judged(ours, report["gap"]["judge"])
@@ -104,7 +111,8 @@ def test_numbers_stand_where_they_belong(run):
   assert "duplicates dropped 1" in reader.text.lower()
 
 
-def test_what_goes_past_the_paper_stands_on_the_page(run):
+def test_page_goes_past_paper_stands_page(run):
+  """What goes past the paper stands on the page."""
   _, _, _, reader = run
   promised = "exponential on 1 code of 64, epsilon 0.7 in all, beside one of 7 answers given as it is."
   assert f"{promised} Rank 1 is at most 0.343 among 40, 0.116 among 120." in reader.text
@@ -112,7 +120,8 @@ def test_what_goes_past_the_paper_stands_on_the_page(run):
   assert "Expression Judge small_cnn Judge vgg_like angry 0.250" in reader.text
 
 
-def test_promises_of_every_kind_are_told():
+def test_page_promises_every_kind_told():
+  """Promises of every kind are told."""
   common = {"tokens": 2, "codes": 16, "answers": 1, "rank_1": [{"people": 50, "at_most": 0.2}]}
   told = tables.guarantee(common | {"mechanism": "k_same", "k": 5})
   assert told == (
@@ -121,7 +130,8 @@ def test_promises_of_every_kind_are_told():
   assert tables.guarantee(common | {"mechanism": "none", "bits": 8.0}).startswith("a face takes one of 2^8.0 forms")
 
 
-def test_text_from_outside_is_escaped(run):
+def test_page_text_outside_escaped(run):
+  """Text from outside is escaped."""
   source = (run[0] / "report.html").read_text(encoding="utf-8")
   assert "<script" not in source and "<img src=x" not in source and "\u202e" not in source
   assert (
@@ -170,7 +180,8 @@ def test_hostile_names_everywhere(field, tmp_path):
 
 
 @pytest.mark.parametrize("empty", ["absent", "null"])
-def test_without_any_optional_section(empty, tmp_path):
+def test_page_without_any_optional_section(empty, tmp_path):
+  """Without any optional section."""
   report = {"version": 1}
   if empty == "null":
     report |= dict.fromkeys(fabricated_run.report(), None) | {"version": 1}
@@ -183,7 +194,8 @@ def test_without_any_optional_section(empty, tmp_path):
 
 
 @pytest.mark.parametrize("section", sorted(set(fabricated_run.report()) - {"version"}))
-def test_each_section_may_be_missing_alone(section):
+def test_page_each_section_missing_alone(section):
+  """Each section may be missing alone."""
   report = fabricated_run.report()
   del report[section]
   arrays = fabricated_run.arrays()
@@ -192,7 +204,8 @@ def test_each_section_may_be_missing_alone(section):
   assert ("0.138 0 1 95 %" in reader.text) == (section != "methods")
 
 
-def test_says_why_something_was_not_measured():
+def test_page_says_why_something_not_measured():
+  """Says why something was not measured."""
   report = fabricated_run.report()
   report |= {"judges": None, "gap": None, "not_measured": {"gap": "config.judges is empty", "judges": "none named"}}
   for method in report["methods"]:
@@ -203,7 +216,8 @@ def test_says_why_something_was_not_measured():
 
 
 @pytest.mark.parametrize("judges", [[], None])
-def test_headline_says_that_no_judge_looked(judges):
+def test_page_headline_says_no_judge_looked(judges):
+  """Headline says that no judge looked."""
   report = fabricated_run.report()
   assert "independent judge looked" not in rendered(report).text
   report |= {"judges": judges, "gap": None}
@@ -218,7 +232,8 @@ def test_headline_says_that_no_judge_looked(judges):
   assert "Why both" not in headline and "not measured" not in headline
 
 
-def test_a_judge_goes_by_its_name_and_its_architecture_stands_beside_it():
+def test_page_judge_goes_name_architecture_stands():
+  """A judge goes by its name and its architecture stands beside it."""
   report = fabricated_run.report()
   names = [judge["name"] for judge in report["judges"]]
   assert all(name != judge["architecture"] for name, judge in zip(names, report["judges"], strict=True))
@@ -255,7 +270,8 @@ def test_a_judge_goes_by_its_name_and_its_architecture_stands_beside_it():
     ("published", True, 2, "the dataset's own: 2 people stand on both sides"),
   ],
 )
-def test_split_claims_only_what_the_data_know(split, known, both, said):
+def test_page_split_claims_only_data_know(split, known, both, said):
+  """Split claims only what the data know."""
   report = fabricated_run.report()
   report["data"] |= {"split": split, "identities_known": known, "people_on_both_sides": both}
   for side in ("train", "test"):
@@ -263,13 +279,15 @@ def test_split_claims_only_what_the_data_know(split, known, both, said):
   assert f"{said}; seed 0" in rendered(report).text
 
 
-def test_split_of_data_that_name_some_people_does_not_say_nobody():
+def test_page_split_data_name_some_people():
+  """Split of data that name some people does not say nobody."""
   data = fabricated_run.report()["data"] | {"identities_known": False, "people_on_both_sides": None}
   said = "by identity: every face without a name counts as its own person, since the data name not everybody"
   assert tables.split(data) == said
 
 
-def test_headline_tells_what_a_constant_answer_loses():
+def test_page_headline_tells_constant_answer_loses():
+  """Headline tells what a constant answer loses."""
   report = fabricated_run.report()
   low, high = (tables.number(report["service"]["constant_answer"][key]) for key in ("low", "high"))
   said = f"A picture that always gave the most frequent answer would lose 0.545 [ {low} , {high} ] n = 200 :"
@@ -279,7 +297,8 @@ def test_headline_tells_what_a_constant_answer_loses():
   assert "always gave the most frequent answer would lose: not measured" in rendered(report).text
 
 
-def test_pipeline_column_names_its_floor():
+def test_page_pipeline_column_names_floor():
+  """Pipeline column names its floor."""
   report = fabricated_run.report()
   text = rendered(report).text
   assert "whole pipeline floor: row identity" in text
@@ -289,14 +308,16 @@ def test_pipeline_column_names_its_floor():
   assert "floor: row identity" not in rendered(report).text
 
 
-def test_time_of_training_is_told_or_said_not_to_be_measured():
+def test_page_time_training_told_said_not():
+  """Time of training is told or said not to be measured."""
   report = fabricated_run.report()
   assert "Time of training 312 s on the clock, compilation and evaluations included" in rendered(report).text
   report["training"]["seconds"] = None
   assert "Time of training not measured" in rendered(report).text
 
 
-def test_void_banner():
+def test_page_void_banner():
+  """Void banner."""
   report = fabricated_run.report()
   assert "VOID" not in rendered(report).text and "Verdict: valid" in rendered(report).text
   report["controls"] |= {"void": True, "reasons": ["identity lost 0.02 of its answers"]}
@@ -308,7 +329,8 @@ def test_void_banner():
   assert ("body", "class", "isvoid") in reader.attributes
 
 
-def test_unmeasured_numbers_are_dashes_not_zeros(tmp_path):
+def test_page_unmeasured_numbers_dashes_not_zeros(tmp_path):
+  """Unmeasured numbers are dashes not zeros."""
   report = fabricated_run.report()
   ours = tables.method(report, "qm_vae")
   ours["loss_rate"] = {"value": None, "n": 0, "low": None, "high": None, "method": "Wilson"}
@@ -319,7 +341,8 @@ def test_unmeasured_numbers_are_dashes_not_zeros(tmp_path):
   assert not any(value != value for value in reader.values) and "nan" not in reader.text.lower().split()
 
 
-def test_missed_files_fold_away_only_when_there_are_many():
+def test_page_missed_files_fold_away_only():
+  """Missed files fold away only when there are many."""
   report = fabricated_run.report()
   folded = rendered(report)
   assert folded.text.count("no face found") >= 11 and "Show all 12 with their reasons" in folded.text
@@ -327,7 +350,8 @@ def test_missed_files_fold_away_only_when_there_are_many():
   assert "Show all" not in rendered(report).text and "000002.jpg" in rendered(report).text
 
 
-def test_writing_again_gives_the_same_and_drops_stale_figures(tmp_path):
+def test_page_writing_again_gives_same_drops(tmp_path):
+  """Writing again gives the same and drops stale figures."""
   report = fabricated_run.report(epochs=2)
   for section in ("privacy", "methods", "probabilities"):  # one figure is enough
     del report[section]
@@ -342,7 +366,8 @@ def test_writing_again_gives_the_same_and_drops_stale_figures(tmp_path):
   assert not [path for path in tmp_path.rglob("*") if path.name.startswith(".")]
 
 
-def test_differences_name_what_this_run_does_not_share_with_the_paper():
+def test_page_differences_name_run_not_share():
+  """Differences name what this run does not share with the paper."""
   report = copy.deepcopy(fabricated_run.report(alpha=0.7, epochs=3))
   said = "\n".join(published.differences(report))
   for part in ("synthetic", "CelebA", "64 x 64", "mini_xception", "alpha: 0.7 here; 0.4", "epochs: 3 here; 40"):
@@ -351,7 +376,8 @@ def test_differences_name_what_this_run_does_not_share_with_the_paper():
   assert "alpha" not in "\n".join(published.differences(fabricated_run.report()))
 
 
-def test_command_renders_and_explains_itself(tmp_path, capsys):
+def test_page_command_renders_explains_itself(tmp_path, capsys):
+  """Command renders and explains itself."""
   fabricated_run.write(tmp_path, {"version": 1}, {})
   assert command.main([str(tmp_path)]) == 0
   assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
@@ -371,7 +397,8 @@ def test_command_renders_and_explains_itself(tmp_path, capsys):
     ("evaluation.npz", b"", "cannot be read"),
   ],
 )
-def test_unreadable_files_are_named(name, content, said, tmp_path, capsys):
+def test_page_unreadable_files_named(name, content, said, tmp_path, capsys):
+  """Unreadable files are named."""
   fabricated_run.write(tmp_path, {"version": 1}, {})
   (tmp_path / name).unlink()
   if content is not None:
@@ -382,7 +409,8 @@ def test_unreadable_files_are_named(name, content, said, tmp_path, capsys):
   assert name in capsys.readouterr().err
 
 
-def test_pickled_arrays_are_refused(tmp_path):
+def test_page_pickled_arrays_refused(tmp_path):
+  """Pickled arrays are refused."""
   fabricated_run.write(tmp_path, {"version": 1}, {"original": np.array([{}], object)})
   with pytest.raises(files.UnreadableReport, match=r"evaluation\.npz cannot be read"):
     files.read(tmp_path)

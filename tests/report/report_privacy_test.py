@@ -21,7 +21,8 @@ def rendered(report):
   return page_reader.Reader(page.render(report, {}, {}))
 
 
-def test_doctests():
+def test_privacy_page_doctests():
+  """Doctests."""
   result = doctest.testmod(attacks)
   assert result.attempted and not result.failed
 
@@ -33,7 +34,8 @@ def sentence(**changes):
   return attacks.headline({"clear": clear}, {"headline": head})
 
 
-def test_headline_in_plain_words():
+def test_privacy_page_headline_plain_words():
+  """Headline in plain words."""
   assert sentence() == (
     "The strongest attacker, parrot with mobilefacenet, names 31 % (27 to 35 %) of 500 people by their protected "
     "picture. Guessing names 0.2 %; a recogniser given clear pictures names 85 %."
@@ -44,7 +46,8 @@ def test_headline_in_plain_words():
     assert attacks.headline({}, nothing).startswith("No attacker could be tried")
 
 
-def test_headline_row_is_the_attack_of_the_headline_and_no_other():
+def test_privacy_page_headline_row_attack_headline_no():
+  """Headline row is the attack of the headline and no other."""
   privacy = fabricated_privacy.privacy()
   for method in privacy["methods"]:
     rows = tables_privacy.attack_rows(privacy, method, PEOPLE)
@@ -58,7 +61,8 @@ def test_headline_row_is_the_attack_of_the_headline_and_no_other():
     )
 
 
-def test_attacks_of_one_name_are_told_apart_by_their_gallery():
+def test_privacy_page_attacks_one_name_told_apart():
+  """Attacks of one name are told apart by their gallery."""
   told = [{"attacker": "parrot", "embedder": "a", "gallery": side} for side in ("clear", "protected")]
   told.append({"attacker": "parrot", "embedder": None, "gallery": "clear"})
   assert attacks.attack_names(told) == [
@@ -66,7 +70,8 @@ def test_attacks_of_one_name_are_told_apart_by_their_gallery():
   ]  # fmt: skip
 
 
-def test_a_weak_attack_is_named():
+def test_privacy_page_weak_attack_named():
+  """A weak attack is named."""
   good = fabricated_privacy.privacy()["methods"][-1]["attacks"][3]
   assert attacks.doubts(good) == []
   weak = good | {"loss_fell": False, "on_clear": {"value": 0.01, "low": 0.0, "high": 0.05, "n": PEOPLE}}
@@ -74,7 +79,8 @@ def test_a_weak_attack_is_named():
   assert len(attacks.doubts(weak)) == 3
 
 
-def test_figures_draw_the_numbers():
+def test_privacy_page_figures_draw_numbers():
+  """Figures draw the numbers."""
   report = fabricated_run.report()
   privacy = report["privacy"]
   ours = tables.method(privacy, "qm_vae")
@@ -90,13 +96,15 @@ def test_figures_draw_the_numbers():
   assert {"clear, mobilefacenet", "clear, facenet"} <= set(lines)
 
 
-def test_roc_is_straight_between_corners_and_takes_the_top_of_a_step():
+def test_privacy_page_roc_straight_between_corners_takes():
+  """Roc is straight between corners and takes the top of a step."""
   told = {"roc": {"far": [0.0, 0.0, 0.01, 0.01, 1.0], "tar": [0.0, 0.2, 0.4, 0.6, 1.0]}}
   accepted = figures_privacy._accepted(told, np.array([0.0, 0.005, 0.01, 0.505, 1.0]))
   np.testing.assert_allclose(accepted, [0.2, 0.3, 0.6, 0.8, 1.0], rtol=1e-14)  # a few roundings
 
 
-def test_privacy_utility_has_a_point_per_method_and_a_line_for_the_union():
+def test_privacy_page_utility_point_per_method_line():
+  """Privacy utility has a point per method and a line for the union."""
   report = fabricated_run.report()
   axes = tradeoff.privacy_utility(report).axes[0]
   points = {
@@ -116,7 +124,8 @@ def test_privacy_utility_has_a_point_per_method_and_a_line_for_the_union():
   assert tradeoff.privacy_utility({}) is None
 
 
-def test_the_frontier_has_each_method_once_and_every_run_of_ours():
+def test_privacy_page_frontier_each_method_once_every():
+  """The frontier has each method once and every run of ours."""
   reports = [("a", fabricated_run.report()), ("b", fabricated_run.report(seed=1))]
   found = {point["label"]: point for point in frontier.points(reports)}
   assert set(found) == {"mosaic", "Laplace", "QM-VAE a", "QM-VAE b"}  # no control; the union was judged by nobody
@@ -134,7 +143,8 @@ def test_the_frontier_has_each_method_once_and_every_run_of_ours():
   assert frontier.frontier([("", {})]) is None
 
 
-def test_section_starts_with_the_controls_and_shows_every_method():
+def test_privacy_page_section_starts_controls_shows_every():
+  """Section starts with the controls and shows every method."""
   report = fabricated_run.report()
   reader = rendered(report)
   text = reader.text[reader.text.index("Privacy: who is recognised QM-VAE.") :]
@@ -152,7 +162,8 @@ def test_section_starts_with_the_controls_and_shows_every_method():
   assert text.count("36 of 36 attacks at chance") == 1 and "12 of 12 fell" in text
 
 
-def test_void_privacy_says_so_and_leaves_the_rest_valid():
+def test_privacy_page_void_privacy_says_leaves_rest():
+  """Void privacy says so and leaves the rest valid."""
   report = fabricated_run.report()
   assert "VOID" not in rendered(report).text
   report["privacy"]["controls"]["void"] = ["identity reached 0.61 of the clear score"]
@@ -163,7 +174,8 @@ def test_void_privacy_says_so_and_leaves_the_rest_valid():
   assert "Privacy: void , its controls failed" in reader.text and "Verdict: valid" in reader.text
 
 
-def test_weak_attackers_are_warned_of_without_voiding():
+def test_privacy_page_weak_attackers_warned_without_voiding():
+  """Weak attackers are warned of without voiding."""
   report = fabricated_run.report()
   assert "Weak attackers" not in rendered(report).text
   report["privacy"]["controls"]["warnings"] = ["parrot with <b> on mosaic: its loss did not fall"]
@@ -171,7 +183,8 @@ def test_weak_attackers_are_warned_of_without_voiding():
   assert "Weak attackers show nothing about the protection: parrot with <b> on mosaic" in text and "VOID" not in text
 
 
-def test_pictures_left_unprotected_are_listed_but_not_the_control_s():
+def test_privacy_page_pictures_left_unprotected_listed_not():
+  """Pictures left unprotected are listed but not the control s."""
   report = fabricated_run.report()
   assert "as good as unchanged" not in rendered(report).text
   tables.method(report["privacy"], "mosaic")["unprotected"] = [{"name": "x <b>.png", "psnr": 44.25}]
@@ -180,7 +193,8 @@ def test_pictures_left_unprotected_are_listed_but_not_the_control_s():
 
 
 @pytest.mark.parametrize("why", [None, "config.privacy.embedder is empty"])
-def test_unmeasured_privacy_is_said(why):
+def test_privacy_page_unmeasured_privacy_said(why):
+  """Unmeasured privacy is said."""
   report = fabricated_run.report() | {"privacy": None, "not_measured": {"privacy": why}}
   text = rendered(report).text
   assert f"Privacy was not measured in this run{': ' + why if why else ''}." in text and "config.privacy.*" in text
@@ -188,7 +202,8 @@ def test_unmeasured_privacy_is_said(why):
 
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
-def test_hostile_names(tmp_path):
+def test_privacy_page_hostile_names(tmp_path):
+  """Hostile names."""
   evil = "$\\x$</title><script>x</script>" + fabricated_privacy.EVIL
   privacy = fabricated_privacy.privacy(("identity", "blank", "qm_vae"))
   privacy["embedders"][0]["name"] = privacy["embedders"][0]["source"] = evil
@@ -205,7 +220,8 @@ def test_hostile_names(tmp_path):
   assert {path.name for path in (tmp_path / "figures").iterdir()} >= {"privacy_cmc.png", "privacy_utility.png"}
 
 
-def test_numbers_that_are_not_known_are_dashes():
+def test_privacy_page_numbers_not_known_dashes():
+  """Numbers that are not known are dashes."""
   privacy = fabricated_privacy.privacy(("identity", "blank", "qm_vae"))
   text = json.dumps(privacy)
   for attack in privacy["methods"][2]["attacks"]:

@@ -18,7 +18,8 @@ def cells(text):
   return [[cell.strip() for cell in line.strip("|\n").split("|")] for line in text.splitlines()]
 
 
-def test_table_has_one_line_per_alpha_in_order(rows):
+def test_sweep_page_table_one_line_per_alpha(rows):
+  """Table has one line per alpha in order."""
   head, rule, *lines = cells(sweep.table_markdown(rows))
   assert head[:6] == ["alpha", "epochs", "seeds", "n", "loss rate, epoch 10", "loss rate, epoch 20"]
   assert not any("30" in name for name in head)  # no run reached epoch 30
@@ -27,7 +28,8 @@ def test_table_has_one_line_per_alpha_in_order(rows):
   assert all(len(line) == len(head) for line in lines)
 
 
-def test_table_gives_mean_and_range_over_seeds(rows):
+def test_sweep_page_table_gives_mean_range_over(rows):
+  """Table gives mean and range over seeds."""
   line = dict(zip(*[cells(sweep.table_markdown(rows[4:]))[i] for i in (0, 2)], strict=True))
   values = [row["curve"][9]["loss_rate"] for row in rows[4:]]
   assert line["loss rate, epoch 10"] == f"{np.mean(values):.3f} ({min(values):.3f} to {max(values):.3f})"
@@ -36,19 +38,22 @@ def test_table_gives_mean_and_range_over_seeds(rows):
   assert one["loss rate, epoch 10"] == f"{values[0]:.3f}" and one["in-loop loss rate"] == "0.138"
 
 
-def test_unmeasured_cells_are_dashes():
+def test_sweep_page_unmeasured_cells_dashes():
+  """Unmeasured cells are dashes."""
   row = {"version": 1, "alpha": 0.5, "epochs": 10, "seed": 3}
   assert cells(sweep.table_markdown([row]))[2] == ["0.5", "10", "1", "0", *["–"] * 5]
 
 
-def test_top_level_keys_win_and_missing_ones_are_named(rows):
+def test_sweep_page_top_level_keys_win_missing(rows):
+  """Top level keys win and missing ones are named."""
   assert sweep.setting({**rows[0], "alpha": 0.9}, "alpha") == 0.9
   assert sweep.setting(rows[0], "seed") == 0
   with pytest.raises(KeyError, match="seed"):
     sweep.setting({"version": 1}, "seed")
 
 
-def test_figure_draws_one_line_per_alpha(rows):
+def test_sweep_page_figure_draws_one_line_per(rows):
+  """Figure draws one line per alpha."""
   figure = sweep.loss_rate_over_epochs(rows)
   lines = {line.get_label(): line for line in figure.axes[0].lines if not line.get_label().startswith("_")}
   assert list(lines) == ["0", "0.4", "1"]
@@ -57,12 +62,14 @@ def test_figure_draws_one_line_per_alpha(rows):
   assert drawing.png(figure).startswith(b"\x89PNG")
 
 
-def test_figure_needs_a_curve():
+def test_sweep_page_figure_needs_curve():
+  """Figure needs a curve."""
   with pytest.raises(ValueError, match="no valid row has a curve"):
     sweep.loss_rate_over_epochs([{"alpha": 0, "epochs": 1, "seed": 0}])
 
 
-def test_runs_that_vary_something_else_than_alpha_are_not_taken_for_seeds(tmp_path):
+def test_sweep_page_runs_vary_something_else_alpha(tmp_path):
+  """Runs that vary something else than alpha are not taken for seeds."""
   for name in ("views=blindfold+mosaic,seed=0", "views=laplace,seed=0", "views=laplace,seed=1"):
     (tmp_path / name).mkdir()
     (tmp_path / name / "report.json").write_text(json.dumps(fabricated_run.report(0, 0.4, 20)))
@@ -89,12 +96,14 @@ def make_void(folder):
   (folder / "report.json").write_text(json.dumps(told))
 
 
-def test_only_the_runs_named_are_merged(runs, tmp_path):
+def test_sweep_page_only_runs_named_merged(runs, tmp_path):
+  """Only the runs named are merged."""
   assert sweep.write(tmp_path, runs[:2]) == 2
   assert cells((tmp_path / "sweep.md").read_text())[2][2] == "2"
 
 
-def test_a_void_run_is_listed_and_counts_nowhere(runs, tmp_path):
+def test_sweep_page_void_run_listed_counts_nowhere(runs, tmp_path):
+  """A void run is listed and counts nowhere."""
   make_void(runs[1])
   assert sweep.write(tmp_path, runs) == 3
   text = (tmp_path / "sweep.md").read_text()
@@ -110,7 +119,8 @@ def test_a_void_run_is_listed_and_counts_nowhere(runs, tmp_path):
   np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)  # the same sum in another order
 
 
-def test_nothing_but_void_runs_gives_a_table_and_no_figure(runs, tmp_path):
+def test_sweep_page_nothing_void_runs_gives_table(runs, tmp_path):
+  """Nothing but void runs gives a table and no figure."""
   (tmp_path / "sweep.png").write_bytes(b"of an earlier sweep")
   make_void(runs[0])
   assert sweep.write(tmp_path, runs[:1]) == 1
@@ -118,13 +128,15 @@ def test_nothing_but_void_runs_gives_a_table_and_no_figure(runs, tmp_path):
   assert not (tmp_path / "sweep.png").exists()
 
 
-def test_without_a_finished_run_nothing_is_written(tmp_path):
+def test_sweep_page_without_finished_run_nothing_written(tmp_path):
+  """Without a finished run nothing is written."""
   assert sweep.write(tmp_path, []) == 0
   assert sweep.write(tmp_path, [tmp_path / "seed=0"]) == 0
   assert list(tmp_path.iterdir()) == []
 
 
-def test_the_papers_number_stands_beside_the_point_that_it_is_of():
+def test_sweep_page_papers_number_stands_beside_point():
+  """The papers number stands beside the point that it is of."""
   rows = [fabricated_run.report(0, alpha, epochs) for alpha in (0.0, 0.4) for epochs in (20, 40)]
   head, _, *lines = cells(sweep.table_markdown(rows))
   assert [line[head.index("paper")] for line in lines] == ["–", "–", "–", "0.14"]

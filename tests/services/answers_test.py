@@ -14,7 +14,8 @@ VALUES = Quality("values", ("x", "y"), (0.1, 10.0))
 ALL = pytest.mark.parametrize("quality", [CLASSES, ATTRIBUTES, VALUES], ids=lambda q: q.kind)
 
 
-def test_lost_by_hand():
+def test_answers_lost_hand():
+  """Lost by hand."""
   one, other = np.array([[0.5, 0.3, 0.2]] * 2), np.array([[0.4, 0.35, 0.25], [0, 0, 1]])
   np.testing.assert_array_equal(qualities.lost(CLASSES, one, other), [0, 1])
   one, other = np.array([[1.0, 0.0]] * 3), np.array([[0.6, 0.4], [0.6, 0.6], [0, 1]])
@@ -31,7 +32,8 @@ def test_lost_by_hand():
 @pytest.mark.parametrize(
   "kind", ["literal", "cross_entropy", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ("expected", "kl"))]
 )
-def test_a_surrogate_leads_to_the_answer(quality, kind):
+def test_answers_surrogate_leads_answer(quality, kind):
+  """A surrogate leads to the answer."""
   random = np.random.default_rng(0)
   answer = random.random((8, len(quality.names))).astype(np.float32)
   if quality.kind == "classes":
@@ -63,7 +65,8 @@ def test_a_surrogate_leads_to_the_answer(quality, kind):
 
 
 @ALL
-def test_a_student_is_best_where_it_says_what_the_service_says(quality):
+def test_answers_student_best_says_service_says(quality):
+  """A student is best where it says what the service says."""
   answer = np.array([[0.2, 0.5, 0.3]] if quality.kind == "classes" else [[0.3, 0.9]], np.float32)
   target = jnp.asarray(qualities.to_target(quality, answer))
   if quality.kind == "classes":
@@ -77,7 +80,8 @@ def test_a_student_is_best_where_it_says_what_the_service_says(quality):
   assert bool((qualities.decide(quality, raw)[..., : len(quality.names)] - answer < 1e-6).all())
 
 
-def test_doubt():
+def test_answers_doubt():
+  """Doubt."""
   np.testing.assert_allclose(qualities.doubt(CLASSES, jnp.log(jnp.array([[0.5, 0.3, 0.2]]))), 0.8, rtol=1e-6)
   np.testing.assert_allclose(qualities.doubt(ATTRIBUTES, jnp.array([[0.0, 50.0]])), 0.5, rtol=1e-6)
   np.testing.assert_allclose(qualities.doubt(VALUES, jnp.array([[9.0, 9.0, 0.0]])), 1.0, rtol=1e-6)
@@ -94,6 +98,7 @@ def test_doubt():
     (Quality("values", ("a",), (0.0,)), "above 0"),
   ],
 )
-def test_what_is_no_quality(quality, told):
+def test_answers_no_quality(quality, told):
+  """What is no quality."""
   with pytest.raises(ValueError, match=told):
     qualities.check(quality)

@@ -37,7 +37,8 @@ def folders(tmp_path_factory):
 
 @pytest.mark.slow  # seconds of compilation
 @pytest.mark.parametrize("kind", ["expression", "attributes"])
-def test_a_network_offered_as_a_black_box_answers_as_in_the_graph(folders, kind):
+def test_attributes_network_offered_black_box_answers(folders, kind):
+  """A network offered as a black box answers as in the graph."""
   service = SERVICES[kind](folders[kind])
   logits = np.asarray(service.apply(service.params, IMAGES.astype(np.float32) / 255), np.float64)
   expected = 1 / (1 + np.exp(-logits))
@@ -48,7 +49,8 @@ def test_a_network_offered_as_a_black_box_answers_as_in_the_graph(folders, kind)
   np.testing.assert_allclose(found, expected, atol=1e-6)  # float32
 
 
-def test_kinds_are_not_mixed_up(folders):
+def test_attributes_kinds_not_mixed_up(folders):
+  """Kinds are not mixed up."""
   with pytest.raises(ValueError, match="kind 'expression', not 'attributes'"):
     attributes.load(folders["expression"])
   with pytest.raises(ValueError, match="kind 'attributes', not 'expression'"):
@@ -56,7 +58,8 @@ def test_kinds_are_not_mixed_up(folders):
 
 
 @pytest.mark.slow  # seconds of compilation
-def test_the_task_learns_attributes():
+def test_attributes_task_learns_attributes():
+  """The task learns attributes."""
   meta = attributes.describe("resnet", 16, NAMES) | {"options": {"widths": (4,), "dropout": 0.0}}
   task = attributes_task.make(meta, optax.adam(3e-2), augmentation=Augmentation(), label_smoothing=0.1)
   images = np.zeros((4, 16, 16, 3), np.uint8)
@@ -86,7 +89,8 @@ def celeba(tmp_path):
   return config
 
 
-def test_the_column_follows_the_faces_and_unlisted_ones_are_left_out(celeba):
+def test_attributes_column_follows_faces_unlisted_ones(celeba):
+  """The column follows the faces and unlisted ones are left out."""
   celeba.attributes = ("Smiling", "Young")
   data = assemble.experiment(celeba).data
   for found in (data.train, data.test):
@@ -95,7 +99,8 @@ def test_the_column_follows_the_faces_and_unlisted_ones_are_left_out(celeba):
   assert (len(data.train), len(data.test)) == (6, 2)
 
 
-def test_attributes_that_nobody_lists(celeba):
+def test_attributes_nobody_lists(celeba):
+  """Attributes that nobody lists."""
   celeba.attributes = ("Smiling", "Happy")
   with pytest.raises(ValueError, match="lists no attribute Happy; it has Young, Smiling, Eyeglasses"):
     assemble.experiment(celeba)
@@ -125,12 +130,14 @@ def _config(**changes):
     ({"quality__expression__source": "offering:brightness", "black_box__questions": 99}, "must hold"),
   ],
 )
-def test_a_run_that_cannot_ask_is_refused_before_it_loads_anything(changes, told):
+def test_attributes_run_cannot_ask_refused_before(changes, told):
+  """A run that cannot ask is refused before it loads anything."""
   with pytest.raises(ValueError, match=told):
     assemble.experiment(_config(**changes))
 
 
-def test_a_network_and_the_names_it_is_asked_for(folders):
+def test_attributes_network_names_asked(folders):
+  """A network and the names it is asked for."""
   config = _config(quality__expression__checkpoint=str(folders["expression"]))
   with pytest.raises(ValueError, match=r"config\.quality\.expression\.names are .*'angry'.*answers in \('Smiling'"):
     black_box.quality(config, "expression")
@@ -139,7 +146,8 @@ def test_a_network_and_the_names_it_is_asked_for(folders):
   assert black_box.digests(config) == {"expression": networks.read_meta(folders["expression"])["sha256"]}
 
 
-def test_who_is_trained_or_judged():
+def test_attributes_trained_judged():
+  """Who is trained or judged."""
   assert black_box.offered(_config()) == ["expression"] and black_box.judged(_config()) == "expression"
   face = _config(qualities=("face",))
   assert black_box.offered(face) == [] and black_box.judged(face) is None

@@ -42,7 +42,8 @@ def counting(answer=offering.brightness):
   return ask
 
 
-def test_every_client_answers_as_agreed(client, tmp_path):
+def test_black_box_every_client_answers_agreed(client, tmp_path):
+  """Every client answers as agreed."""
   ask, expected = client
   box = BlackBox("one", ask, QUALITY, QUICK, answers=tmp_path / "kept.jsonl", ledger=tmp_path / "sent")
   found = box.ask(IMAGES)
@@ -57,7 +58,8 @@ def test_every_client_answers_as_agreed(client, tmp_path):
   box.close()
 
 
-def test_answers_are_kept_by_content_and_equal_images_sent_once(tmp_path):
+def test_black_box_answers_kept_content_equal_images(tmp_path):
+  """Answers are kept by content and equal images sent once."""
   ask = counting()
   for number in range(2):
     box = BlackBox("x", ask, QUALITY, QUICK, answers=tmp_path / "kept", ledger=tmp_path / f"sent{number}")
@@ -75,7 +77,8 @@ def test_answers_are_kept_by_content_and_equal_images_sent_once(tmp_path):
   assert box.sent == 1
 
 
-def test_no_answer_keeps_its_place_on_disk(tmp_path):
+def test_black_box_no_answer_keeps_place_disk(tmp_path):
+  """No answer keeps its place on disk."""
   quality = Quality("values", ("x", "y"), (0.1, 0.1))
   answer = counting(lambda images: [[None, None] if one.mean() < 90 else [0.5, 1.5] for one in images])
   images = np.stack([np.full((4, 4, 3), level, np.uint8) for level in (10, 200)])
@@ -86,7 +89,8 @@ def test_no_answer_keeps_its_place_on_disk(tmp_path):
   assert "NaN" not in (tmp_path / "kept").read_text()
 
 
-def test_a_budget_is_never_exceeded_and_survives_the_process(tmp_path):
+def test_black_box_budget_never_exceeded_survives_process(tmp_path):
+  """A budget is never exceeded and survives the process."""
   ask = counting()
   how = QUICK._replace(budget=5, batch_size=1)
   box = BlackBox("x", ask, QUALITY, how, ledger=tmp_path / "sent")
@@ -102,7 +106,8 @@ def test_a_budget_is_never_exceeded_and_survives_the_process(tmp_path):
     BlackBox("x", ask, QUALITY, how, ledger=tmp_path / "sent")
 
 
-def test_retries_wait_longer_each_time_and_count(tmp_path):
+def test_black_box_retries_wait_longer_each_time(tmp_path):
+  """Retries wait longer each time and count."""
   troubles, waited, told = [1, 1], [], []
 
   def ask(images):
@@ -122,7 +127,9 @@ def test_retries_wait_longer_each_time_and_count(tmp_path):
     box.ask(255 - IMAGES)
 
 
-def test_what_was_answered_before_a_failure_is_kept(tmp_path):
+def test_black_box_answered_before_failure_kept(tmp_path):
+  """What was answered before a failure is kept."""
+
   def ask(images):
     if (images == 7).all():
       raise RuntimeError("no sevens")
@@ -148,7 +155,8 @@ def test_what_was_answered_before_a_failure_is_kept(tmp_path):
     ("values", ("a",), [None, 2], [[np.nan], [2]]),
   ],
 )
-def test_forms_of_answers(kind, names, answers, expected):
+def test_black_box_forms_answers(kind, names, answers, expected):
+  """Forms of answers."""
   tolerance = (1.0,) * len(names) if kind == "values" else ()
   found = black_box.broadcast(Quality(kind, names, tolerance), answers, 2)
   assert found.dtype == np.float32
@@ -172,14 +180,16 @@ def test_forms_of_answers(kind, names, answers, expected):
     ("values", [[1.0, None]] * 2, "all of them or none"),
   ],
 )
-def test_what_was_not_agreed_is_refused_with_what_was(kind, answers, told):
+def test_black_box_not_agreed_refused(kind, answers, told):
+  """What was not agreed is refused with what was."""
   tolerance = (1.0, 1.0) if kind == "values" else ()
   box = BlackBox("x", lambda images: answers, Quality(kind, ("a", "b"), tolerance))
   with pytest.raises(ServiceFailed, match=f"(?s)service 'x'.*{told}"):
     box.ask(IMAGES[:2])
 
 
-def test_nobody_waits_for_a_closed_box():
+def test_black_box_nobody_waits_closed_box():
+  """Nobody waits for a closed box."""
   begun, go_on = threading.Event(), threading.Event()
 
   def slow(images):
@@ -206,7 +216,8 @@ def test_nobody_waits_for_a_closed_box():
     box.ask(np.ones((1, 8, 8, 3), np.uint8))
 
 
-def test_only_uint8_rgb_is_taken():
+def test_black_box_only_uint8_rgb_taken():
+  """Only uint8 rgb is taken."""
   box = BlackBox("x", offering.brightness, QUALITY)
   for images in (IMAGES / 255, IMAGES[0], IMAGES[..., :1]):
     with pytest.raises(ValueError, match="takes uint8"):
@@ -222,12 +233,14 @@ def test_only_uint8_rgb_is_taken():
     ("offering:NOT_CALLABLE", "is a int"),
   ],
 )
-def test_a_callable_that_is_none(source, told):
+def test_black_box_callable_none(source, told):
+  """A callable that is none."""
   with pytest.raises(ValueError, match=told):
     CLIENTS["callable"](source)
 
 
-def test_a_callables_own_failures():
+def test_black_box_callables_own_failures():
+  """A callables own failures."""
   with pytest.raises(ServiceFailed, match="KeyError: 'weights'"):
     BlackBox("x", CLIENTS["callable"]("offering:breaks"), QUALITY).ask(IMAGES)
   box = BlackBox("x", CLIENTS["callable"]("offering:refuses"), QUALITY, QUICK)
@@ -236,7 +249,8 @@ def test_a_callables_own_failures():
   assert box.sent == 3
 
 
-def test_onnx_settings_that_do_not_fit(tmp_path):
+def test_black_box_onnx_settings_not_fit(tmp_path):
+  """Onnx settings that do not fit."""
   path = offering.write_onnx(tmp_path / "net.onnx")
   with pytest.raises(ValueError, match="logits is 'tanh'"):
     CLIENTS["onnx"](path, logits="tanh")
@@ -246,6 +260,7 @@ def test_onnx_settings_that_do_not_fit(tmp_path):
     BlackBox("x", CLIENTS["onnx"](path), QUALITY).ask(IMAGES)
 
 
-def test_kept_answers_of_other_names_are_not_taken(tmp_path):
+def test_black_box_kept_answers_other_names_not(tmp_path):
+  """Kept answers of other names are not taken."""
   (tmp_path / "kept").write_text(json.dumps(["0" * 64, [1.0, 0.0, 0.0]]) + "\n" + "[]\n")
   assert BlackBox("x", counting(), QUALITY, answers=tmp_path / "kept").unknown(IMAGES).all()

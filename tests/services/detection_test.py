@@ -14,7 +14,8 @@ def crops():
   return cropping.crop_source(source, cropping.Settings(image_size=64), show=False)
 
 
-def test_a_face_is_found_where_it_is_and_none_in_a_grey_picture(crops):
+def test_detection_face_found_none_grey_picture(crops):
+  """A face is found where it is and none in a grey picture."""
   told = detection.largest_face(crops.image)
   found = np.array([one for one in told if None not in one])
   assert len(found) >= len(crops) / 2
@@ -23,7 +24,8 @@ def test_a_face_is_found_where_it_is_and_none_in_a_grey_picture(crops):
   assert detection.largest_face(np.full((1, 64, 64, 3), 128, np.uint8)) == [[None] * 3]
 
 
-def test_a_face_that_moves_is_told_to_move(crops):
+def test_detection_face_moves_told_move(crops):
+  """A face that moves is told to move."""
   told = detection.largest_face(crops.image)
   i = next(i for i, one in enumerate(told) if None not in one)
   moved = np.concatenate([np.repeat(crops.image[i : i + 1, :, :1], 6, 2), crops.image[i : i + 1, :, :-6]], 2)
@@ -31,7 +33,8 @@ def test_a_face_that_moves_is_told_to_move(crops):
   np.testing.assert_allclose([x - told[i][0], y - told[i][1]], [6 / 64, 0], atol=0.04)  # the cascade's grid
 
 
-def test_eyes_agree_with_the_crops_own(crops):
+def test_detection_eyes_agree_crops_own(crops):
+  """Eyes agree with the crops own."""
   told = detection.eyes(crops.image)
   for one, eyes in zip(told, crops.eyes, strict=True):
     if None not in one:

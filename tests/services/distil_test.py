@@ -14,7 +14,8 @@ SETTINGS = distil.Settings(questions=4, explored=2, doubt=0.5, delay=2, warmup=0
 TOLD = {"a": Quality("classes", ("x", "y")), "b": Quality("values", ("v",), (0.1,))}
 
 
-def test_the_blind_ones_come_first_then_the_most_doubtful():
+def test_distil_blind_ones_come_first_most():
+  """The blind ones come first then the most doubtful."""
   doubt = jnp.array([0.1, 0.9, 0.2, 0.6, 0.4, 0.8, 0.3])
   seen = set()
   for seed in range(12):
@@ -27,7 +28,8 @@ def test_the_blind_ones_come_first_then_the_most_doubtful():
   assert seen == set(range(7))  # every picture may be drawn, however sure the student is
 
 
-def test_the_oldest_pictures_give_way_and_only_answers_are_kept():
+def test_distil_oldest_pictures_give_way_only():
+  """The oldest pictures give way and only answers are kept."""
   memory = distil.empty_memory((1, 1, 3), 3, SETTINGS)
   expected = []
   for step, answered in enumerate([[1, 1, 0, 1], [0, 0, 0, 0], [1, 1, 1, 1], [0, 1, 0, 1]]):
@@ -45,7 +47,8 @@ def test_the_oldest_pictures_give_way_and_only_answers_are_kept():
   assert known.tolist() == [1] * 8
 
 
-def test_nothing_is_rehearsed_before_anything_is_remembered():
+def test_distil_nothing_rehearsed_before_anything_remembered():
+  """Nothing is rehearsed before anything is remembered."""
   memory = distil.empty_memory((1, 1, 3), 3, SETTINGS)
   assert distil.recall(memory, jax.random.key(0), SETTINGS)[2].tolist() == [0] * 8
   memory = distil.remember(memory, 0, jnp.ones((4, 3)), jnp.array([True, False, False, False]))
@@ -61,7 +64,8 @@ def _classes(answers):
 
 
 @pytest.mark.parametrize(("right", "expected"), [(2, 0.5), pytest.param(4, 1.0, marks=pytest.mark.slow)])
-def test_trust_is_the_agreement_with_the_service(right, expected):
+def test_distil_trust_agreement_service(right, expected):
+  """Trust is the agreement with the service."""
   target, said = _classes([0, 0, 1, 1]), np.where(np.arange(4) < right, [0, 0, 1, 1], [1, 1, 0, 0])
   raw = jnp.concatenate([jnp.eye(2)[said] * 9.0, jnp.array([[0.55, 9.0]] * 4)], -1)
   fidelity = distil.unmeasured(TOLD)
@@ -74,7 +78,8 @@ def test_trust_is_the_agreement_with_the_service(right, expected):
   np.testing.assert_allclose(distil.trust(fidelity["b"]), 1.0, atol=1e-3)  # 0.55 is within 0.1 of 0.5
 
 
-def test_pictures_that_were_not_drawn_blindly_do_not_count():
+def test_distil_pictures_not_drawn_blindly_not():
+  """Pictures that were not drawn blindly do not count."""
   raw, target = jnp.zeros((4, 4)), _classes([0, 1, 0, 1])
   before = distil.unmeasured(TOLD)
   after = distil.measured(TOLD, before, raw.at[:, 0].set(jnp.nan), target, jnp.zeros(4), 0.9)
@@ -83,7 +88,8 @@ def test_pictures_that_were_not_drawn_blindly_do_not_count():
       assert float(after[name][key]) == float(value) == 0
 
 
-def test_the_students_columns_by_service():
+def test_distil_students_columns_service():
+  """The students columns by service."""
   parts = distil.by_service(TOLD, jnp.arange(8.0).reshape(2, 4))
   np.testing.assert_array_equal(parts["a"], [[0, 1], [4, 5]])
   np.testing.assert_array_equal(parts["b"], [[2, 3], [6, 7]])
@@ -99,7 +105,8 @@ def start(tmp_path_factory):
   return str(folder)
 
 
-def test_a_student_begins_with_the_answers_of_the_network_it_starts_from(start):
+def test_distil_student_begins_answers_network_starts(start):
+  """A student begins with the answers of the network it starts from."""
   student = distil.student({"a": Quality("classes", ("z", "x", "y"))}, "resnet", 48, start)
   image = jax.random.uniform(jax.random.key(1), (2, 64, 64, 3))
 
@@ -113,7 +120,8 @@ def test_a_student_begins_with_the_answers_of_the_network_it_starts_from(start):
   np.testing.assert_allclose(answer(jax.random.key(0)), expected, rtol=1e-3, atol=1e-5)
 
 
-def test_a_student_of_other_answers_starts_with_the_layers_below_alone(start):
+def test_distil_student_other_answers_starts_layers(start):
+  """A student of other answers starts with the layers below alone."""
   begun = jax.jit(distil.student(TOLD, "resnet", 48, start).init)(jax.random.key(0))["params"]
   drawn = jax.jit(distil.student(TOLD, "resnet", 48).init)(jax.random.key(0))["params"]
   np.testing.assert_array_equal(begun["logits"]["kernel"], drawn["logits"]["kernel"])
@@ -121,6 +129,7 @@ def test_a_student_of_other_answers_starts_with_the_layers_below_alone(start):
   assert not np.allclose(begun["stage_2"]["kernel"], drawn["stage_2"]["kernel"])
 
 
-def test_a_start_of_another_architecture_is_refused_by_name(start):
+def test_distil_start_another_architecture_refused_name(start):
+  """A start of another architecture is refused by name."""
   with pytest.raises(ValueError, match=r"network holds a resnet.*is a mini_xception"):
     distil.student(TOLD, "mini_xception", 48, start)

@@ -30,27 +30,31 @@ def _images(*shape):
   return np.random.default_rng(0).random(shape, dtype=np.float32)
 
 
-def test_preprocess_is_cv2s_grey_and_linear_resize():
+def test_expression_preprocess_cv2s_grey_linear_resize():
+  """Preprocess is cv2s grey and linear resize."""
   image = _images(48, 48, 3)
   expected = cv2.resize(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), (64, 64), interpolation=cv2.INTER_LINEAR) * 2 - 1
   # cv2 rounds its interpolation weights to 11 bits or computes in float32; 1e-3 is a quarter of a grey level.
   np.testing.assert_allclose(expression.preprocess(image, 64)[..., 0], expected, atol=1e-3)
 
 
-def test_preprocess_at_the_networks_size_only_turns_grey():
+def test_expression_preprocess_networks_size_only_turns():
+  """Preprocess at the networks size only turns grey."""
   image = _images(2, 8, 8, 3)
   expected = (image @ np.float32(expression.LUMA)) * 2 - 1
   np.testing.assert_allclose(expression.preprocess(image, 8)[..., 0], expected, atol=1e-6)
 
 
-def test_shrinking_averages_instead_of_skipping():
+def test_expression_shrinking_averages_instead_skipping():
+  """Shrinking averages instead of skipping."""
   checker = np.broadcast_to((np.indices((32, 32)).sum(0) % 2)[..., None], (32, 32, 3)).astype(np.float32)
   inside = expression.preprocess(checker, 8)[1:-1, 1:-1]
   np.testing.assert_allclose(inside, 0, atol=1e-5)  # grey 0.5 everywhere
 
 
 @pytest.mark.parametrize("shape", [(16, 16, 3), (2, 20, 12, 3), (2, 2, 8, 8, 3)])
-def test_any_leading_dimensions_and_any_size(service, shape):
+def test_expression_any_leading_dimensions_any_size(service, shape):
+  """Any leading dimensions and any size."""
   image = _images(*shape)
   logits = service.apply(service.params, image)
   assert logits.shape == (*shape[:-3], len(CLASSES)) and logits.dtype == jnp.float32
@@ -59,7 +63,8 @@ def test_any_leading_dimensions_and_any_size(service, shape):
   np.testing.assert_allclose(service.apply(service.params, single), logits.reshape(-1, 3)[0], atol=1e-5)
 
 
-def test_parameters_are_arguments_and_images_have_a_gradient(service):
+def test_expression_parameters_arguments_images_gradient(service):
+  """Parameters are arguments and images have a gradient."""
   image = _images(2, 12, 12, 3)
   loss = lambda params, image: jnp.sum(service.apply(params, image) ** 2)
   gradient = jax.jit(jax.grad(loss, 1))(service.params, image)
@@ -69,7 +74,8 @@ def test_parameters_are_arguments_and_images_have_a_gradient(service):
   np.testing.assert_array_equal(service.apply(zeros, image), 0)
 
 
-def test_reorder(service):
+def test_expression_reorder(service):
+  """Reorder."""
   image = _images(2, 16, 16, 3)
   other = expression.reorder(service, ("c", "a", "b"))
   assert other.classes == ("c", "a", "b")
@@ -82,7 +88,8 @@ def test_reorder(service):
       expression.reorder(service, classes)
 
 
-def test_what_does_not_fit_is_refused(folder, tmp_path):
+def test_expression_not_fit_refused(folder, tmp_path):
+  """What does not fit is refused."""
   meta, variables = networks.load(folder)
   networks.save(tmp_path / "kind", meta | {"kind": "identity"}, variables)
   with pytest.raises(ValueError, match="kind 'identity'"):

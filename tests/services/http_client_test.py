@@ -43,7 +43,8 @@ def box(address, *, retries=2, timeout=0.3, **options):
     ("ADDRESS", {"allow_sending_faces": True, "token_variable": "NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE is not set"),
   ],
 )
-def test_no_face_leaves_without_address_and_permission(service, monkeypatch, source, options, told):
+def test_http_client_no_face_leaves_without_address(service, monkeypatch, source, options, told):
+  """No face leaves without address and permission."""
   seen, address = service
   monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("a connection was opened"))
   with pytest.raises(ValueError, match=told):
@@ -51,7 +52,8 @@ def test_no_face_leaves_without_address_and_permission(service, monkeypatch, sou
   assert seen.requests == 0
 
 
-def test_nothing_is_sent_before_the_first_question(service):
+def test_http_client_nothing_sent_before_first_question(service):
+  """Nothing is sent before the first question."""
   seen, address = service
   asked = box(address, timeout=5.0)
   assert seen.requests == 0
@@ -59,7 +61,8 @@ def test_nothing_is_sent_before_the_first_question(service):
   assert (seen.requests, seen.images) == (2, 4)
 
 
-def test_faces_go_to_the_address_alone(service, monkeypatch):
+def test_http_client_faces_go_address_alone(service, monkeypatch):
+  """Faces go to the address alone."""
   seen, address = service
   for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "https_proxy"):
     monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -69,7 +72,8 @@ def test_faces_go_to_the_address_alone(service, monkeypatch):
     box(address, timeout=5.0).ask(IMAGES)
 
 
-def test_the_token_comes_from_the_environment(service, monkeypatch):
+def test_http_client_token_comes_environment(service, monkeypatch):
+  """The token comes from the environment."""
   seen, address = service
   monkeypatch.setenv("SERVICE_TOKEN", "Bearer 123")
   box(address, timeout=5.0, token_variable="SERVICE_TOKEN").ask(IMAGES[:1])
@@ -77,7 +81,8 @@ def test_the_token_comes_from_the_environment(service, monkeypatch):
 
 
 @pytest.mark.parametrize("trouble", ["error", "malformed", "short", "cut", "hang"])
-def test_what_may_pass_is_tried_again(service, trouble):
+def test_http_client_pass_tried_again(service, trouble):
+  """What may pass is tried again."""
   seen, address = service
   seen.plan = [trouble]
   found = box(address, timeout=0.3 if trouble in ("hang", "cut") else 5.0).ask(IMAGES[:2])
@@ -94,7 +99,8 @@ def test_what_may_pass_is_tried_again(service, trouble):
     ("other", "expected 1 x 2 numbers", 1),
   ],
 )
-def test_what_does_not_pass_ends_with_the_reason(service, trouble, told, requests):
+def test_http_client_not_pass_ends_reason(service, trouble, told, requests):
+  """What does not pass ends with the reason."""
   seen, address = service
   seen.mode = trouble
   with pytest.raises(ServiceFailed, match=told):
@@ -102,7 +108,8 @@ def test_what_does_not_pass_ends_with_the_reason(service, trouble, told, request
   assert seen.requests == requests == seen.images
 
 
-def test_a_server_that_sends_a_byte_now_and_then_is_hung_up(service):
+def test_http_client_server_sends_byte_now_hung(service):
+  """A server that sends a byte now and then is hung up."""
   seen, address = service
   seen.plan = ["trickle"]
   box(address).ask(IMAGES[:2])
@@ -112,14 +119,16 @@ def test_a_server_that_sends_a_byte_now_and_then_is_hung_up(service):
     CLIENTS["http"](address, allow_sending_faces=True, timeout=0.3)(IMAGES[:2])
 
 
-def test_nobody_there():
+def test_http_client_nobody():
+  """Nobody there."""
   with socket.create_server(("127.0.0.1", 0)) as free:
     port = free.getsockname()[1]
   with pytest.raises(ServiceFailed, match=f"127.0.0.1:{port}.*ConnectionRefusedError"):
     box(f"http://127.0.0.1:{port}/").ask(IMAGES)
 
 
-def test_several_batches_at_once_spend_the_budget_exactly(service):
+def test_http_client_several_batches_once_spend_budget(service):
+  """Several batches at once spend the budget exactly."""
   seen, address = service
   seen.mode = "slow"
   client = CLIENTS["http"](address, allow_sending_faces=True, timeout=5.0)

@@ -8,14 +8,16 @@ import pytest
 from qm_vae.services import zeroth_order
 
 
-def test_the_basis_is_orthonormal_and_low():
+def test_zeroth_order_basis_orthonormal_low():
+  """The basis is orthonormal and low."""
   basis = zeroth_order.low_frequencies(8, 3).reshape(27, -1)
   np.testing.assert_allclose(basis @ basis.T, np.eye(27), atol=1e-12)
   flat = basis.reshape(27, 8, 8, 3)[0]
   assert np.ptp(flat[..., 0]) < 1e-12 and not flat[..., 1:].any()
 
 
-def test_a_smooth_score():
+def test_zeroth_order_smooth_score():
+  """A smooth score."""
   random = np.random.default_rng(0)
   slope, latent = random.normal(size=6), random.normal(size=6)
   score = lambda z: z @ slope + 0.5 * np.square(z).sum(1)
@@ -24,7 +26,8 @@ def test_a_smooth_score():
   np.testing.assert_allclose(found, slope + latent, atol=0.1)
 
 
-def test_a_hard_label_has_the_gradient_of_its_mean():
+def test_zeroth_order_hard_label_gradient_mean():
+  """A hard label has the gradient of its mean."""
   random = np.random.default_rng(1)
   score = lambda z: (z[:, 0] > 0.3).astype(float)
   found = zeroth_order.gradient(score, np.zeros(3), random, directions=40_000, radius=0.5)
@@ -32,7 +35,8 @@ def test_a_hard_label_has_the_gradient_of_its_mean():
   np.testing.assert_allclose(found, [expected, 0, 0], atol=0.03)
 
 
-def test_descent_changes_a_label():
+def test_zeroth_order_descent_changes_label():
+  """Descent changes a label."""
   score = lambda z: (z.sum(1) < 2).astype(float)
   random = np.random.default_rng(2)
   end = zeroth_order.descend(score, np.zeros(4), random, steps=60, rate=0.5, directions=30, radius=0.7)

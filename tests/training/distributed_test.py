@@ -21,7 +21,8 @@ from qm_vae.types import Table
 ROOT = pathlib.Path(__file__).parents[2]
 
 
-def test_processes_share_a_batch_row_by_row():
+def test_distributed_processes_share_batch_row_row():
+  """Processes share a batch row by row."""
   table = Table({"x": np.arange(5)})
   groups = [distributed.Group(i, ((None,),) * 2) for i in range(2)]
   parts = [list(batches(table, np.arange(5), 4, pad=True, local_rows=group.local_rows(4))) for group in groups]
@@ -34,14 +35,16 @@ def test_processes_share_a_batch_row_by_row():
     groups[0].local_rows(5)
 
 
-def test_who_trains_together_is_told_or_refused():
+def test_distributed_trains_together_told_refused():
+  """Who trains together is told or refused."""
   assert distributed.parsed("10.0.0.1:1234,2,1") == ("10.0.0.1:1234", 2, 1)
   for wrong in ("", "slurm", "10.0.0.1,2,1", "10.0.0.1:1234,2,2", "10.0.0.1:1234,2", "host:port,2,1"):
     with pytest.raises(ValueError, match="HOST:PORT,COUNT,INDEX"):
       distributed.parsed(wrong)
 
 
-def test_alone_nobody_is_asked_and_nothing_is_sent():
+def test_distributed_alone_nobody_asked_nothing_sent():
+  """Alone nobody is asked and nothing is sent."""
   group = distributed.single_process()
   assert group == distributed.all_processes() and group.is_leader and group.size == 1
   assert group.broadcast(lambda: {1: ()}) == {1: ()} and group.leader_first(lambda: group) is group
@@ -49,7 +52,8 @@ def test_alone_nobody_is_asked_and_nothing_is_sent():
   assert group.mesh(7).devices.tolist() == [jax.devices()[0]] and group.local_rows(7) == slice(0, 7)
 
 
-def test_services_are_asked_by_one_process_alone(tmp_path):
+def test_distributed_services_asked_one_process_alone(tmp_path):
+  """Services are asked by one process alone."""
   two = distributed.Group(0, (tuple(jax.devices()),) * 2)
   one = together.experiment(1)
   with pytest.raises(ValueError, match="2 processes would each ask"):
@@ -94,7 +98,8 @@ def alone(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_eight_devices_equal_one_and_gather_no_tokens_and_one_goes_on_where_eight_stopped(alone, tmp_path):
+def test_distributed_eight_devices_equal_one_gather(alone, tmp_path):
+  """Eight devices equal one and gather no tokens and one goes on where eight stopped."""
   expected, on_one = alone
   on_eight = result(start(tmp_path / "eight", "1", 8))
   assert (on_eight["devices"], on_one["devices"]) == (8, 1)
@@ -111,7 +116,8 @@ def test_eight_devices_equal_one_and_gather_no_tokens_and_one_goes_on_where_eigh
 
 
 @pytest.mark.slow
-def test_two_processes_equal_one_and_go_on_from_a_checkpoint(alone, tmp_path):
+def test_distributed_two_processes_equal_one_go(alone, tmp_path):
+  """Two processes equal one and go on from a checkpoint."""
   expected, on_one = alone
   with socket.socket() as free:
     free.bind(("127.0.0.1", 0))

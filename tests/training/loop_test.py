@@ -12,7 +12,8 @@ from qm_vae.training import logbook, loop
 from qm_vae.training.state import Split, State
 
 
-def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
+def test_loop_resumed_equals_uninterrupted_bit_bit(tmp_path):
+  """Resumed equals uninterrupted bit for bit."""
   whole = fit(tmp_path / "whole")
   fit(tmp_path / "parts", epochs=2)
   # What a kill in the middle of epoch 3 leaves behind: rows past the last checkpoint, the last one cut short.
@@ -24,7 +25,8 @@ def test_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
   assert rows_without_speed(tmp_path / "parts") == rows_without_speed(tmp_path / "whole")
 
 
-def test_rows_hold_what_was_trained_and_tested(tmp_path):
+def test_loop_rows_hold_trained_tested(tmp_path):
+  """Rows hold what was trained and tested."""
   fit(tmp_path)
   rows = records.read_rows(tmp_path)
   assert [(r["step"], r["split"]) for r in rows[:3]] == [(2, "train"), (3, "train"), (3, "test")]
@@ -34,7 +36,8 @@ def test_rows_hold_what_was_trained_and_tested(tmp_path):
   assert rows[-1]["error"] < rows[2]["error"]
 
 
-def test_evaluation_counts_every_face_once(tmp_path):
+def test_loop_evaluation_counts_every_face_once(tmp_path):
+  """Evaluation counts every face once."""
   state = fit(tmp_path, epochs=1)
   found = faces(6, seed=1).image / 255
   expected = np.mean((found - state.params) ** 2)  # six faces in a batch of eight: two of padding
@@ -42,20 +45,23 @@ def test_evaluation_counts_every_face_once(tmp_path):
   np.testing.assert_allclose(records.read_rows(tmp_path)[-1]["error"], expected, rtol=1e-5)
 
 
-def test_not_finite_names_step_and_term_and_keeps_the_checkpoint_before(tmp_path):
+def test_loop_not_finite_names_step_term(tmp_path):
+  """Not finite names step and term and keeps the checkpoint before."""
   with pytest.raises(logbook.NotFinite, match=r"step 8: the term 'loss' is nan"):
     fit(tmp_path, poison=7)
   assert Checkpoints(tmp_path / "checkpoints").steps() == [3, 6]
 
 
-def test_an_update_that_is_not_finite_is_neither_kept_nor_judged(tmp_path):
+def test_loop_update_not_finite_neither_kept(tmp_path):
+  """An update that is not finite is neither kept nor judged."""
   with pytest.raises(logbook.NotFinite, match="step 6"):
     fit(tmp_path, poison_update=5)
   assert Checkpoints(tmp_path / "checkpoints").steps() == [3]
   assert [row["step"] for row in records.read_rows(tmp_path) if row["split"] == "test"] == [3]
 
 
-def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(tmp_path):
+def test_loop_damaged_newest_checkpoint_named_one(tmp_path):
+  """A damaged newest checkpoint is named and the one before used."""
   whole = fit(tmp_path / "whole")
   fit(tmp_path / "hurt")
   newest = tmp_path / "hurt" / "checkpoints" / "12"
@@ -70,7 +76,8 @@ def test_a_damaged_newest_checkpoint_is_named_and_the_one_before_used(tmp_path):
 
 
 @pytest.mark.parametrize("hurt", ["empty", "truncated"])
-def test_an_empty_or_truncated_checkpoint_is_passed_over(tmp_path, hurt):
+def test_loop_empty_truncated_checkpoint_passed_over(tmp_path, hurt):
+  """An empty or truncated checkpoint is passed over."""
   fit(tmp_path)
   newest = tmp_path / "checkpoints" / "12"
   for file in [p for p in newest.rglob("*") if p.is_file()]:
@@ -82,7 +89,8 @@ def test_an_empty_or_truncated_checkpoint_is_passed_over(tmp_path, hurt):
     assert int(fit(tmp_path).step) == 12
 
 
-def test_the_digest_notices_values_that_storage_does_not(tmp_path):
+def test_loop_digest_notices_values_storage_not(tmp_path):
+  """The digest notices values that storage does not."""
   checkpoints = Checkpoints(tmp_path)
   state = State(jnp.int32(1), jnp.arange(3.0), (), ())
   checkpoints.save(1, state)
@@ -96,7 +104,8 @@ def test_the_digest_notices_values_that_storage_does_not(tmp_path):
   assert digest(restored) == digest(jax.device_get(state))
 
 
-def test_a_checkpoint_of_another_network_is_refused_and_stays(tmp_path):
+def test_loop_checkpoint_another_network_refused_stays(tmp_path):
+  """A checkpoint of another network is refused and stays."""
   checkpoints = Checkpoints(tmp_path)
   checkpoints.save(1, State(jnp.int32(1), jnp.zeros(3), (), ()))
   checkpoints.wait()
@@ -105,13 +114,15 @@ def test_a_checkpoint_of_another_network_is_refused_and_stays(tmp_path):
   assert checkpoints.steps() == [1]
 
 
-def test_the_step_is_traced_once(tmp_path):
+def test_loop_step_traced_once(tmp_path):
+  """The step is traced once."""
   traces = []
   fit(tmp_path, traces=traces)
   assert len(traces) == 1
 
 
-def test_weights_are_arguments_of_the_program():
+def test_loop_weights_arguments_program():
+  """Weights are arguments of the program."""
   one = experiment()
   programs = loop.compile_task(one.task, one.batch_size)
   batch = next(iter(loop.batches(one.data.train, np.arange(8), 8, pad=False)))
@@ -125,7 +136,8 @@ def test_weights_are_arguments_of_the_program():
   assert programs.step._cache_size() == 1
 
 
-def test_the_step_uses_up_the_state_it_is_given():
+def test_loop_step_uses_up_state_given():
+  """The step uses up the state it is given."""
   one = experiment()
   programs = loop.compile_task(one.task, one.batch_size)
   batch = next(iter(loop.batches(one.data.train, np.arange(8), 8, pad=False)))
@@ -134,7 +146,8 @@ def test_the_step_uses_up_the_state_it_is_given():
   assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
 
 
-def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_path, monkeypatch):
+def test_loop_batches_sent_before_needed_no(tmp_path, monkeypatch):
+  """Batches are sent before they are needed and no step is waited for."""
   happened = []
 
   class Pending:
@@ -191,7 +204,8 @@ def test_batches_are_sent_before_they_are_needed_and_no_step_is_waited_for(tmp_p
   assert order.index("waited for 4") > order.index("step 6")
 
 
-def test_too_few_faces_for_a_batch_are_refused(tmp_path):
+def test_loop_too_few_faces_batch_refused(tmp_path):
+  """Too few faces for a batch are refused."""
   with pytest.raises(ValueError, match="batch"):
     one = experiment()._replace(batch_size=32)
     loop.fit(one, tmp_path, Checkpoints(tmp_path / "checkpoints"))

@@ -5,7 +5,8 @@ import pytest
 from qm_vae.training import schedule
 
 
-def test_late_linear_falls_over_the_second_half():
+def test_schedule_late_linear_falls_over_second():
+  """Late linear falls over the second half."""
   rate = schedule.make("late_linear", 2.0, 100)
   assert [float(rate(step)) for step in (0, 49, 50)] == [2.0, 2.0, 2.0]
   assert float(rate(75)) == pytest.approx(1.0) and float(rate(100)) == 0.0

@@ -21,7 +21,7 @@ def open_detector(
   """The detector of that name, or in that ONNX file.
 
   Args:
-    name: a name in DETECTORS, or the path of an ONNX file (detect/heads.py tells which outputs are understood).
+    name: a name in DETECTORS, or the path of an ONNX file (heads.py tells which outputs are understood).
     threshold: score in (0, 1) from which a face is believed by itself; the detector's own when None. Half of it is
       enough where a face was known before.
     max_side: pixels; a larger frame is shrunk until its longer side has so many, for the search alone.

@@ -247,7 +247,7 @@ def makeup_distance(made, source: Side, reference: Side):
 
 
 def export(state: State, reference: dict[str, Any]) -> dict[str, Any]:
-  """The variables of the generator and the face whose make-up it takes, as io.networks.save and deid/amt_gan.py do."""
+  """The variables of the generator and the face whose make-up it takes, in the form of io.networks.save."""
   return {"params": state.params["G"], "reference": reference}
 
 

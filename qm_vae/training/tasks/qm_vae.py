@@ -1,7 +1,7 @@
 """The task of the paper: train the VQ-VAE so that a frozen service keeps its answers (Qiu et al. 2022, Eq. 7 and 8).
 
 Past the paper, the decoder may be told the answer, the picture may be compared with another target, and further terms
-may join the loss (terms/), some with parameters of their own that are trained in the same step.
+may join the loss (losses/), some with parameters of their own that are trained in the same step.
 """
 
 import zlib

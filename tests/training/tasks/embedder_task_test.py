@@ -13,7 +13,8 @@ EYES = np.float32([[2, 3, 7, 4]] * 3)
 BATCH = {"image": IMAGE, "eyes": EYES}
 
 
-def test_eyes_go_with_a_mirrored_face():
+def test_embedder_eyes_go_mirrored_face():
+  """Eyes go with a mirrored face."""
   # An "embedding" that shows what the network is given.
   show = Embedder({"params": {}}, lambda params, image, eyes: jnp.concatenate([image.reshape(3, -1), eyes], 1), "show")
 

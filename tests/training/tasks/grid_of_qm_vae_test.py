@@ -16,7 +16,8 @@ from qm_vae.training import loop
   [(((0.0, 0), (0.4, 0), (1.0, 0)), ()), (((0.4, 0), (0.4, 7)), tiny.PAST)],
   ids=["alphas, as published", "seeds, past the paper"],
 )
-def test_members_of_the_papers_task_equal_separate_runs(points, past):
+def test_grid_members_papers_task_equal_separate(points, past):
+  """Members of the papers task equal separate runs."""
   task, frozen = tiny.make(past=past)
   extra = {name: 0.1 for name in past}
   programs = grid.compile_members(task, 6, len(points), alone=len({seed for _, seed in points}) > 1)

@@ -96,7 +96,8 @@ def after(task, frozen, state, *, steps=1, **kwargs):
   ],
   ids=["ema", "gradient", "fsq"],
 )
-def test_training_lowers_the_loss_with_every_quantizer(quantizer, kwargs):
+def test_qm_vae_training_lowers_loss_every_quantizer(quantizer, kwargs):
+  """Training lowers the loss with every quantizer."""
   task, frozen = make(quantizer=quantizer, **kwargs)
   state = start(task, frozen)
   first = after(task, frozen, state, alpha=0.0)[1]
@@ -106,7 +107,8 @@ def test_training_lowers_the_loss_with_every_quantizer(quantizer, kwargs):
   assert float(last["loss"].mean()) < float(first["loss"].mean())
 
 
-def test_the_loss_is_equation_7():
+def test_qm_vae_loss_equation_7():
+  """The loss is equation 7."""
   task, frozen = make(codebook="gradient")
   state = start(task, frozen)
   terms = after(task, frozen, state, alpha=0.3)[1]
@@ -115,7 +117,8 @@ def test_the_loss_is_equation_7():
 
 
 @pytest.mark.slow  # losses_test has the same of the loss alone
-def test_the_literal_service_loss_trains_nothing():
+def test_qm_vae_literal_service_loss_trains_nothing():
+  """The literal service loss trains nothing."""
   task, frozen = make("literal")
   state = start(task, frozen)
   with_service = after(task, frozen, state, service=1.0)[0]
@@ -130,7 +133,8 @@ def test_the_literal_service_loss_trains_nothing():
   assert any(jax.tree.leaves(moved))
 
 
-def test_judges_never_touch_training():
+def test_qm_vae_judges_never_touch_training():
+  """Judges never touch training."""
   task, frozen = make()
   state = start(task, frozen)
   other = frozen | {"judges": {"second": -frozen["judges"]["second"]}}
@@ -139,7 +143,8 @@ def test_judges_never_touch_training():
     np.testing.assert_array_equal(a, b)
 
 
-def test_frozen_weights_stay_bit_for_bit_and_outside_the_state():
+def test_qm_vae_frozen_weights_stay_bit_bit():
+  """Frozen weights stay bit for bit and outside the state."""
   task, frozen = make()
   before = jax.tree.map(np.array, frozen)
   state = after(task, frozen, start(task, frozen), steps=3)[0]
@@ -148,7 +153,8 @@ def test_frozen_weights_stay_bit_for_bit_and_outside_the_state():
   assert not frozen_shapes & {leaf.shape for leaf in jax.tree.leaves(state)}
 
 
-def test_evaluation_is_equation_8_for_service_and_judge():
+def test_qm_vae_evaluation_equation_8_service_judge():
+  """Evaluation is equation 8 for service and judge."""
   task, frozen = make()
   state = start(task, frozen)
   terms = jax.jit(task.evaluate)(state, frozen, batch(padded=2), KEY)
@@ -164,7 +170,8 @@ def test_evaluation_is_equation_8_for_service_and_judge():
   np.testing.assert_array_equal(terms["loss_rate"], answer != kept)
 
 
-def test_a_mirrored_face_takes_its_eyes_and_mask_along():
+def test_qm_vae_mirrored_face_takes_eyes_mask():
+  """A mirrored face takes its eyes and mask along."""
   image = jnp.asarray(batch(1)["image"]) / 255.0
   mask = jnp.zeros((1, SIZE, SIZE, 1)).at[:, :, :3].set(1)
   face = Face(image, mask, jnp.array([[5.0, 6.0, 11.0, 7.0]]))
@@ -176,7 +183,8 @@ def test_a_mirrored_face_takes_its_eyes_and_mask_along():
   jax.tree.map(np.testing.assert_array_equal, same, face)
 
 
-def test_every_example_and_step_draws_its_own_noise():
+def test_qm_vae_every_example_step_draws_own():
+  """Every example and step draws its own noise."""
   deid = (DEIDENTIFIERS["laplace"](),)
   face = Face(jnp.full((2, SIZE, SIZE, 3), 0.5), jnp.ones((2, SIZE, SIZE, 1)), jnp.zeros((2, 4)))
   one, two = (generator.make_views(deid, ((),), face, jax.random.key(i)) for i in (0, 1))
@@ -184,7 +192,8 @@ def test_every_example_and_step_draws_its_own_noise():
 
 
 @pytest.mark.slow
-def test_past_the_paper_every_part_is_trained_by_its_own_loss():
+def test_qm_vae_past_paper_every_part_trained():
+  """Past the paper every part is trained by its own loss."""
   task, frozen = make(past=PAST)
   first = start(task, frozen)
   state, terms = after(task, frozen, first, smoothness=0.1, discriminator=0.1)
@@ -199,7 +208,8 @@ def test_past_the_paper_every_part_is_trained_by_its_own_loss():
   assert any(jax.tree.leaves(changed))
 
 
-def test_a_condition_reaches_the_picture_and_not_the_codes():
+def test_qm_vae_condition_reaches_picture_not_codes():
+  """A condition reaches the picture and not the codes."""
   deid = (DEIDENTIFIERS["mosaic"](),)
   made = generator.make(deid, TINY, 4, QUANTIZERS["vq"](num_codes=16, code_dim=4), jnp.float32, **PRIVATE)
   face = Face(jnp.asarray(batch()["image"]) / 255.0, jnp.ones((6, SIZE, SIZE, 1)), jnp.asarray(batch()["eyes"]))
@@ -211,7 +221,8 @@ def test_a_condition_reaches_the_picture_and_not_the_codes():
   np.testing.assert_array_equal(happy.quantized.ids, sad.quantized.ids)  # codes do not hang on the answer
 
 
-def test_a_release_replaces_the_codes_outside_training_alone():
+def test_qm_vae_release_replaces_codes_outside_training():
+  """A release replaces the codes outside training alone."""
   deid = (DEIDENTIFIERS["mosaic"](),)
   release = lambda key, z_e, codes, ids: jnp.full_like(ids, 3)
   vq = QUANTIZERS["vq"](num_codes=16, code_dim=4)

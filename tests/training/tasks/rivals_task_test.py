@@ -32,7 +32,8 @@ def moved(before, after):
 
 
 @pytest.mark.slow
-def test_ugatit_trains_every_network_and_keeps_an_average():
+def test_rivals_ugatit_trains_every_network_keeps():
+  """Ugatit trains every network and keeps an average."""
   discriminators = ugatit_models.Discriminator(4, 4), ugatit_models.Discriminator(3, 4)
   networks = ugatit.Networks(ugatit_models.Generator(channels=4, blocks=1), *discriminators)
   task = ugatit.make(networks, optax.adam(1e-2, b1=0.5), augmentation=Augmentation(flip=0.5), average=0.9)
@@ -83,7 +84,8 @@ def _amt_gan():
 
 
 @pytest.mark.slow  # tracing alone takes more than ten seconds
-def test_amt_gan_keeps_its_state_in_form():
+def test_rivals_amt_gan_keeps_state_form():
+  """Amt gan keeps its state in form."""
   task, frozen = _amt_gan()
   start = jax.eval_shape(task.init, KEY, frozen, batch())
   weights = amt_gan.LossWeights(*map(np.float32, (10.0, 10.0, 2.0, 5.0, 5.0)))
@@ -95,7 +97,8 @@ def test_amt_gan_keeps_its_state_in_form():
 
 
 @pytest.mark.slow
-def test_amt_gan_trains_every_network_and_no_recogniser():
+def test_rivals_amt_gan_trains_every_network():
+  """Amt gan trains every network and no recogniser."""
   task, frozen = _amt_gan()
   projection = frozen["embedders"][0].copy()
   weights = amt_gan.LossWeights(*map(jnp.float32, (10.0, 10.0, 2.0, 5.0, 50.0)))
