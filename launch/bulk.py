@@ -259,18 +259,18 @@ def make_ready(own: pathlib.Path) -> None:
 
 def _told(wanted, worker, given):
   """{name: (hidden faces, failures)} of the files that were answered for."""
-  told = {}
+  outcomes = {}
   with progress.bar(len(wanted), "files", "file") as bar, contextlib.ExitStack() as stack:
     rows = run_all(wanted, worker, given) if wanted else iter(())
     stack.callback(getattr(rows, "close", lambda: None))
     for row in rows:
-      told[os.fsdecode(row["path"])] = row["hidden"], row["failures"]
+      outcomes[os.fsdecode(row["path"])] = row["hidden"], row["failures"]
       bar.update()
-  return told
+  return outcomes
 
 
-def _summary(out, names, wanted, told):
-  failures = {name: told[name][1] if name in told else _LOST for name in wanted}
+def _summary(out, names, wanted, outcomes):
+  failures = {name: outcomes[name][1] if name in outcomes else _LOST for name in wanted}
   failures = {name: failure for name, failure in failures.items() if failure}
   rows = [json.dumps({"path": name, "failure": failure}) + "\n" for name, failure in failures.items()]
   records.write_text(out / "failures.jsonl", "".join(rows))
@@ -278,7 +278,7 @@ def _summary(out, names, wanted, told):
     _say(f"failed: {name}: {failure}")
   if len(failures) > _LISTED:
     _say(f"... and {len(failures) - _LISTED} more: {out / 'failures.jsonl'}")
-  hidden = sum(int(count) for count, _ in told.values())
+  hidden = sum(int(count) for count, _ in outcomes.values())
   before = len(names) - len(wanted)
   _say(
     f"{hidden} faces hidden in {len(wanted) - len(failures)} of {len(names)} files, {before} of them done before; "

@@ -78,8 +78,8 @@ def grid_command(config: str, group: list[dict], out: pathlib.Path, extra: list[
 
 def name_of(point: dict) -> str:
   """A folder name for a point: {'alpha': 0.4, 'seed': 0} -> 'alpha=0.4,seed=0'; a tuple is told by its members."""
-  told = {key: "+".join(map(str, value)) if isinstance(value, tuple) else value for key, value in point.items()}
-  return ",".join(f"{key}={value}" for key, value in told.items())
+  values = {key: "+".join(map(str, value)) if isinstance(value, tuple) else value for key, value in point.items()}
+  return ",".join(f"{key}={value}" for key, value in values.items())
 
 
 def default_out(config: str) -> pathlib.Path:

@@ -120,8 +120,8 @@ def _train_members(configs):
     except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
       failed[folder] = str(error)
   if failed:
-    told = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
-    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{told}")
+    reasons = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
+    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{reasons}")
 
 
 def _command():

@@ -177,9 +177,9 @@ def test_main_network_not_noticed(finished, tmp_path):
   """A network that was there and is not is noticed."""
   copy = tmp_path / "copy"
   shutil.copytree(finished, copy)
-  told = json.loads((copy / "provenance.json").read_text())
-  told["networks"]["deid.ugatit"] = "of a view that was begun with"
-  (copy / "provenance.json").write_text(json.dumps(told))
+  message = json.loads((copy / "provenance.json").read_text())
+  message["networks"]["deid.ugatit"] = "of a view that was begun with"
+  (copy / "provenance.json").write_text(json.dumps(message))
   with pytest.raises(ValueError, match=r"deid\.ugatit changed since the run"):
     evaluate(copy, command="another view")
 
@@ -188,8 +188,8 @@ def test_main_data_changed_noticed(finished, tmp_path):
   """Data that changed are noticed."""
   copy = tmp_path / "copy"
   shutil.copytree(finished, copy)
-  told = json.loads((copy / "provenance.json").read_text())
-  (copy / "provenance.json").write_text(json.dumps(told | {"train": "0"}))
+  message = json.loads((copy / "provenance.json").read_text())
+  (copy / "provenance.json").write_text(json.dumps(message | {"train": "0"}))
   with pytest.raises(ValueError, match="train changed since the run"):
     evaluate(copy, command="other data")
 
@@ -207,7 +207,7 @@ def test_main_finished_run_not_trained_again(home, finished):
 
 
 @pytest.mark.parametrize(
-  ("flags", "told"),
+  ("flags", "message"),
   [
     (["--config.alpha=0.7"], ("alpha: 0.4 there, 0.7 now", "--workdir")),
     (["--config.alpha=7"], ("config.alpha = 7", "from 0 to 1")),
@@ -215,13 +215,13 @@ def test_main_finished_run_not_trained_again(home, finished):
     pytest.param(["--config.epochs=many"], ("epochs",), marks=pytest.mark.slow),
   ],
 )
-def test_main_cannot_run_refused_name(home, finished, flags, told):
+def test_main_cannot_run_refused_name(home, finished, flags, message):
   """What cannot run is refused by name."""
   done = call(home, finished, *flags)
   assert done.returncode != 0
-  for words in told:
+  for words in message:
     assert words in done.stderr
-  if "config." in told[0] or "there" in told[0]:
+  if "config." in message[0] or "there" in message[0]:
     assert "Traceback" not in done.stderr
 
 
@@ -267,7 +267,7 @@ def test_main_members_grid_runs_like_any(home, finished):
   done = call(home, workdir, '--members={"as ever": {}, "other": {"alpha": 1.0}, "late": {"seed": 1}}')
   assert done.returncode == 0, done.stderr[-3000:]
   assert "3 runs train as one program from step 0 on." in done.stdout
-  told = report(workdir / "as ever")
+  message = report(workdir / "as ever")
   here, there = (Checkpoints(folder / "checkpoints") for folder in (workdir / "as ever", finished))
   one, other = here.read(), there.read()
   here.close()
@@ -279,7 +279,7 @@ def test_main_members_grid_runs_like_any(home, finished):
   apart = sum(np.sum(np.square(one[name] - other[name], dtype=float)) for name in params)
   assert apart < 1e-6 * sum(np.sum(np.square(other[name], dtype=float)) for name in params)
   assert (workdir / "as ever" / "config.json").read_text() == (finished / "config.json").read_text()
-  assert told["provenance"] == report(finished)["provenance"]
+  assert message["provenance"] == report(finished)["provenance"]
   here, there = records.read_rows(workdir / "as ever"), records.read_rows(finished)
   assert [list(row) for row in here] == [list(row) for row in there]
   np.testing.assert_allclose([row.get("loss", 0) for row in here], [row.get("loss", 0) for row in there], rtol=1e-4)
@@ -293,7 +293,7 @@ def test_main_members_grid_runs_like_any(home, finished):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-  ("members", "told"),
+  ("members", "message"),
   [
     ("alpha", "is no JSON of the form"),
     ("{}", "names no run"),
@@ -301,7 +301,7 @@ def test_main_members_grid_runs_like_any(home, finished):
     ('{"a": {}, "b": {"epochs": 3}}', "config.epochs shapes the program and differs, 2 and 3"),
   ],
 )
-def test_main_members_no_grid_refused(home, finished, members, told):
+def test_main_members_no_grid_refused(home, finished, members, message):
   """Members that are no grid are refused."""
   done = call(home, home / "no-grid", f"--members={members}")
-  assert done.returncode == 1 and told in done.stderr and "Traceback" not in done.stderr
+  assert done.returncode == 1 and message in done.stderr and "Traceback" not in done.stderr

@@ -97,11 +97,11 @@ def _control(name, pairs, image, pixels):
 
 def _refuse_swapped(swapped):
   if swapped:
-    told = [f"{one.name} shows the original of {one.shows}" for one in swapped[:20]]
+    messages = [f"{one.name} shows the original of {one.shows}" for one in swapped[:20]]
     more = f"\n  and {len(swapped) - 20} more" if len(swapped) > 20 else ""
     raise ValueError(
       "protected pictures stand under other pictures' names; give each the name of its original:\n  "
-      + "\n  ".join(told)
+      + "\n  ".join(messages)
       + more
     )
 

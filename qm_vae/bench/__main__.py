@@ -24,12 +24,12 @@ from qm_vae.io import cache, records
 from qm_vae.models import vqvae
 
 MEASURES = {
-  "step": (train_step.told, train_step.measure),
-  "inference": (inference.told, inference.measure),
-  "search": (search.told, search.measure),
-  "data": (data.told, data.measure),
-  "memory": (memory.told, lambda load, rounds, peak: memory.measure(load)),
-  "startup": (startup.told, lambda load, rounds, peak: startup.measure(load.setting)),
+  "step": (train_step.line, train_step.measure),
+  "inference": (inference.line, inference.measure),
+  "search": (search.line, search.measure),
+  "data": (data.line, data.measure),
+  "memory": (memory.line, lambda load, rounds, peak: memory.measure(load)),
+  "startup": (startup.line, lambda load, rounds, peak: startup.measure(load.setting)),
 }
 """Each is (figures -> a line on them, (workload, rounds, peak) -> figures)."""
 
@@ -50,8 +50,8 @@ def main(arguments: list[str] | None = None) -> None:
   except (ValueError, RuntimeError, OSError) as error:
     sys.exit(f"error: {error}")
   if options.json:
-    told = {"device": device, "peak": peak._asdict(), "rows": rows}
-    records.write_text(options.json, json.dumps(told, indent=1) + "\n")
+    report = {"device": device, "peak": peak._asdict(), "rows": rows}
+    records.write_text(options.json, json.dumps(report, indent=1) + "\n")
 
 
 def _measure(setting, options, peak):
@@ -69,7 +69,7 @@ def _measure(setting, options, peak):
     print("  " + tell(found[measure]), flush=True)
   if options.peer:
     found["peer"] = peer.measure(load, options.peer, options.rounds)
-    print("  " + peer.told(found["peer"]), flush=True)
+    print("  " + peer.line(found["peer"]), flush=True)
   return found
 
 

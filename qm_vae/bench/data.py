@@ -62,7 +62,7 @@ def _pictures(root):
   return paths
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   rates = {name: one["images_per_second"] for name, one in found.items()}
   return (

@@ -85,10 +85,10 @@ def _cost(jaxpr) -> Cost:
 
 
 def _of_equation(equation) -> Cost:
-  name, told = equation.primitive.name, equation.params
-  inner = [jaxpr for jaxpr in map(_jaxpr, jax.tree.leaves(told, is_leaf=lambda x: _jaxpr(x) is not None)) if jaxpr]
+  name, params = equation.primitive.name, equation.params
+  inner = [jaxpr for jaxpr in map(_jaxpr, jax.tree.leaves(params, is_leaf=lambda x: _jaxpr(x) is not None)) if jaxpr]
   if name == "scan":
-    return sum(map(_cost, inner), Cost()).times(told["length"])
+    return sum(map(_cost, inner), Cost()).times(params["length"])
   if name == "cond":
     return max(map(_cost, inner), key=lambda cost: cost.matrix + cost.other)
   if inner:
@@ -125,15 +125,15 @@ def _of_product(equation):
 
 def _of_convolution(equation):
   """2 x the pairs of an input and a kernel number that meet; those that meet padding or dilation are not counted."""
-  told = equation.params
-  numbers, (x, kernel), (y,) = told["dimension_numbers"], equation.invars, equation.outvars
+  params = equation.params
+  numbers, (x, kernel), (y,) = params["dimension_numbers"], equation.invars, equation.outvars
   pairs = 1.0
   for i, (stride, padding, dilation, spread) in enumerate(
-    zip(told["window_strides"], told["padding"], told["lhs_dilation"], told["rhs_dilation"], strict=True)
+    zip(params["window_strides"], params["padding"], params["lhs_dilation"], params["rhs_dilation"], strict=True)
   ):
     size = x.aval.shape[numbers.lhs_spec[2 + i]]
     taps, places = kernel.aval.shape[numbers.rhs_spec[2 + i]], y.aval.shape[numbers.out_spec[2 + i]]
     place = np.arange(places)[:, None] * stride + np.arange(taps) * spread - padding[0]
     pairs *= np.sum((place >= 0) & (place <= (size - 1) * dilation) & (place % dilation == 0))
   batch, features = (y.aval.shape[numbers.out_spec[i]] for i in (0, 1))
-  return 2.0 * pairs * batch * features * kernel.aval.shape[numbers.rhs_spec[1]] / told["batch_group_count"]
+  return 2.0 * pairs * batch * features * kernel.aval.shape[numbers.rhs_spec[1]] / params["batch_group_count"]

@@ -14,7 +14,7 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
   params, model_state = jax.jit(made.init)(key, load.frozen["views"], face)
 
   def faces(params, model_state, frozen, face, key):
-    answer = generator.told(made.condition, load.service.apply(frozen["service"], face.image))
+    answer = generator.condition_of(made.condition, load.service.apply(frozen["service"], face.image))
     out = made.apply(params, model_state, frozen["views"], face, key, train=False, mask=None, answer=answer)
     return out.image
 
@@ -27,6 +27,6 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
   }
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   return f"inference: {found['faces_per_second']:.0f} faces/s, {found['ms']:.1f} ms; {train_step.floor_told(found)}"

@@ -20,7 +20,7 @@ def planned(program, arguments: tuple) -> dict:
   }
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   return (
     f"memory of the step: {found['temporary_mbyte']:.0f} MB of temporary arrays, {found['arguments_mbyte']:.1f} MB of "

@@ -74,7 +74,7 @@ def measure(load: workload.Workload, kind: str, rounds: int) -> dict:
   return found | {"kind": kind, "version": twin.VERSION, "threads": twin.threads()}
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   rates = {name: found[name]["images_per_second"] for name in ("step", "core", "twin")}
   said = {}

@@ -33,7 +33,7 @@ def timed(encodings: int, codes: int, rounds: int) -> tuple[dict, floor.Cost, fl
   return found, *floor.count(program, z, e)
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   return (
     f"search: {found['encodings']} encodings among {found['codes']} codes in {found['ms']:.2f} ms with "

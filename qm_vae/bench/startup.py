@@ -29,7 +29,7 @@ def _start(setting, cache):
   return {"seconds": time.perf_counter() - began} | json.loads(done.stdout.splitlines()[-1])
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   cold, warm = found["cold"], found["warm"]
   return (

@@ -89,7 +89,7 @@ def _parts(load, state, key):
   return parts
 
 
-def told(found: dict) -> str:
+def line(found: dict) -> str:
   """One line on it."""
   shares = ", ".join(f"{name} {100 * share:.0f} %" for name, share in found["share_of_step"].items())
   low, high = found["middle_half_ms"]

@@ -68,13 +68,13 @@ def _ugatit_settings(path, tensors):
   shapes = {name: getattr(tensors.get(name), "shape", ()) for name in ("conv1x1.weight", "FC.0.weight")}
   if any(len(shape) < 2 for shape in shapes.values()):
     raise ValueError(f"{path} is no U-GAT-IT: genA2B holds {_some(tensors)}; expected conv1x1.weight and FC.0.weight")
-  width, told = shapes["conv1x1.weight"][0], shapes["FC.0.weight"][1]
-  side = math.isqrt(told // max(width, 1))
+  width, fc_inputs = shapes["conv1x1.weight"][0], shapes["FC.0.weight"][1]
+  side = math.isqrt(fc_inputs // max(width, 1))
   blocks = len({name for name in map(str, tensors) if re.fullmatch(r"UpBlock1_\d+\.conv1\.weight", name)})
-  light = told == width
-  if not light and (side * side * width != told or side < 2):
+  light = fc_inputs == width
+  if not light and (side * side * width != fc_inputs or side < 2):
     raise ValueError(
-      f"{path} is no U-GAT-IT: FC.0.weight takes {told} numbers, which are no square of {width} channels"
+      f"{path} is no U-GAT-IT: FC.0.weight takes {fc_inputs} numbers, which are no square of {width} channels"
     )
   size = PUBLIC_SIZE if light else ugatit.STRIDE * side
   return {"light": light, "channels": width // ugatit.STRIDE, "blocks": blocks, "size": size}

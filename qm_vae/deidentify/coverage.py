@@ -53,7 +53,7 @@ def measure(
     raise ValueError(f"the sidecar is of another file than {original}; give the video that was protected")
   finding = record["finding"]
   source = reader.Reader(str(original), start=finding["start"], end=finding["end"])
-  told = {"frames": 0, "faces": 0, "hidden": 0, "found_only": 0, "missed": [], "detector": detector.description}
+  summary = {"frames": 0, "faces": 0, "hidden": 0, "found_only": 0, "missed": [], "detector": detector.description}
   try:
     with progress.bar(len(rows), pathlib.Path(original).name, "frame", shown=show) as bar:
       for frame in source:
@@ -64,21 +64,21 @@ def measure(
           continue
         if frame.number >= len(rows):
           raise ValueError(f"the sidecar ends after {len(rows)} frames, before the video does; protect it again")
-        told["frames"] += 1
+        summary["frames"] += 1
         picture, row = frame.pixels(), rows[frame.number]
         seen = detector.find(picture)
         boxes = seen.boxes[seen.scores >= detector.strong]
         areas = [_area(picture, row, record["method"], how) for how in (("found", "filled", "held"), ("found",))]
         for box in boxes:
           whole, alone = (_share(area, box) >= COVERED for area in areas)
-          told["faces"] += 1
-          told["hidden"] += whole
-          told["found_only"] += alone
+          summary["faces"] += 1
+          summary["hidden"] += whole
+          summary["found_only"] += alone
           if not whole:
-            told["missed"].append({"time": round(frame.time, 3), "box": [round(float(value), 1) for value in box]})
+            summary["missed"].append({"time": round(frame.time, 3), "box": [round(float(value), 1) for value in box]})
   finally:
     source.close()
-  return told
+  return summary
 
 
 def _area(picture, row, method, how):
@@ -123,20 +123,21 @@ def main(arguments: list[str] | None = None) -> int:
   try:
     record = json.loads(pathlib.Path(given.sidecar).read_text(encoding="utf-8"))
     detector = detectors.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
-    told = measure(given.original, record, detector, every=given.every)
+    summary = measure(given.original, record, detector, every=given.every)
   except (ValueError, OSError, KeyError, VideoError, ImportError) as error:
     print(f"error: {given.sidecar}: {error}", file=sys.stderr)
     return 2
   if given.json:
-    records.write_text(pathlib.Path(given.json), json.dumps(told, indent=1) + "\n")
+    records.write_text(pathlib.Path(given.json), json.dumps(summary, indent=1) + "\n")
   print(
-    f"{told['detector']['name']} finds {told['faces']} faces in {told['frames']} frames; {told['hidden']} of them were "
-    f"hidden, {told['found_only']} by the boxes that were found alone"
+    f"{summary['detector']['name']} finds {summary['faces']} faces in {summary['frames']} frames; "
+    f"{summary['hidden']} of them were "
+    f"hidden, {summary['found_only']} by the boxes that were found alone"
   )
-  for one in told["missed"][:_LISTED]:
+  for one in summary["missed"][:_LISTED]:
     print(f"not hidden at {one['time']:.2f} s: box {one['box']}")
-  if len(told["missed"]) > _LISTED:
-    print(f"and {len(told['missed']) - _LISTED} more")
+  if len(summary["missed"]) > _LISTED:
+    print(f"and {len(summary['missed']) - _LISTED} more")
   return 0
 
 

@@ -62,10 +62,10 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
         yield outcome
         bar.update()
     if found.others:
-      told = (
+      message = (
         f"{len(found.others)} files are neither picture nor video and were not copied: {', '.join(found.others[:10])}"
       )
-      yield job.Outcome(str(source), 0, (told + (", ..." if len(found.others) > 10 else ""),), (), {})
+      yield job.Outcome(str(source), 0, (message + (", ..." if len(found.others) > 10 else ""),), (), {})
     for path in filter(None, (sidecar, preview)):
       key = _beside(path, target)
       journal.begin(key)
@@ -124,7 +124,7 @@ def protect_one(
       one.write_sidecar(work, source, sidecar, outcome)
   except Exception as error:  # whatever a file brings about, the others go on
     # Of an earlier run: it is no longer what this one would make.
-    left = [told for path in written.values() if (told := _remove(path))]
+    left = [message for path in written.values() if (message := _remove(path))]
     for key, path in written.items() if not bulk else ():
       journal.made(key, path)
     return _failed(name, one.message_of(error), *left)
@@ -135,8 +135,8 @@ def protect_one(
   return job.Outcome(name, outcome.hidden, outcome.notes, outcome.failures, record)
 
 
-def _failed(name, *told):
-  return job.Outcome(name, 0, (), told, {"failures": list(told)})
+def _failed(name, *message):
+  return job.Outcome(name, 0, (), message, {"failures": list(message)})
 
 
 def _lying(path):

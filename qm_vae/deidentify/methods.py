@@ -17,7 +17,7 @@ from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
 from qm_vae.io import networks, records
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.models.generator import told as told_of
+from qm_vae.models.generator import condition_of
 from qm_vae.options import declared, trait
 from qm_vae.services import SERVICES
 from qm_vae.types import Deidentifier
@@ -148,7 +148,7 @@ def _run(folder):
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
   """What a generator makes of one face: the one place that knows how a generator is called."""
   batch = jax.tree.map(lambda x: x[None], face)
-  answer = told_of(generator.condition, service.apply(given["service"], batch.image)) if service else None
+  answer = condition_of(generator.condition, service.apply(given["service"], batch.image)) if service else None
   made = generator.apply(
     given["trained"], given["model_state"], given["views"], batch, key, train=False, mask=None, answer=answer
   )

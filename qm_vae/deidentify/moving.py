@@ -91,13 +91,13 @@ def _settings(options, size):
 
 def _origin(work, source, name, settings):
   """What the source is, and what decides the numbers of tracks; None for pictures that come but once."""
-  told = {"name": name, "width": source.width, "height": source.height, "rate": float(source.rate)}
-  told |= {"codec": source.codec, "pixel_format": source.pixel_format, "left_out": list(source.left_out)}
+  stream_info = {"name": name, "width": source.width, "height": source.height, "rate": float(source.rate)}
+  stream_info |= {"codec": source.codec, "pixel_format": source.pixel_format, "left_out": list(source.left_out)}
   if not pathlib.Path(name).is_file():
-    return told | {"sha256": None}, None
-  told["sha256"] = job.sha256(name)
-  finding = {"sha256": told["sha256"], "detector": work.detector.description, "start": work.options.start}
-  return told, finding | {"end": work.options.end, "every": settings.every, "window": settings.window}
+    return stream_info | {"sha256": None}, None
+  stream_info["sha256"] = job.sha256(name)
+  finding = {"sha256": stream_info["sha256"], "detector": work.detector.description, "start": work.options.start}
+  return stream_info, finding | {"end": work.options.end, "every": settings.every, "window": settings.window}
 
 
 def _run(work, source, sink, hider, settings, chosen, record):
@@ -165,8 +165,8 @@ def _outcome(work, name, source, sink, result, settings):
       f"{source.height} pixels no more than {settings.window} frames are kept, and findings may not lie further apart"
     )
   for reason, count in result.blanked.items():
-    told = f"{count} frames were blanked: {reason}"
-    (notes if reason == footage.LOST else failures).append(told)
+    stream_info = f"{count} frames were blanked: {reason}"
+    (notes if reason == footage.LOST else failures).append(stream_info)
   if source.damaged_packets:
     failures.append(f"{source.damaged_packets} packets could not be decoded; what they showed is missing")
   failures += _short(work.options, source, result)

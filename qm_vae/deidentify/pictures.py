@@ -48,19 +48,19 @@ def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Sele
   """
   found = detector.find(image)
   chosen = [selection.hides(box, 0, i + 1) for i, box in enumerate(found.boxes)]
-  told = [
+  found_faces = [
     {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "hidden": bool(hidden)}
     for box, score, hidden in zip(found.boxes, found.scores, chosen, strict=True)
   ]
-  if not told and on_miss == "stop":
+  if not found_faces and on_miss == "stop":
     raise NoFace("no face was found, and --on-miss=stop refuses what cannot be judged")
-  if not told and on_miss == "mask":
+  if not found_faces and on_miss == "mask":
     return Done(np.zeros_like(image), [], ["blanked: no face was found"])
   numbers = [i for i, hidden in enumerate(chosen) if hidden]
   (made,) = hider.of(image.tobytes())([image], [[found.boxes[i] for i in numbers]], [[i + 1 for i in numbers]])
   if made is None:
     raise ValueError("a face could not be hidden: the method gave no finite picture")
-  return Done(made, told, [] if told else ["no face was found"])
+  return Done(made, found_faces, [] if found_faces else ["no face was found"])
 
 
 def protect_file(

@@ -86,8 +86,8 @@ def _one(text, finding):
     raise ValueError(f"{path} is no sidecar of a video that can be read ({error})") from None
   changed = sorted(key for key in then.keys() | finding.keys() if then.get(key) != finding.get(key))
   if changed:
-    told = "; ".join(f"{key} {then.get(key)!r} then, {finding.get(key)!r} now" for key in changed)
-    raise ValueError(f"{path} was made otherwise, so that its track {number} may be somebody else now: {told}")
+    differences = "; ".join(f"{key} {then.get(key)!r} then, {finding.get(key)!r} now" for key in changed)
+    raise ValueError(f"{path} was made otherwise, so that its track {number} may be somebody else now: {differences}")
   boxes = {f["frame"]: np.array(face["box"]) for f in frames for face in f["faces"] if face["track"] == number}
   if not boxes:
     raise ValueError(f"{path} has no track {number}; its tracks are {[t['track'] for t in sidecar['tracks']]}")

@@ -103,13 +103,13 @@ def _beside(path):
   if not beside.is_file():
     return {}
   try:
-    told = json.loads(beside.read_text(encoding="utf-8"))
+    settings = json.loads(beside.read_text(encoding="utf-8"))
   except ValueError as error:
     raise ValueError(f"{beside} is not valid JSON ({error})") from None
-  unknown = sorted(set(told) - set(_TOLD)) if isinstance(told, dict) else ["no object"]
+  unknown = sorted(set(settings) - set(_TOLD)) if isinstance(settings, dict) else ["no object"]
   if unknown:
     raise ValueError(f"{beside} holds {', '.join(unknown)}; allowed are {', '.join(_TOLD)}")
-  return told
+  return settings
 
 
 def remembering(embed: types.HostEmbedder) -> types.HostEmbedder:

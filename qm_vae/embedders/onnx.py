@@ -54,9 +54,9 @@ def load(
 
 
 def _eyes(net, eyes):
-  told = net.told.get("eyes")
-  if eyes is None and told:
-    eyes = onnx.numbers(told)
+  value = net.metadata.get("eyes")
+  if eyes is None and value:
+    eyes = onnx.numbers(value)
   eyes = TEMPLATE_EYES.get(net.size) if eyes is None else eyes
   if eyes is None or len(eyes) != 4:
     raise ValueError(

@@ -26,17 +26,17 @@ def main(arguments: list[str] | None = None) -> None:
     help="a run against black boxes: its config.json names functions that are called and addresses that faces are sent "
     "to; say so where you trust that file",
   )
-  told = parser.parse_args(arguments)
-  workdir = told.workdir
+  options = parser.parse_args(arguments)
+  workdir = options.workdir
   # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
   cache.use(cache.user_cache() / "xla")
   try:
-    if not told.ask_services and config_file.load(workdir).task == "black_box":
+    if not options.ask_services and config_file.load(workdir).task == "black_box":
       raise ValueError(
         f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
         "--ask-services"
       )
-    asking = " --ask-services" * told.ask_services
+    asking = " --ask-services" * options.ask_services
     evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
   except (ValueError, RuntimeError, OSError) as error:
     parser.exit(1, f"error: {error}\n")

@@ -130,7 +130,7 @@ def _point(row, name):
 
 def _service(config, name, box, test, images, bar, unaffordable):
   """What one service says of every method, by rates; `answers` holds them in words, for the examples."""
-  told, quality = config.quality[name], box.quality
+  rates, quality = config.quality[name], box.quality
   bar.set_postfix_str(f"{name}: originals")
   originals = qualities.to_target(quality, box.ask(test.image))
   bar.update()
@@ -171,11 +171,11 @@ def _service(config, name, box, test, images, bar, unaffordable):
     "name": name,
     "kind": quality.kind,
     "names": list(quality.names),
-    "client": told.client,
-    "source": told.source,
-    "weight": told.weight,
+    "client": rates.client,
+    "source": rates.source,
+    "weight": rates.weight,
     "queries": box.sent,
-    "budget": told.budget,
+    "budget": rates.budget,
     "sha256": black_box.digests(config).get(name),
     "constant_answer": utility.rate(np.asarray(qualities.lost(quality, originals, best), np.float64), test),
     "answers_on_originals": _counts(quality, originals),
@@ -243,8 +243,8 @@ def _judges(config, test, images, boxes):
     )
     for method, image in images.items():
       found = answer(image)
-      told = {"service_answer": utility.rate(found != truth, test), "own_answer": utility.rate(found != own, test)}
-      rows[method].append({"name": judge} | told)
+      rates = {"service_answer": utility.rate(found != truth, test), "own_answer": utility.rate(found != own, test)}
+      rows[method].append({"name": judge} | rates)
   return known, rows
 
 

@@ -111,14 +111,14 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
   found = []
   for number, one in enumerate(tqdm(opened, desc="recognise", unit="network")):
     embed = lambda image, eyes, one=one: np.asarray(one.embed(image, eyes), np.float64)
-    told = measure(
+    measured = measure(
       embed(faces.image, faces.eyes),
       embed(made, faces.eyes),
       embed(target.image, target.eyes)[0],
       faces.identity,
       false_accepts,
     )
-    found.append({"embedder": one.name, "trained_against": number < len(config.amt_gan.embedders)} | told)
+    found.append({"embedder": one.name, "trained_against": number < len(config.amt_gan.embedders)} | measured)
   result = {"n": len(faces), "false_accepts": false_accepts, "target": meta["target"], "embedders": found}
   aside = workdir / "impersonation.json.aside"
   aside.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
@@ -158,12 +158,12 @@ def main(arguments: list[str] | None = None) -> None:
     help="a recogniser that it never saw: a folder or an ONNX file; repeatable",
   )
   parser.add_argument("--false-accepts", type=float, default=0.01, help="share of different people taken for one")
-  told = parser.parse_args(arguments)
-  if not 0 < told.false_accepts < 1:
-    parser.error(f"--false-accepts is {told.false_accepts}; it must lie between 0 and 1")
+  measured = parser.parse_args(arguments)
+  if not 0 < measured.false_accepts < 1:
+    parser.error(f"--false-accepts is {measured.false_accepts}; it must lie between 0 and 1")
   cache.use(cache.user_cache() / "xla")
   try:
-    result = impersonation(told.workdir, told.embedder, told.false_accepts)
+    result = impersonation(measured.workdir, measured.embedder, measured.false_accepts)
   except (ValueError, OSError) as error:
     parser.exit(1, f"error: {error}\n")
   print(f"{result['n']} faces of other people, target {result['target']}")

@@ -8,7 +8,7 @@ import numpy as np
 
 from qm_vae.data.batches import batches, to_face
 from qm_vae.experiments.qm_vae import QmVaeParts
-from qm_vae.models.generator import make_views, told
+from qm_vae.models.generator import condition_of, make_views
 from qm_vae.privacy import guarantees
 from qm_vae.training.state import Experiment, State
 from qm_vae.types import UNKNOWN, Deidentifier, FaceSet
@@ -51,7 +51,7 @@ def make(
     logits = parts.service.apply(frozen["service"], face.image)
     made = generator.apply(
       state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"],
-      answer=told(generator.condition, logits),
+      answer=condition_of(generator.condition, logits),
     )  # fmt: skip
     baselines = make_views(tuple(controls.values()), control_params, face, key)
     as_files = [as_file(x) for x in (made.image, made.views, baselines)]
@@ -102,7 +102,7 @@ def _k_same(experiment, state, faces, z_e, answer, closed_sets):
   @jax.jit
   def decode(state, z_e, answer):
     ids = generator.quantize(state.params, state.model_state, z_e)
-    asked = told(generator.condition, 50.0 * jax.nn.one_hot(answer, num_answers))
+    asked = condition_of(generator.condition, 50.0 * jax.nn.one_hot(answer, num_answers))
     return as_file(generator.decode(state.params, state.model_state, ids, asked)), ids
 
   made, size = [], experiment.batch_size

@@ -70,13 +70,19 @@ def section(
   Returns:
     {"privacy": ...} as docs/report.md has it, or {"privacy": None, "not_measured": ...}.
   """
-  told = config.privacy
-  if not told.attackers or not told.embedders:
-    lacking = [name for name in ("attackers", "embedders") if not told[name]]
+  privacy_config = config.privacy
+  if not privacy_config.attackers or not privacy_config.embedders:
+    lacking = [name for name in ("attackers", "embedders") if not privacy_config[name]]
     return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
   found, barred = attacked(config, experiment.data)
   try:
-    chosen = protocol.choose(found.identity, people=told.people, probes=told.probes, seed=told.seed, barred=barred)
+    chosen = protocol.choose(
+      found.identity,
+      people=privacy_config.people,
+      probes=privacy_config.probes,
+      seed=privacy_config.seed,
+      barred=barred,
+    )
   except ValueError as error:  # the report is worth having without
     return _not_measured(str(error))
   is_attacked = np.isin(found.identity, found.identity[chosen.gallery])  # with all their pictures: a closed set
@@ -84,39 +90,39 @@ def section(
   views = tuple(experiment.parts.views)
   # The de-identifier `blank` leaves what lies outside the frame as it is; here nothing may tell two faces apart.
   for name, image in (made.images | {"blank": np.full_like(found.image, 128)}).items():
-    if name in views and not told.views:
+    if name in views and not privacy_config.views:
       continue
     pairs = Pairs(
       original=found.image,
       protected=image,
       eyes=found.eyes,
-      protected_eyes=_eyes(told.eyes, kind(name, experiment.parts), found.eyes),
+      protected_eyes=_eyes(privacy_config.eyes, kind(name, experiment.parts), found.eyes),
       identity=found.identity,
       name=found.name,
       pixels=image,
       codes=made.codes if name == "qm_vae" else None,
     )
     methods.append(measure.Method(name, kind(name, experiment.parts), pairs))
-  with progress.bar(len(methods) * len(told.attackers), "privacy", "attack") as bar:
+  with progress.bar(len(methods) * len(privacy_config.attackers), "privacy", "attack") as bar:
     measured = measure.measure(
       methods,
       chosen,
-      embedders.open_all(told.embedders),
-      attackers=told.attackers,
-      learn=training.learner(workdir / "attackers", told.seed),
-      union=measure.Union("union", views) if told.views else None,
-      crowds=told.crowds,
-      training_scale=told.effort,
-      seed=told.seed,
+      embedders.open_all(privacy_config.embedders),
+      attackers=privacy_config.attackers,
+      learn=training.learner(workdir / "attackers", privacy_config.seed),
+      union=measure.Union("union", views) if privacy_config.views else None,
+      crowds=privacy_config.crowds,
+      training_scale=privacy_config.effort,
+      seed=privacy_config.seed,
       tell=progress.teller(bar),
     )
   bounds = promised(experiment.parts.guarantee, measured.report["crowds"], measured.report["people"])
-  return {"privacy": measured.report | {"guarantee": bounds, "eyes": told.eyes}}
+  return {"privacy": measured.report | {"guarantee": bounds, "eyes": privacy_config.eyes}}
 
 
-def _eyes(told, kind, found):
+def _eyes(privacy_config, kind, found):
   """What attackers are told of the eyes in protected pictures; of the controls, which show them at work, all."""
-  if told == "original" or kind == "control":
+  if privacy_config == "original" or kind == "control":
     return found
   return np.broadcast_to(found.mean(axis=0), found.shape).copy()
 

@@ -95,8 +95,8 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
 
 
 def _options(config, name):
-  told, options = (spec.parse(name) if name in config.baselines else None) or (name, {})
-  return dict(config.deid.get(told, {})) | options
+  base, options = (spec.parse(name) if name in config.baselines else None) or (name, {})
+  return dict(config.deid.get(base, {})) | options
 
 
 def _example(i, test, truth, by_method, classes):

@@ -38,7 +38,7 @@ class BlackBoxParts(NamedTuple):
 
   generator: generator.Generator
   views: dict[str, Deidentifier]
-  told: dict[str, answers.Quality]
+  qualities: dict[str, answers.Quality]
   open: Callable[[pathlib.Path], dict[str, BlackBox]]  # from the run's folder; nothing is asked by it
   judges: dict[str, Service]  # of those services that tell their classes
   networks: dict[str, str]  # SHA-256 of what is known of the services, and of the judges
@@ -127,8 +127,10 @@ def digests(config: Config) -> dict[str, str]:
 
 def judged(config: Config) -> str | None:
   """The service whose answers the judges, which are expression recognisers, can confirm; None where there is none."""
-  told = lambda name: config.quality[name].kind == "classes" and set(config.quality[name].names) == set(EXPRESSIONS)
-  return next(filter(told, config.qualities), None)
+  qualities = lambda name: (
+    config.quality[name].kind == "classes" and set(config.quality[name].names) == set(EXPRESSIONS)
+  )
+  return next(filter(qualities, config.qualities), None)
 
 
 def offered(config: Config) -> list[str]:
@@ -159,8 +161,8 @@ def black_box_run(config: Config) -> Experiment:
   Raises:
     ValueError: for settings that do not fit each other, or a service that cannot be opened.
   """
-  told = {name: quality(config, name) for name in config.qualities}
-  for name in told:
+  qualities = {name: quality(config, name) for name in config.qualities}
+  for name in qualities:
     client(config, name)  # what cannot be asked is refused before hours of work
   _check_left_out(config)
   settings = _settings(config)
@@ -171,7 +173,7 @@ def black_box_run(config: Config) -> Experiment:
   size = settings.image_size(config)
   made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)
   steps = config.epochs * (len(data.train) // config.batch_size)
-  own, about = config.black_box, tuple(told.values())
+  own, about = config.black_box, tuple(qualities.values())
   augment_faces, augment_before = (
     Augmentation(**vars(one)) for one in (config.augment_faces, config.augment_before_service)
   )
@@ -194,8 +196,8 @@ def black_box_run(config: Config) -> Experiment:
 
   task = black_box.make(
     made,
-    told,
-    distil.student(told, own.architecture, own.input_size, own.start),
+    qualities,
+    distil.student(qualities, own.architecture, own.input_size, own.start),
     {
       "generator": optax.adam(schedule.make(config.schedule, config.learning_rate, steps)),
       "student": optax.adamw(own.learning_rate, weight_decay=own.weight_decay),
@@ -210,12 +212,12 @@ def black_box_run(config: Config) -> Experiment:
     loss=losses.LossWeights(
       alpha=jnp.float32(config.alpha), beta=jnp.float32(config.beta), service=jnp.float32(config.service_weight)
     ),
-    services={name: jnp.float32(config.quality[name].weight) for name in told},
+    services={name: jnp.float32(config.quality[name].weight) for name in qualities},
     structure=jnp.float32(own.structure_weight),
   )
-  judges, networks = _judges(config, told, digests(config) | _start(config))
+  judges, networks = _judges(config, qualities, digests(config) | _start(config))
   frozen = {"views": tuple(view.params for view in views.values())}
-  parts = BlackBoxParts(made, views, told, open_all, judges, networks)
+  parts = BlackBoxParts(made, views, qualities, open_all, judges, networks)
   return experiment_of(config, task, frozen, weights, data, config, parts)
 
 
@@ -264,7 +266,7 @@ def _start(config):
   return {"start of the student": network_file.read_meta(path)["sha256"]} if path else {}
 
 
-def _judges(config, told, networks):
+def _judges(config, qualities, networks):
   """The judges by name, and `networks` with theirs."""
   name = judged(config)
   if name is None:
@@ -278,7 +280,7 @@ def _judges(config, told, networks):
         f"config.judges.{judge}.checkpoint is the network of a service that is asked, or the one that the "
         "student starts from; a judge must be another one"
       )
-    judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), told[name].names)
+    judges[judge] = expression.reorder(SERVICES["expression"](network.checkpoint), qualities[name].names)
   return judges, networks
 
 

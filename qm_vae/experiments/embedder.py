@@ -27,7 +27,7 @@ def embedder_run(config: Config) -> Experiment:
   Raises:
     ValueError: where too few people are known.
   """
-  told = config.embedder
+  network_config = config.embedder
   data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   train, test = (found.take(protocol.several_faces(found.identity)) for found in (data.train, data.test))
   people = np.unique(train.identity)
@@ -39,18 +39,20 @@ def embedder_run(config: Config) -> Experiment:
   numbered = np.searchsorted(people, train.identity).astype(np.int32)
   train = dataclasses.replace(train, identity=numbered)
   test = test.take(np.argsort(test.identity, kind="stable"))  # a batch holds pairs
-  meta = network.describe(told.architecture, (told.input_size,) * 2, np.multiply(_EYES, told.input_size))
+  meta = network.describe(
+    network_config.architecture, (network_config.input_size,) * 2, np.multiply(_EYES, network_config.input_size)
+  )
   trainable = embedder.network(
     network.network(meta),
     lambda batch: network.preprocess(batch["image"], batch["eyes"], meta),
-    Augmentation(**vars(told.augment)),
+    Augmentation(**vars(network_config.augment)),
   )
-  steps = told.epochs * (len(train) // told.batch_size)
-  rate = schedule.make("cosine", told.learning_rate, steps, warmup=steps // 20)
-  optimizer = optax.adamw(rate, weight_decay=told.weight_decay)
-  task = embedder.make(trainable, len(people), optimizer, margin=told.margin, towards=0.0)
+  steps = network_config.epochs * (len(train) // network_config.batch_size)
+  rate = schedule.make("cosine", network_config.learning_rate, steps, warmup=steps // 20)
+  optimizer = optax.adamw(rate, weight_decay=network_config.weight_decay)
+  task = embedder.make(trainable, len(people), optimizer, margin=network_config.margin, towards=0.0)
   parts = NetworkParts(meta, embedder.export, _test_result)
-  return experiment_of(config, task, embedder.Start(), (), data._replace(train=train, test=test), told, parts)
+  return experiment_of(config, task, embedder.Start(), (), data._replace(train=train, test=test), network_config, parts)
 
 
 def _test_result(row):

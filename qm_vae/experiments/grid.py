@@ -182,12 +182,12 @@ class Logbooks:
 
   def train(self, step: int, values: dict, counts: dict, **where) -> str:
     """See `Logbook`; values [steps, M], counts [M, K]."""
-    told = self._each(
+    speeds = self._each(
       lambda book, i: book.train(
         step, {name: v[:, i] for name, v in values.items()}, {name: v[i] for name, v in counts.items()}, **where
       )
     )
-    return f"{min(told, key=float)} to {max(told, key=float)}"
+    return f"{min(speeds, key=float)} to {max(speeds, key=float)}"
 
   def test(self, step: int, result: dict, **where) -> None:
     """See `Logbook`; arrays [M], and what is the same for all as a number."""
@@ -226,17 +226,17 @@ class Logbooks:
 
   def _each(self, write):
     """What `write(book, number)` returns of every member that goes on; ends those that are not finite."""
-    told = []
+    speeds = []
     for i, book in enumerate(self._books):
       if book.workdir in self.failed:
         continue
       try:
-        told.append(write(book, i))
+        speeds.append(write(book, i))
       except NotFinite as error:
         self.failed[book.workdir] = str(error)
-    if not told:
+    if not speeds:
       raise NotFinite("; ".join(f"{workdir.name}: {why}" for workdir, why in self.failed.items()))
-    return told
+    return speeds
 
 
 def member(state: State, number: int) -> State:

@@ -182,16 +182,19 @@ def _recognisers(config):
 
 def _guarantee(config, vq, tokens, answers):
   """What holds whoever attacks (privacy/guarantees.py); None where nothing does."""
-  told = config.release
+  release_config = config.release
   num_answers = answers if config.condition.answer == "class" else 1
-  if config.condition.answer == "probabilities" and told.mechanism != "k_same":
+  if config.condition.answer == "probabilities" and release_config.mechanism != "k_same":
     return None  # a vector of reals has no number of forms
-  common = {"mechanism": told.mechanism, "tokens": tokens, "codes": vq.num_codes, "answers": num_answers}
-  if told.mechanism == "k_same":
-    return common | {"k": told.k, "answers": 1}  # a group gets one answer
-  if told.mechanism == "none":
+  common = {"mechanism": release_config.mechanism, "tokens": tokens, "codes": vq.num_codes, "answers": num_answers}
+  if release_config.mechanism == "k_same":
+    return common | {"k": release_config.k, "answers": 1}  # a group gets one answer
+  if release_config.mechanism == "none":
     return common | {"bits": guarantees.bits(tokens, vq.num_codes, num_answers)}
-  return common | {"epsilon": guarantees.composed(told.epsilon, tokens), "epsilon_per_code": told.epsilon}
+  return common | {
+    "epsilon": guarantees.composed(release_config.epsilon, tokens),
+    "epsilon_per_code": release_config.epsilon,
+  }
 
 
 def _check_judges(config):

@@ -28,22 +28,24 @@ def ugatit_run(config: Config) -> Experiment:
   Raises:
     ValueError: for pictures smaller than the discriminators need.
   """
-  told, size = config.ugatit, settings.image_size(config)
-  smallest = ugatit_models.smallest_side(max(told.global_layers, told.local_layers))
+  rival, size = config.ugatit, settings.image_size(config)
+  smallest = ugatit_models.smallest_side(max(rival.global_layers, rival.local_layers))
   if size < smallest:
     raise ValueError(
-      f"config.image_size is {size}, but a discriminator of {max(told.global_layers, told.local_layers)} layers needs "
-      f"{smallest} pixels; lower config.ugatit.global_layers and local_layers, or use larger pictures"
+      f"config.image_size is {size}, but a discriminator of {max(rival.global_layers, rival.local_layers)} layers "
+      f"needs {smallest} pixels; lower config.ugatit.global_layers and local_layers, or use larger pictures"
     )
   data = two_kinds(config, size)
-  options = {"light": told.light, "channels": told.channels, "blocks": told.blocks}
-  discriminators = [ugatit_models.Discriminator(n, told.channels) for n in (told.global_layers, told.local_layers)]
+  options = {"light": rival.light, "channels": rival.channels, "blocks": rival.blocks}
+  discriminators = [ugatit_models.Discriminator(n, rival.channels) for n in (rival.global_layers, rival.local_layers)]
   networks = ugatit.Networks(ugatit_models.Generator(**options), *discriminators)
   rate = schedule.make(config.schedule, config.learning_rate, config.epochs * (len(data.train) // config.batch_size))
   # Decay enters the gradient before Adam, as PyTorch's Adam has it.
-  optimizer = optax.chain(optax.add_decayed_weights(told.weight_decay), optax.adam(rate, **_BETAS))
-  task = ugatit.make(networks, optimizer, augmentation=Augmentation(**vars(config.augment_faces)), average=told.average)
-  weights = ugatit.LossWeights(*(np.float32(getattr(told.weights, name)) for name in ugatit.LossWeights._fields))
+  optimizer = optax.chain(optax.add_decayed_weights(rival.weight_decay), optax.adam(rate, **_BETAS))
+  task = ugatit.make(
+    networks, optimizer, augmentation=Augmentation(**vars(config.augment_faces)), average=rival.average
+  )
+  weights = ugatit.LossWeights(*(np.float32(getattr(rival.weights, name)) for name in ugatit.LossWeights._fields))
   parts = NetworkParts(ugatit_file.describe(size, **options), ugatit.export, lambda row: {"test_cycle": row["cycle"]})
   return experiment_of(config, task, (), weights, data, config, parts)
 
@@ -57,46 +59,46 @@ def amt_gan_run(config: Config) -> Experiment:
   Raises:
     ValueError: without a recogniser in the graph, or a target that is not among the training faces.
   """
-  told, size = config.amt_gan, settings.image_size(config)
+  rival, size = config.amt_gan, settings.image_size(config)
   if size < amt_gan_models.SMALLEST_SIDE:
     raise ValueError(f"config.image_size is {size}, but AMT-GAN needs {amt_gan_models.SMALLEST_SIDE} pixels; raise it")
-  opened = embedders.open_all(told.embedders)
+  opened = embedders.open_all(rival.embedders)
   closed = [one.source for one in opened if one.embedder is None]
   if closed or not opened:
     raise ValueError(
-      f"config.amt_gan.embedders is {tuple(told.embedders)}; the attack needs at least one face recogniser that it can "
-      "differentiate: folders written by python -m qm_vae.convert torch-mobilefacenet or configs/embedder.py"
+      f"config.amt_gan.embedders is {tuple(rival.embedders)}; the attack needs at least one face recogniser that it "
+      "can differentiate: folders written by python -m qm_vae.convert torch-mobilefacenet or configs/embedder.py"
       + (f", not {', '.join(closed)}" if closed else "")
     )
   data = two_kinds(config, size)
   plain, made_up = data.train.first, data.train.second
-  if told.target and told.target not in plain.name:
+  if rival.target and rival.target not in plain.name:
     raise ValueError(
-      f"config.amt_gan.target is {told.target!r}, which is no training face of config.data; they are called "
+      f"config.amt_gan.target is {rival.target!r}, which is no training face of config.data; they are called "
       f"{', '.join(plain.name[:3])} and so on; '' takes the first"
     )
-  target = plain.take([plain.name.index(told.target) if told.target else 0])
+  target = plain.take([plain.name.index(rival.target) if rival.target else 0])
   rate = schedule.make(config.schedule, config.learning_rate, config.epochs * (len(data.train) // config.batch_size))
   networks = amt_gan.Networks(
-    amt_gan_models.Generator(told.channels),
-    amt_gan_models.Regularizer(told.blocks, told.channels),
-    amt_gan_models.Discriminator(channels=told.channels),
+    amt_gan_models.Generator(rival.channels),
+    amt_gan_models.Regularizer(rival.blocks, rival.channels),
+    amt_gan_models.Discriminator(channels=rival.channels),
   )
   task = amt_gan.make(
     networks,
     [one.embedder for one in opened],
     optax.adam(rate, **_BETAS),
-    diversity=Augmentation(**vars(told.diversity)),
-    draws=told.draws,
+    diversity=Augmentation(**vars(rival.diversity)),
+    draws=rival.draws,
   )
   frozen = {
     "embedders": tuple(one.embedder.params for one in opened),
     "target": tuple(one.embed(target.image, target.eyes)[0] for one in opened),
   }
-  weights = amt_gan.LossWeights(*(np.float32(getattr(told.weights, name)) for name in amt_gan.LossWeights._fields))
+  weights = amt_gan.LossWeights(*(np.float32(getattr(rival.weights, name)) for name in amt_gan.LossWeights._fields))
   reference = amt_gan_file.reference_of(made_up.image[0], made_up.eyes[0])
   parts = NetworkParts(
-    amt_gan_file.describe(size, channels=told.channels) | {"target": target.name[0], "reference": made_up.name[0]},
+    amt_gan_file.describe(size, channels=rival.channels) | {"target": target.name[0], "reference": made_up.name[0]},
     lambda state: amt_gan.export(state, reference),
     lambda row: {"test_like_target": row["like_target"], "test_like_target_before": row["like_target_before"]},
   )

@@ -69,8 +69,8 @@ def _checkpoints(config, workdir):
 
 def _check_alike(group, config, experiment, workdir):
   """Refuses data and networks that changed, or that another process sees otherwise."""
-  told = group.broadcast(lambda: provenance.check(schema.view(config), experiment, workdir))
-  if not group.is_leader and told != provenance.digests(schema.view(config), experiment):
+  found = group.broadcast(lambda: provenance.check(schema.view(config), experiment, workdir))
+  if not group.is_leader and found != provenance.digests(schema.view(config), experiment):
     raise ValueError(
       f"process {group.index} finds other faces or networks than process 0; keep data, networks and config.cache_dir "
       "where all hosts see the same files"
@@ -139,7 +139,7 @@ def _longer(key, old, new):
 
 def _export(state, experiment, workdir):
   rows = [row for row in records.read_rows(workdir) if row["split"] == "test"]
-  told = experiment.parts.result(rows[-1]) | {"test_n": rows[-1]["n"]}
-  told["test_left_out"] = f"{experiment.data.num_duplicates} test images that are also training images"
-  meta = experiment.parts.meta | told
+  found = experiment.parts.result(rows[-1]) | {"test_n": rows[-1]["n"]}
+  found["test_left_out"] = f"{experiment.data.num_duplicates} test images that are also training images"
+  meta = experiment.parts.meta | found
   networks.save(workdir / "network", meta, experiment.parts.export(jax.device_get(state)))

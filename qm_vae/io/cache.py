@@ -71,10 +71,10 @@ def _make_private(path):
 
 def _processor():
   """A name for the kind of processor: its instruction set, as far as the system tells it."""
-  told = [platform.machine(), platform.processor()]
+  description = [platform.machine(), platform.processor()]
   try:
     with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-      told += sorted({line for line in file if line.startswith(("model name", "flags", "Features", "CPU part"))})
+      description += sorted({line for line in file if line.startswith(("model name", "flags", "Features", "CPU part"))})
   except OSError:
     pass  # not Linux
-  return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+  return hashlib.sha256("\n".join(description).encode()).hexdigest()[:16]

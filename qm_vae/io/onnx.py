@@ -21,7 +21,7 @@ class ImageNetwork(NamedTuple):
 
   path: pathlib.Path
   session: onnxruntime.InferenceSession
-  told: dict[str, str]  # the file's metadata_props
+  metadata: dict[str, str]  # the file's metadata_props
   size: tuple[int, int]  # height, width of the input, pixels
   fixed_batch: int  # images that the file wants at a time; 0: any number
   layout: str
@@ -82,17 +82,17 @@ def load(
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
   except Exception as error:  # onnxruntime's own exceptions share no narrower base
     raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
-  told = session.get_modelmeta().custom_metadata_map
+  metadata = session.get_modelmeta().custom_metadata_map
   if len(session.get_inputs()) != 1 or len(session.get_inputs()[0].shape) != 4:
     raise ValueError(f"{path} takes {[i.shape for i in session.get_inputs()]}; expected one batch of images")
   shape = session.get_inputs()[0].shape
-  layout = _choice(path, "layout", layout or told.get("input_layout") or _layout(shape), ("NCHW", "NHWC"))
+  layout = _choice(path, "layout", layout or metadata.get("input_layout") or _layout(shape), ("NCHW", "NHWC"))
   grey = shape[1 if layout == "NCHW" else 3] == 1
-  colour = "grey" if grey else _choice(path, "colour", colour or told.get("colour"), ("RGB", "BGR"))
-  factor, offset = _range(path, input_range or told.get("input_range"))
-  height, width = size or _size(path, layout, shape, told.get("input_shape", ""))
+  colour = "grey" if grey else _choice(path, "colour", colour or metadata.get("colour"), ("RGB", "BGR"))
+  factor, offset = _range(path, input_range or metadata.get("input_range"))
+  height, width = size or _size(path, layout, shape, metadata.get("input_shape", ""))
   fixed = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else 0
-  return ImageNetwork(path, session, told, (height, width), fixed, layout, colour, factor, offset)
+  return ImageNetwork(path, session, metadata, (height, width), fixed, layout, colour, factor, offset)
 
 
 def numbers(text: str) -> list[float]:

@@ -107,8 +107,10 @@ def attend(x, made_up, source_parts, reference_parts, matrices):
 
   def described(features, parts):
     inside = parts.regions[..., None]
-    told = jnp.concatenate([_VISUAL * features[:, None] * inside, parts.places], -1)
-    return told.reshape(*told.shape[:2], height * width, -1), parts.regions.reshape(*told.shape[:2], height * width)
+    descriptors = jnp.concatenate([_VISUAL * features[:, None] * inside, parts.places], -1)
+    return descriptors.reshape(*descriptors.shape[:2], height * width, -1), parts.regions.reshape(
+      *descriptors.shape[:2], height * width
+    )
 
   (to, in_source), (of, in_reference) = described(x, source_parts), described(made_up, reference_parts)
   alike = jnp.einsum("bpic,bpjc->bpij", to, of, precision=jax.lax.Precision.HIGHEST)

@@ -10,7 +10,7 @@ from qm_vae.models import vqvae
 from qm_vae.types import Deidentifier, Face, Quantized, Quantizer
 
 CONDITIONS = ("none", "class", "probabilities")
-"""What the decoder may be told of the service's answer on the original."""
+"""What the decoder may receive of the service's answer on the original."""
 
 
 class Generated(NamedTuple):
@@ -24,7 +24,7 @@ class Generated(NamedTuple):
 class Generator(NamedTuple):
   """A generator as pure functions.
 
-  `answer` is [B, C] of `told`, all 0 for a face whose answer is unknown, or None where all are unknown.
+  `answer` is [B, C] of `condition_of`, all 0 for a face whose answer is unknown, or None where all are unknown.
   """
 
   init: Callable  # (key, views_params, face) -> (params, carried)
@@ -46,8 +46,8 @@ def make_views(views: Sequence[Deidentifier], views_params: Sequence[Any], face:
   return jax.vmap(of_one)(face, jax.random.split(key, len(face.image)))
 
 
-def told(condition: str, logits: jax.Array) -> jax.Array | None:
-  """What the decoder is told where a service answers `logits` [B, C] on the originals.
+def condition_of(condition: str, logits: jax.Array) -> jax.Array | None:
+  """What the decoder receives where a service answers `logits` [B, C] on the originals.
 
   Returns:
     [B, C] float32, one-hot for `class`, softmax for `probabilities`; None for `none`.

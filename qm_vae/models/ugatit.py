@@ -62,10 +62,10 @@ class Generator(nn.Module):
     x = nn.relu(Conv(width, 1, name="conv1x1")(x))
     heat = jnp.sum(x, -1)
     # PyTorch flattens channel by channel.
-    told = jnp.mean(x, (1, 2)) if self.light else jnp.moveaxis(x, -1, 1).reshape(len(x), -1)
+    style = jnp.mean(x, (1, 2)) if self.light else jnp.moveaxis(x, -1, 1).reshape(len(x), -1)
     for place in ("FC.0", "FC.2"):
-      told = nn.relu(_dense(width, place)(told))
-    gamma, beta = (_dense(width, place)(told) for place in ("gamma", "beta"))
+      style = nn.relu(_dense(width, place)(style))
+    gamma, beta = (_dense(width, place)(style) for place in ("gamma", "beta"))
     for i in range(1, self.blocks + 1):
       place = f"UpBlock1_{i}"
       h = conv(f"{place}.conv1", width, 3, padding=1)(x)

@@ -109,8 +109,8 @@ class Decoder(nn.Module):
       # Where a mouth rises depends on the place, so an answer is a picture, not a vector.
       shape = (self.answers, _MAP, _MAP, self.preset.hidden)
       maps = self.param("answer_maps", nn.initializers.normal(0.1), shape)
-      told = jnp.zeros((*x.shape[:-3], self.answers)) if answer is None else answer
-      x = x + _resized(jnp.tensordot(told, maps, 1).astype(self.dtype), x.shape[-3:-1])
+      condition = jnp.zeros((*x.shape[:-3], self.answers)) if answer is None else answer
+      x = x + _resized(jnp.tensordot(condition, maps, 1).astype(self.dtype), x.shape[-3:-1])
     x = ResidualStack(self.preset, self.dtype)(x)
     x = nn.relu(SubPixel(self.preset.hidden // 2, self.dtype)(x))
     x = SubPixel(3, self.dtype)(x)

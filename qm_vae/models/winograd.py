@@ -30,7 +30,7 @@ _LEAST = 512  # products of a pixel, input times output channels, from which on 
 _EVERY_AXIS_1 = (1, 1)
 
 
-def conv_general_dilated(x, kernel, strides, padding, **told):
+def conv_general_dilated(x, kernel, strides, padding, **options):
   """`lax.conv_general_dilated`, which Flax's `nn.Conv` can be given: here where that is quicker, else the plain form.
 
   Args:
@@ -43,13 +43,13 @@ def conv_general_dilated(x, kernel, strides, padding, **told):
   Returns:
     [B, H', W', F].
   """
-  if not _is_quicker(x, kernel, strides, padding, told):
-    return lax.conv_general_dilated(x, kernel, strides, padding, **told)
+  if not _is_quicker(x, kernel, strides, padding, options):
+    return lax.conv_general_dilated(x, kernel, strides, padding, **options)
   return conv_3x3(x, kernel)
 
 
-def _is_quicker(x, kernel, strides, padding, told):
-  plain = all(told.get(key) in (None, 1, _EVERY_AXIS_1) for key in ("lhs_dilation", "rhs_dilation"))
+def _is_quicker(x, kernel, strides, padding, options):
+  plain = all(options.get(key) in (None, 1, _EVERY_AXIS_1) for key in ("lhs_dilation", "rhs_dilation"))
   return (
     jax.default_backend() == "cpu"
     and x.dtype == kernel.dtype == jnp.float32
@@ -57,7 +57,7 @@ def _is_quicker(x, kernel, strides, padding, told):
     and tuple(strides) == _EVERY_AXIS_1
     and padding == "SAME"
     and plain
-    and told.get("feature_group_count", 1) == 1
+    and options.get("feature_group_count", 1) == 1
     and not (x.shape[1] % _TILE or x.shape[2] % _TILE)
     and kernel.shape[2] * kernel.shape[3] >= _LEAST
   )

@@ -133,7 +133,7 @@ class _Table:
     """statistics.summary of every crowd, from the scores [P, G] of all who are attacked."""
     return statistics.summaries(scores, self._probe, self._gallery, self._sizes, seed=self._seed)
 
-  def told(self, scores):
+  def row(self, scores):
     """What a row says of them."""
     shuffled = controls.shuffled(scores, self._probe, self._gallery, self._seed)
     return {"crowds": self.summaries(scores), "shuffled": shuffled}
@@ -163,8 +163,8 @@ def _attack(method, chosen, tools, attackers, table, tell):
     try:
       fitted = attacker.fit(attack)
     except FloatingPointError as error:
-      told = f"its training diverged: {error}"
-      left_out.append({"attacker": name, "embedder": embedder, "reason": told, "diverged": True})
+      details = f"its training diverged: {error}"
+      left_out.append({"attacker": name, "embedder": embedder, "reason": details, "diverged": True})
       continue
     found = scores[name, embedder] = np.asarray(fitted.scores(gallery, probe), np.float64)
     attacks.append(
@@ -177,7 +177,7 @@ def _attack(method, chosen, tools, attackers, table, tell):
         "loss_fell": fitted.losses[-1] < fitted.losses[0] if len(fitted.losses) > 1 else None,
         "measures": fitted.measures(probe),
       }
-      | table.told(found)
+      | table.row(found)
     )
   return _row(method, attacks, left_out), scores
 
@@ -190,8 +190,8 @@ def _somebody(attack, attackers, recognisers, learn, training_scale):
     for name, _, attacker in _parties("", attackers, tools, lambda doing: None)
   }
   if all(reasons.values()):
-    told = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    raise ValueError(f"no attacker can attack these pictures ({told or 'none was chosen'}); choose others")
+    details = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+    raise ValueError(f"no attacker can attack these pictures ({details or 'none was chosen'}); choose others")
 
 
 def _parties(method, attackers, tools, tell):
@@ -239,9 +239,9 @@ def _united(union, rows, scores, table):
       continue
     began = time.monotonic()
     found[who] = sum(_standardised(part[who]) for part in parts)
-    told = {"seconds": round(time.monotonic() - began, 1), "losses": [], "loss_fell": None, "measures": {}}
-    told |= {key: first[key] for key in ("attacker", "embedder", "gallery", "on_clear")}
-    row["attacks"].append(told | table.told(found[who]))
+    details = {"seconds": round(time.monotonic() - began, 1), "losses": [], "loss_fell": None, "measures": {}}
+    details |= {key: first[key] for key in ("attacker", "embedder", "gallery", "on_clear")}
+    row["attacks"].append(details | table.row(found[who]))
   for name in union.of:
     single = next(row for row in rows if row["name"] == name)
     if single["headline"]:
@@ -263,10 +263,10 @@ def _headline(attacks):
   if not attacks:
     return None
   strongest = max(attacks, key=lambda attack: attack["crowds"][-1]["rank_1"]["value"])
-  told = strongest["crowds"][-1]
-  rank_1 = {key: told["rank_1"][key] for key in ("value", "low", "high", "n")}
+  details = strongest["crowds"][-1]
+  rank_1 = {key: details["rank_1"][key] for key in ("value", "low", "high", "n")}
   who = {key: strongest[key] for key in ("attacker", "embedder")}
-  return who | {"people": told["n_people"], "rank_1": rank_1, "chance": told["chance"]["rank_1"]}
+  return who | {"people": details["n_people"], "rank_1": rank_1, "chance": details["chance"]["rank_1"]}
 
 
 def _people(identity, chosen):

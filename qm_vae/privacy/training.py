@@ -58,7 +58,7 @@ def learner(folder: pathlib.Path, seed: int):
 def _digest(lesson, seed):
   """Of the examples, the networks that training starts from, and its length."""
   shapes = jax.eval_shape(lesson.task.init, jax.random.key(0), lesson.frozen, lesson.train.batch(np.arange(1)))
-  told = (
+  parts = (
     VERSION,
     lesson.name,
     lesson.settings,
@@ -68,7 +68,7 @@ def _digest(lesson, seed):
     lesson.batch_size,
     jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes),
   )
-  digest = hashlib.sha256(repr(told).encode())
+  digest = hashlib.sha256(repr(parts).encode())
   for array in (*lesson.train.columns.values(), *jax.tree.leaves(lesson.frozen)):
     digest.update(np.ascontiguousarray(array).tobytes())
   return f"{lesson.name}-{digest.hexdigest()[:16]}"

@@ -150,17 +150,17 @@ def asked(report):
   return list(rows[0]["read"]) if rows else [], rows
 
 
-def guarantee(told):
+def guarantee(promise):
   """A sentence for the report's `privacy.guarantee`, with its bound in every crowd."""
-  forms = f"{told['tokens']} {'code' if told['tokens'] == 1 else 'codes'} of {told['codes']}"
-  if "k" in told:
-    what = f"k-same, k = {told['k']}: at least so many people share {forms} and one answer."
-  elif "epsilon" in told:
-    what = f"{told['mechanism'].replace('_', ' ')} on {forms}, epsilon {told['epsilon']:g} in all"
-    what += f", beside one of {told['answers']} answers given as it is." if told["answers"] > 1 else "."
+  forms = f"{promise['tokens']} {'code' if promise['tokens'] == 1 else 'codes'} of {promise['codes']}"
+  if "k" in promise:
+    what = f"k-same, k = {promise['k']}: at least so many people share {forms} and one answer."
+  elif "epsilon" in promise:
+    what = f"{promise['mechanism'].replace('_', ' ')} on {forms}, epsilon {promise['epsilon']:g} in all"
+    what += f", beside one of {promise['answers']} answers given as it is." if promise["answers"] > 1 else "."
   else:
-    what = f"a face takes one of 2^{told['bits']:.1f} forms ({forms}, {told['answers']} answers)."
-  bounds = [f"{number(row['at_most'])} among {row['people']}" for row in told["rank_1"]]
+    what = f"a face takes one of 2^{promise['bits']:.1f} forms ({forms}, {promise['answers']} answers)."
+  bounds = [f"{number(row['at_most'])} among {row['people']}" for row in promise["rank_1"]]
   return f"{what} Rank 1 is at most {', '.join(bounds)}."
 
 

@@ -24,13 +24,13 @@ MEASURES = (
 
 
 def attack_rows(privacy, method, people):
-  """Rows of a table of attacks on one method in one crowd: {'name', 'attack', 'told', 'doubts', 'ours'} each."""
+  """Rows of a table of attacks on one method in one crowd: {'name', 'attack', 'verdicts', 'doubts', 'ours'} each."""
   tried = method.get("attacks") or []
   return [
     {
       "name": name,
       "attack": attack,
-      "told": attacks.summary(attack, people),
+      "summary": attacks.summary(attack, people),
       "doubts": attacks.doubts(attack),
       "ours": people == attacks.largest_crowd(privacy) and attacks.is_headline(attack, method),
     }
@@ -41,18 +41,18 @@ def attack_rows(privacy, method, people):
 def clear_rows(privacy, people):
   """Rows like those of `attack_rows` for the frozen recognisers on clear pictures, the yardstick."""
   return [
-    {"name": one["embedder"], "attack": {}, "told": attacks.summary(one, people), "doubts": [], "ours": False}
+    {"name": one["embedder"], "attack": {}, "summary": attacks.summary(one, people), "doubts": [], "ours": False}
     for one in privacy.get("clear") or ()
   ]
 
 
 def controls(privacy):
   """Rows of the table of controls: {'name', 'must', 'rate', 'beside': text, 'ok': True, False or None} each."""
-  told = privacy.get("controls") or {}
+  verdicts = privacy.get("controls") or {}
   tried = [attack for method in privacy.get("methods") or () for attack in method.get("attacks") or ()]
   shuffled = [attack["shuffled"] for attack in tried if attack.get("shuffled")]
   learned = [attack["loss_fell"] for attack in tried if attack.get("loss_fell") is not None]
-  clear, identity, blank = (told.get(name) or {} for name in ("clear", "identity", "blank"))
+  clear, identity, blank = (verdicts.get(name) or {} for name in ("clear", "identity", "blank"))
   beside = {
     "clear": f"chance {tables.number(clear.get('chance'))}",
     "identity": f"clear pictures {tables.number((identity.get('clear') or {}).get('value'))}, "
@@ -65,7 +65,7 @@ def controls(privacy):
     "clear": clear.get("ok"),
     "identity": identity.get("ok"),
     "blank": blank.get("ok"),
-    "shuffled": (told.get("shuffled") or {}).get("ok"),
+    "shuffled": (verdicts.get("shuffled") or {}).get("ok"),
     "learning": all(learned) if learned else None,
   }
   rates = {"clear": clear.get("rank_1"), "identity": identity.get("rank_1"), "blank": blank.get("rank_1")}
@@ -123,14 +123,14 @@ def of_run(report):
 
 def common(privacy):
   """What the two pages share."""
-  people, told = attacks.largest_crowd(privacy), privacy.get("controls") or {}
+  people, verdicts = attacks.largest_crowd(privacy), privacy.get("controls") or {}
   return {
-    "told": privacy,
+    "measured": privacy,
     "people": people,
     "measures": MEASURES,
     "controls": controls(privacy),
-    "void": told.get("void") or [],
-    "warnings": told.get("warnings") or [],
+    "void": verdicts.get("void") or [],
+    "warnings": verdicts.get("warnings") or [],
     "yardstick": [
       (gallery_size, clear_rows(privacy, gallery_size)) for gallery_size in reversed(privacy.get("crowds") or ())
     ],

@@ -56,8 +56,8 @@ def to_target(quality: Quality, answer: np.ndarray) -> np.ndarray:
   answer = np.asarray(answer, np.float32)
   if quality.kind != "values":
     return answer
-  told = np.isfinite(answer).all(-1, keepdims=True)
-  return np.concatenate([np.where(told, answer, 0), told], -1).astype(np.float32)
+  is_known = np.isfinite(answer).all(-1, keepdims=True)
+  return np.concatenate([np.where(is_known, answer, 0), is_known], -1).astype(np.float32)
 
 
 def decide(quality: Quality, raw: jax.Array) -> jax.Array:
@@ -85,8 +85,8 @@ def lost(quality: Quality, target: jax.Array, other: jax.Array) -> jax.Array:
   if quality.kind == "attributes":
     return jnp.mean(((target > 0.5) != (other > 0.5)).astype(jnp.float32), -1)
   moved = (jnp.abs(target - other)[..., :-1] > jnp.asarray(quality.tolerance)).any(-1)
-  told, still = target[..., -1] > 0.5, other[..., -1] > 0.5
-  return ((told != still) | (told & moved)).astype(jnp.float32)
+  is_known, still = target[..., -1] > 0.5, other[..., -1] > 0.5
+  return ((is_known != still) | (is_known & moved)).astype(jnp.float32)
 
 
 def surrogate(quality: Quality, kind: str, target: jax.Array, raw: jax.Array) -> jax.Array:

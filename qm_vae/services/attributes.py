@@ -19,8 +19,8 @@ def preprocess(image: jax.Array, size: int) -> jax.Array:
 
 def describe(architecture: str, input_size: int, names: Sequence[str]) -> dict[str, Any]:
   """The description of an attribute network, as services.expression.describe; its classes are the attributes."""
-  told = expression.describe(architecture, input_size, names)
-  return told | {
+  description = expression.describe(architecture, input_size, names)
+  return description | {
     "kind": "attributes",
     "input": "RGB float32 in [0, 1]; the service resizes it and scales it to [-1, 1]",
   }

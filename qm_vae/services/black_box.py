@@ -206,12 +206,12 @@ def broadcast(quality: Quality, answers, count: int) -> np.ndarray:
       f"{count} x {len(names)} numbers ({', '.join(names)[:80]})"
       + (f", or {count} labels" if quality.kind == "classes" else "")
     )
-  told = np.isfinite(found)
+  is_known = np.isfinite(found)
   if quality.kind == "values":
-    if (told.any(1) != told.all(1)).any():
+    if (is_known.any(1) != is_known.all(1)).any():
       raise ValueError("it told some of an image's values and not others; it must tell all of them or none")
     return found
-  bad = ~told.all(1) | (found < -1e-3).any(1) | (found > 1 + 1e-3).any(1)
+  bad = ~is_known.all(1) | (found < -1e-3).any(1) | (found > 1 + 1e-3).any(1)
   if quality.kind == "classes":
     bad |= np.abs(found.sum(1) - 1) > 1e-2
   if bad.any():

@@ -33,11 +33,11 @@ class Student(NamedTuple):
   apply: Any  # (params, statistics, image [B, H, W, 3] in [0, 1], train, key) -> (raw [B, width], statistics)
 
 
-def student(told: Mapping[str, Quality], architecture: str, input_size: int, start: str = "") -> Student:
+def student(qualities: Mapping[str, Quality], architecture: str, input_size: int, start: str = "") -> Student:
   """The student of the services in `told`, whose columns stand side by side in that order.
 
   Args:
-    told: name -> quality.
+    qualities: name -> quality.
     architecture: a name in EXPRESSION_NETWORKS; it sees colours here.
     input_size: pixels a side that it sees.
     start: folder of an expression network of this architecture whose weights it begins with, see `coloured`; "": drawn.
@@ -45,8 +45,8 @@ def student(told: Mapping[str, Quality], architecture: str, input_size: int, sta
   Raises:
     ValueError: when `start` holds another network.
   """
-  module = EXPRESSION_NETWORKS[architecture](num_classes=sum(one.width for one in told.values()))
-  begun = coloured(start, architecture, told) if start else None
+  module = EXPRESSION_NETWORKS[architecture](num_classes=sum(one.width for one in qualities.values()))
+  begun = coloured(start, architecture, qualities) if start else None
 
   def see(image):
     small = jax.image.resize(image, (*image.shape[:-3], input_size, input_size, 3), "linear")
@@ -69,7 +69,7 @@ def student(told: Mapping[str, Quality], architecture: str, input_size: int, sta
   return Student(init, apply)
 
 
-def coloured(directory: str, architecture: str, told: Mapping[str, Quality]) -> dict[str, Any]:
+def coloured(directory: str, architecture: str, qualities: Mapping[str, Quality]) -> dict[str, Any]:
   """The weights of an expression network, which sees grey, for a student, which sees colours.
 
   Its first layer adds the colours up as `expression.preprocess` makes them grey, so that the student answers as the
@@ -78,7 +78,7 @@ def coloured(directory: str, architecture: str, told: Mapping[str, Quality]) -> 
   Args:
     directory: written by `python -m qm_vae.convert` or by configs/expression.py.
     architecture: what it must be.
-    told: name -> quality.
+    qualities: name -> quality.
 
   Returns:
     {"params", "batch_stats"}, NumPy arrays; `params["logits"]` is None where the last layer does not fit.
@@ -96,8 +96,8 @@ def coloured(directory: str, architecture: str, told: Mapping[str, Quality]) -> 
   params = dict(variables["params"])
   first = next(name for name in ("stage_1", "conv_1") if name in params)
   params[first] = jax.tree.map(_see_colours, params[first])
-  names = [one.names for one in told.values()]
-  if len(names) == 1 and set(names[0]) == set(meta["classes"]) and next(iter(told.values())).kind == "classes":
+  names = [one.names for one in qualities.values()]
+  if len(names) == 1 and set(names[0]) == set(meta["classes"]) and next(iter(qualities.values())).kind == "classes":
     order = [meta["classes"].index(name) for name in names[0]]
     params["logits"] = jax.tree.map(lambda array: array[..., order], params["logits"])
   else:
@@ -111,10 +111,10 @@ def _see_colours(kernel):
   return np.repeat(kernel, 3, axis=-2) * luma[:, None]
 
 
-def by_service(told: Mapping[str, Quality], columns: jax.Array) -> dict[str, jax.Array]:
+def by_service(qualities: Mapping[str, Quality], columns: jax.Array) -> dict[str, jax.Array]:
   """{name: its columns} of [..., sum of widths]."""
   parts, start = {}, 0
-  for name, quality in told.items():
+  for name, quality in qualities.items():
     parts[name] = columns[..., start : start + quality.width]
     start += quality.width
   return parts
@@ -187,27 +187,27 @@ def recall(memory: dict[str, jax.Array], key: jax.Array, settings: Settings) -> 
   return memory["image"][rows], memory["target"][rows], (rows < there).astype(jnp.float32)
 
 
-def unmeasured(told: Mapping[str, Quality]) -> dict[str, dict[str, jax.Array]]:
+def unmeasured(qualities: Mapping[str, Quality]) -> dict[str, dict[str, jax.Array]]:
   """The fidelity to each service, of which nothing is known yet; every leaf an array of its own, to be given away."""
-  return {name: {"agreed": jnp.zeros(()), "n": jnp.zeros(())} for name in told}
+  return {name: {"agreed": jnp.zeros(()), "n": jnp.zeros(())} for name in qualities}
 
 
-def measured(told, fidelity, raw, target, weight, decay):
+def measured(qualities, fidelity, raw, target, weight, decay):
   """The fidelity after further answers.
 
   Args:
-    told: name -> quality.
+    qualities: name -> quality.
     fidelity: of `unmeasured` or of the last call.
     raw: [Q, width], what the student said before it knew.
     target: [Q, width], what the services said.
     weight: float32 [Q], 1 for answers to blindly drawn questions, else 0.
     decay: [0, 1), of the sums, for each answer.
   """
-  wanted, said = by_service(told, target), by_service(told, raw)
+  wanted, said = by_service(qualities, target), by_service(qualities, raw)
   n = jnp.sum(weight)
   kept = jnp.power(decay, n)
   result = {}
-  for name, quality in told.items():
+  for name, quality in qualities.items():
     broadcast = 1 - answers.lost(quality, wanted[name], answers.decide(quality, said[name]))
     result[name] = {
       "agreed": kept * fidelity[name]["agreed"] + jnp.sum(jnp.where(weight > 0, broadcast, 0.0)),

@@ -19,37 +19,37 @@ _PATIENCE = 7 * 24 * 3600 * 1000  # milliseconds that a process waits for what t
 _numbers = itertools.count()  # of what was agreed on: every process counts alike
 
 
-def join(told: str) -> None:
+def join(spec: str) -> None:
   """Makes this process one of several that train together; the first thing a program does with JAX.
 
   Args:
-    told: AUTO, or HOST:PORT,COUNT,INDEX: where process 0 listens, how many processes there are, and which this is.
+    spec: AUTO, or HOST:PORT,COUNT,INDEX: where process 0 listens, how many processes there are, and which this is.
 
   Raises:
     ValueError: for what is neither.
     RuntimeError: where the others cannot be reached.
   """
-  if told == AUTO:
+  if spec == AUTO:
     jax.distributed.initialize()
     return
-  address, count, index = parsed(told)
+  address, count, index = parsed(spec)
   jax.distributed.initialize(address, count, index)
 
 
-def parsed(told: str) -> tuple[str, int, int]:
+def parsed(spec: str) -> tuple[str, int, int]:
   """(address, count, index) of 'HOST:PORT,COUNT,INDEX'.
 
   Raises:
     ValueError: for anything else.
   """
-  address, *numbers = told.split(",")
+  address, *numbers = spec.split(",")
   host, _, port = address.rpartition(":")
   if host and port.isdecimal() and len(numbers) == 2 and all(number.isdecimal() for number in numbers):
     count, index = map(int, numbers)
     if index < count:
       return address, count, index
   raise ValueError(
-    f"{told!r} does not say who trains together; write {AUTO} on a cluster (SLURM and the like), or "
+    f"{spec!r} does not say who trains together; write {AUTO} on a cluster (SLURM and the like), or "
     "HOST:PORT,COUNT,INDEX with INDEX from 0 to COUNT - 1, such as 10.0.0.1:1234,2,0 and 10.0.0.1:1234,2,1"
   )
 
@@ -109,10 +109,10 @@ class Group:
     # Not a collective of the devices: those give up on a process that is late by some seconds.
     client, name = multihost.get_jax_distributed_client(), f"qm_vae/{next(_numbers)}"
     if not self.is_leader:
-      told = json.loads(client.blocking_key_value_get(name, _PATIENCE))
-      if "error" in told:
-        raise ValueError(f"process 0 stopped: {told['error']}")
-      return told["value"]
+      spec = json.loads(client.blocking_key_value_get(name, _PATIENCE))
+      if "error" in spec:
+        raise ValueError(f"process 0 stopped: {spec['error']}")
+      return spec["value"]
     try:
       value = make()
     except BaseException as error:
@@ -136,10 +136,10 @@ class Group:
     """
     if self.size == 1:
       return tree
-    told = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), template) if tree is None else tree
+    spec = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), template) if tree is None else tree
     # As bytes, since arrays are sent as a sum over processes, which would lose the sign of a zero.
     heard = multihost_utils.broadcast_one_to_all(
-      jax.tree.map(lambda leaf: np.frombuffer(np.asarray(leaf).tobytes(), np.uint8), told), is_source=self.is_leader
+      jax.tree.map(lambda leaf: np.frombuffer(np.asarray(leaf).tobytes(), np.uint8), spec), is_source=self.is_leader
     )
     back = lambda leaf, like: np.frombuffer(np.asarray(leaf).tobytes(), like.dtype).reshape(like.shape)
     return jax.tree.map(back, heard, template)

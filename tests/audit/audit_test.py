@@ -53,9 +53,9 @@ def run(home, protected, tmp_path, capsys, *flags):
   status = audit_program.main(
     [*map(str, given), "--size=32", "--detector=none", "--attackers=naive,residual,codes", *flags]
   )
-  told = capsys.readouterr()
+  message = capsys.readouterr()
   path = tmp_path / "out" / "audit.json"
-  return status, json.loads(path.read_text()) if path.exists() else None, told.out + told.err
+  return status, json.loads(path.read_text()) if path.exists() else None, message.out + message.err
 
 
 def blurred(image, number):
@@ -69,18 +69,18 @@ def cache(monkeypatch, tmp_path):
 
 def test_audit_tool_audited_limit_kept(world, tmp_path, capsys):
   """A tool is audited and a limit is kept."""
-  status, report, told = run(world, protect(world, "blurred", blurred), tmp_path, capsys, "--max-rank1=1")
-  assert status == 0 and report["verdict"]["exit"] == 0, told
+  status, report, message = run(world, protect(world, "blurred", blurred), tmp_path, capsys, "--max-rank1=1")
+  assert status == 0 and report["verdict"]["exit"] == 0, message
   assert report["privacy"]["people"]["attacked"] == PEOPLE // 2 and not report["privacy"]["controls"]["void"]
   assert [row["attacker"] for row in report["privacy"]["methods"][-1]["left_out"]] == ["codes"]
   page = (tmp_path / "out" / "audit.html").read_text()
-  assert "residual" in page and "data:image/png" in page and "Guessing names" in told
+  assert "residual" in page and "data:image/png" in page and "Guessing names" in message
   with np.load(tmp_path / "out" / "audit.npz", allow_pickle=False) as arrays:
     assert arrays["worst_rank"][0] <= arrays["best_rank"][-1] and arrays["worst_original"].dtype == np.uint8
-  status, report, told = run(
+  status, report, message = run(
     world, world / "blurred", tmp_path, capsys, "--max-rank1=0.01", "--no-pictures", "--probes=2"
   )
-  assert status == 3 and "--max-rank1 allows 0.01" in told
+  assert status == 3 and "--max-rank1 allows 0.01" in message
   with np.load(tmp_path / "out" / "audit.npz") as arrays:
     assert not arrays.files
 
@@ -90,10 +90,10 @@ def test_audit_comes_back_cannot_read_named(world, tmp_path, capsys):
   protected = protect(world, "some", lambda image, i: image if i in (7, 30) else blurred(image, i))
   broken = next(protected.rglob("5.png"))
   broken.write_bytes(broken.read_bytes()[:100])
-  status, report, told = run(world, protected, tmp_path, capsys)
-  assert report["files"]["unreadable"][0]["name"].endswith("/5.png") and "not judged" in told
+  status, report, message = run(world, protected, tmp_path, capsys)
+  assert report["files"]["unreadable"][0]["name"].endswith("/5.png") and "not judged" in message
   assert status == 3 and {one["name"].rsplit("/")[-1] for one in report["unprotected"]} == {"7.png", "30.png"}
-  assert "(identical)" in told and report["unprotected"][0]["name"] in told
+  assert "(identical)" in message and report["unprotected"][0]["name"] in message
 
 
 def test_audit_bits_name_people_found_recogniser(world, tmp_path, capsys):
@@ -110,19 +110,19 @@ def test_audit_bits_name_people_found_recogniser(world, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-  ("spoil", "told"),
+  ("spoil", "message"),
   [
     (lambda folder: next(folder.rglob("8.png")).unlink(), "8"),
     (lambda folder: write(folder / "person 0" / "extra.png", np.zeros((8, 8, 3), np.uint8)), "extra"),
     (lambda folder: swap(next(folder.rglob("3.png")), next(folder.rglob("40.png"))), "shows the original of"),
   ],
 )
-def test_audit_files_not_match_refused_name(world, tmp_path, capsys, spoil, told):
+def test_audit_files_not_match_refused_name(world, tmp_path, capsys, spoil, message):
   """Files that do not match are refused by name."""
-  folder = protect(world, "spoilt " + told, lambda image, i: np.clip(image + 5.0, 0, 255).astype(np.uint8))
+  folder = protect(world, "spoilt " + message, lambda image, i: np.clip(image + 5.0, 0, 255).astype(np.uint8))
   spoil(folder)
   status, report, printed = run(world, folder, tmp_path, capsys)
-  assert status == 1 and report is None and told in printed
+  assert status == 1 and report is None and message in printed
 
 
 def swap(one, other):
@@ -136,8 +136,8 @@ def test_audit_csv_other_columns_refused_name(world, tmp_path, capsys):
   labels = tmp_path / "labels.csv"
   labels.write_text("file,who\n0.png,1\n")
   protected = protect(world, "blurred", blurred)
-  status, report, told = run(world, protected, tmp_path, capsys, f"--labels={labels}")
-  assert status == 1 and report is None and "labels.csv" in told and "image" in told
+  status, report, message = run(world, protected, tmp_path, capsys, f"--labels={labels}")
+  assert status == 1 and report is None and "labels.csv" in message and "image" in message
 
 
 def test_audit_wrong_options_not_look_like(capsys):

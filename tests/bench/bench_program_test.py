@@ -17,12 +17,12 @@ def cache(monkeypatch, tmp_path):
   monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
 
 
-@pytest.mark.parametrize(("flag", "told"), [("--rounds=0", "--rounds"), ("--only=speed", "--only")])
-def test_bench_options_out_range_refused(flag, told, capsys):
+@pytest.mark.parametrize(("flag", "message"), [("--rounds=0", "--rounds"), ("--only=speed", "--only")])
+def test_bench_options_out_range_refused(flag, message, capsys):
   """Options out of range are refused."""
   with pytest.raises(SystemExit):
     bench.main([flag])
-  assert told in capsys.readouterr().err
+  assert message in capsys.readouterr().err
 
 
 def test_bench_sizes_cannot_refused():

@@ -84,6 +84,6 @@ def test_floor_larger_both_times():
 def test_floor_growth_named_power(power, name):
   """Growth is named by its power."""
   values = np.array([1, 2, 4, 8, 16])
-  found, told = scaling.growth(values, 3.0 * values**power)
-  assert told == name
+  found, message = scaling.growth(values, 3.0 * values**power)
+  assert message == name
   np.testing.assert_allclose(found, power, atol=1e-6)

@@ -43,10 +43,10 @@ def test_paired_all_not_match_named_once(tmp_path):
   after = _empty(tmp_path / "after", "a.jpg", "b.jpg", "b.tif", "c/d.png")
   with pytest.raises(matching.Mismatch) as error:
     matching.match(before, after)
-  told = str(error.value).splitlines()[1:]
-  assert told[0].startswith("- originals without a protected picture (23): '00.jpg', '01.jpg'")
-  assert told[0].endswith("'19.jpg' and 3 more")
-  assert told[1:] == [
+  printed = str(error.value).splitlines()[1:]
+  assert printed[0].startswith("- originals without a protected picture (23): '00.jpg', '01.jpg'")
+  assert printed[0].endswith("'19.jpg' and 3 more")
+  assert printed[1:] == [
     "- protected pictures without an original (1): 'c/d.png'",
     "- originals that differ in nothing but their endings (2): 'a.jpg', 'a.png'",
     "- protected pictures that differ in nothing but their endings (2): 'b.jpg', 'b.tif'",

@@ -54,17 +54,17 @@ def test_coverage_each_way_hiding_missing_counted(clip):
     {"faces": [face(FACE + [9, 0, 0, 0])]},  # beside it: the margin reaches two pixels, nine are bare
     {"faces": [], "blanked": "the frame is damaged"},
   )
-  told = coverage.measure(clip, record(clip, *rows), detector(), show=False)
-  assert (told["frames"], told["faces"], told["hidden"], told["found_only"]) == (4, 4, 3, 2)
-  assert told["missed"] == [{"time": 0.2, "box": FACE.tolist()}]
+  message = coverage.measure(clip, record(clip, *rows), detector(), show=False)
+  assert (message["frames"], message["faces"], message["hidden"], message["found_only"]) == (4, 4, 3, 2)
+  assert message["missed"] == [{"time": 0.2, "box": FACE.tolist()}]
 
 
 def test_coverage_faces_left_corners_outside_ellipse(clip):
   """Faces that were left and corners outside an ellipse are not hidden."""
   rows = ({"faces": [face(hidden=False)]}, *[{"faces": [face()]}] * 3)
   for shape, hidden in (("box", 3), ("ellipse", 0)):  # without a margin a circle leaves a fifth of its square
-    told = coverage.measure(clip, record(clip, *rows, shape=shape, margin=0.0), detector(), show=False)
-    assert told["hidden"] == hidden
+    message = coverage.measure(clip, record(clip, *rows, shape=shape, margin=0.0), detector(), show=False)
+    assert message["hidden"] == hidden
 
 
 def test_coverage_no_record_video_refused(clip, tmp_path, capsys):

@@ -175,7 +175,7 @@ def test_folders_record_no_earlier_run_wrote(photos, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
-  ("arguments", "told"),
+  ("arguments", "message"),
   [
     (["in.png", "out.png", "--sidecar=in.png"], "is IN"),
     (["in.png", "out.png", "--sidecar=./photos/../in.png", "--overwrite"], "is IN"),
@@ -193,14 +193,14 @@ def test_folders_record_no_earlier_run_wrote(photos, tmp_path, capsys):
     (["photos", "other.png", "--preview"], "other.png.preview.png exists"),
   ],
 )
-def test_folders_record_contact_sheet_replaces_nothing(arguments, told, photos, tmp_path, capsys):
+def test_folders_record_contact_sheet_replaces_nothing(arguments, message, photos, tmp_path, capsys):
   """A record or contact sheet replaces nothing unasked."""
   for name in ("in.png", "out.preview.png", "other.png.preview.png"):
     (tmp_path / name).write_bytes((photos / "a.png").read_bytes())
   (tmp_path / "mine.json").write_text("mine")
   before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
   assert program.main(arguments) in (program.USAGE, program.FAILED)
-  assert told in capsys.readouterr().err
+  assert message in capsys.readouterr().err
   assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
@@ -220,16 +220,16 @@ def test_folders_contact_sheet_earlier_run_replaced(photos, tmp_path):
 def test_folders_no_sidecar_none_videos_either(flag, written, photos, tmp_path, monkeypatch):
   """No sidecar is none of the videos either."""
   (photos / "a.png").rename(photos / "a.mp4")
-  told = []
+  message = []
 
   def protect(work, source, target, sidecar):
-    told.append(sidecar)
+    message.append(sidecar)
     target.touch()
     return job.Outcome(str(source), 1, (), (), {})
 
   monkeypatch.setattr(one, "protect", protect)
   assert program.main(["photos", "safe", flag]) == program.OK
-  assert (told[0] is not None) == written == (tmp_path / "all.json").exists()
+  assert (message[0] is not None) == written == (tmp_path / "all.json").exists()
   assert not (tmp_path / "safe.json").exists()
 
 

@@ -227,11 +227,11 @@ def test_footage_face_left_region_sidecar_says(hider, tmp_path):
   sink, result = run(frames(20), hider, chosen=chosen, record=record)
   assert not (tmp_path / "out.json").exists()  # not before it is whole
   record.close({"summary": {"frames": 20}})
-  told = json.loads((tmp_path / "out.json").read_text())
-  hidden = [frame["faces"][0]["hidden"] for frame in told["frames"]]
+  message = json.loads((tmp_path / "out.json").read_text())
+  hidden = [frame["faces"][0]["hidden"] for frame in message["frames"]]
   assert hidden == [28 + n >= 40 for n in range(20)] and result.left == 12
   assert [square(sink, n).any() for n in range(20)] == [not one for one in hidden]
-  assert told["summary"] == {"frames": 20} and told["tracks"][0]["left"] == 12
+  assert message["summary"] == {"frames": 20} and message["tracks"][0]["left"] == 12
 
 
 def test_footage_pipes_carry_frames_refuse_torn(hider):

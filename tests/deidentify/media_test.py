@@ -172,10 +172,10 @@ def test_media_torn_empty_no_video_fails(pictures, tmp_path, capsys):
   }
   safe = tmp_path / "safe"
   safe.mkdir()
-  for name, (data, told, written) in cases.items():
+  for name, (data, printed, written) in cases.items():
     (tmp_path / name).write_bytes(data)
     status, record = protect(tmp_path / name, safe / name)
-    assert status == program.FAILED and told in capsys.readouterr().err, name
+    assert status == program.FAILED and printed in capsys.readouterr().err, name
     assert (safe / name).exists() == written == (record is not None), name
     if written:
       assert record["failures"] and len(read(safe / name)[0]) == record["summary"]["frames"] < COUNT
@@ -225,14 +225,14 @@ def test_media_interrupted_run_leaves_nothing_under(how, pictures, tmp_path):
   running = started(source, safe / "out.mp4", "--window=8", "--scale=160")
   wait_for(safe, ".out.mp4.json.*.part")
   running.send_signal(how)
-  _, told = running.communicate(timeout=60)
+  _, printed = running.communicate(timeout=60)
   left = [path.name for path in safe.iterdir()]
   if how == signal.SIGKILL:
     assert left and all(name.endswith(".part") for name in left)
     assert protect(write(tmp_path / "short.mp4", pictures), safe / "out.mp4")[0] == program.OK
     assert sorted(path.name for path in safe.iterdir()) == ["out.mp4", "out.mp4.json"]  # the debris is gone
   else:
-    assert running.returncode == program.FAILED and "interrupted" in told and not left
+    assert running.returncode == program.FAILED and "interrupted" in printed and not left
 
 
 @pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no /dev/full here")
@@ -276,8 +276,8 @@ def test_media_stream_interrupted_finished(how, pictures, tmp_path):
     wait_for(safe, ".out.mkv.json.*.part")
     time.sleep(2)
     running.send_signal(how)
-    _, told = running.communicate(timeout=60)
-  assert running.returncode == program.OK, told
+    _, printed = running.communicate(timeout=60)
+  assert running.returncode == program.OK, printed
   assert sorted(path.name for path in safe.iterdir()) == ["out.mkv", "out.mkv.json"]
   frames = json.loads((safe / "out.mkv.json").read_text())["summary"]["frames"]
   assert len(read(safe / "out.mkv")[0]) == frames > 10

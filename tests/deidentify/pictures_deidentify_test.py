@@ -163,8 +163,8 @@ def test_pictures_folder_keeps_tree_names_failures(drawn, tmp_path, capsys):
   (photos / "torn.jpg").write_bytes((photos / "a" / "one.jpg").read_bytes()[:900])
   (photos / "notes.txt").write_text("who is who")
   assert program.main([str(photos), str(safe), "--preview"]) == program.FAILED
-  told = capsys.readouterr().err
-  assert "failed: torn.jpg" in told and "notes.txt" in told and "done before" not in told
+  message = capsys.readouterr().err
+  assert "failed: torn.jpg" in message and "notes.txt" in message and "done before" not in message
   there = {str(p.relative_to(safe)) for p in safe.rglob("*") if p.is_file()}
   assert there == {"a/one.jpg", "two.png", ".deidentified.jsonl"}
   with Image.open(safe / "a" / "one.jpg") as image:
@@ -204,7 +204,7 @@ def test_pictures_without_face_left_masked_refused(tmp_path):
 
 
 @pytest.mark.parametrize(
-  ("arguments", "told"),
+  ("arguments", "message"),
   [
     (["in.png"], "OUT is missing"),
     (["absent.png", "out.png"], "does not exist"),
@@ -221,7 +221,7 @@ def test_pictures_without_face_left_masked_refused(tmp_path):
     (["in.png", "out.png", "--start=3", "--end=2"], "not after"),
   ],
 )
-def test_pictures_wrong_commands_status_2_write(arguments, told, tmp_path, monkeypatch, capsys):
+def test_pictures_wrong_commands_status_2_write(arguments, message, tmp_path, monkeypatch, capsys):
   """Wrong commands have status 2 and write nothing."""
   monkeypatch.chdir(tmp_path)
   for name in ("in.png", "there.png"):
@@ -230,7 +230,7 @@ def test_pictures_wrong_commands_status_2_write(arguments, told, tmp_path, monke
     status = program.main(arguments)
   except SystemExit as stopped:
     status = stopped.code
-  assert status == program.USAGE and told in capsys.readouterr().err
+  assert status == program.USAGE and message in capsys.readouterr().err
   assert {p.name for p in tmp_path.iterdir()} == {"in.png", "there.png"}
 
 

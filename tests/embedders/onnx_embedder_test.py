@@ -31,14 +31,14 @@ def _tensor(name, shape):
   return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, sides)))  # element type 1: float
 
 
-def _write(path, shape, told):
+def _write(path, shape, printed):
   """A model of one node, Flatten."""
   inner = [side for side in shape[1:] if isinstance(side, int)]
   flat = [shape[0], int(np.prod(inner)) if len(inner) == 3 else "D"]
   node = _field(1, "input") + _field(2, "flat") + _field(4, "Flatten")
   graph = _field(1, node) + _field(2, "g") + _field(11, _tensor("input", shape)) + _field(12, _tensor("flat", flat))
   model = _field(1, 8) + _field(7, graph) + _field(8, _field(2, 17))
-  model += b"".join(_field(14, _field(1, key) + _field(2, value)) for key, value in told.items())
+  model += b"".join(_field(14, _field(1, key) + _field(2, value)) for key, value in printed.items())
   path.write_bytes(model)
   return path
 
@@ -75,9 +75,9 @@ def _expected(factor, offset, *, size=(10, 12), target=TARGET, bgr=False, nhwc=F
     ),
   ],
 )
-def test_onnx_embedder_network_gets_wants(tmp_path, shape, told, overrides, expected):
+def test_onnx_embedder_network_gets_wants(tmp_path, shape, printed, overrides, expected):
   """The network gets what it wants."""
-  embed = embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, told), **overrides)
+  embed = embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, printed), **overrides)
   found, expected = embed(IMAGES, EYES), _expected(**expected)
   assert found.dtype == np.float32
   np.testing.assert_allclose(found, expected, atol=1e-6)  # float32; the embedding has length 1
@@ -98,10 +98,10 @@ def test_onnx_embedder_network_gets_wants(tmp_path, shape, told, overrides, expe
     (["n", 30], TOLD, "expected one batch of images"),
   ],
 )
-def test_onnx_embedder_nobody_tells_refused(tmp_path, shape, told, message):
+def test_onnx_embedder_nobody_tells_refused(tmp_path, shape, printed, message):
   """What nobody tells is refused."""
   with pytest.raises(ValueError, match=rf"net\.onnx.*{message}"):
-    embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, told))
+    embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, printed))
 
 
 def test_onnx_embedder_other_files_outputs(tmp_path):

@@ -10,8 +10,8 @@ ONE_EACH = {"attacked": 500, "probes": 500}
 
 def test_privacy_section_k_same_promises_all_together():
   """K same promises for all together and for no smaller crowd."""
-  told = privacy.promised(K_SAME, [100, 500], ONE_EACH)
-  assert told["rank_1"] == [{"people": 500, "at_most": 0.1}]
+  message = privacy.promised(K_SAME, [100, 500], ONE_EACH)
+  assert message["rank_1"] == [{"people": 500, "at_most": 0.1}]
   assert privacy.promised(K_SAME, [100], ONE_EACH) is None
 
 

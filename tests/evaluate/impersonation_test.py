@@ -56,15 +56,15 @@ def test_impersonation_success_dodging_counted_face_face(faces):
   embedding, identity = faces
   target = unit(np.random.default_rng(1).normal(size=8))
   after = np.where(np.arange(60)[:, None] < 15, target, embedding)  # a quarter becomes the target itself
-  told = impersonation.measure(embedding, after, target, identity, 0.01)
-  level = told["threshold"]
+  printed = impersonation.measure(embedding, after, target, identity, 0.01)
+  level = printed["threshold"]
   before = sum(float(e @ target) > level for e in embedding)
   kept = sum(float(e @ target) > level for e in embedding[15:])
-  assert told["success_before"]["value"] == pytest.approx(before / 60)
-  assert told["success"]["value"] == pytest.approx((15 + kept) / 60)
-  assert told["dodged"]["value"] == pytest.approx(sum(float(e @ target) < level for e in embedding[:15]) / 60)
-  assert told["success"]["method"] == intervals.wilson_by_identity(np.ones(60), identity).method
-  assert told["cosine"] > told["cosine_before"]
+  assert printed["success_before"]["value"] == pytest.approx(before / 60)
+  assert printed["success"]["value"] == pytest.approx((15 + kept) / 60)
+  assert printed["dodged"]["value"] == pytest.approx(sum(float(e @ target) < level for e in embedding[:15]) / 60)
+  assert printed["success"]["method"] == intervals.wilson_by_identity(np.ones(60), identity).method
+  assert printed["cosine"] > printed["cosine_before"]
 
 
 def test_impersonation_too_few_pairs_tell_no():
@@ -114,9 +114,9 @@ def test_impersonation_finished_run_measured(tmp_path, capsys):
   """A finished run is measured."""
   data = a_run(tmp_path)
   impersonation.main(["--workdir", str(tmp_path), "--false-accepts=0.1"])
-  told = json.loads((tmp_path / "impersonation.json").read_text())
-  assert told["n"] == len(data.test.first) == 12 and told["target"] == data.train.first.name[0]
-  (one,) = told["embedders"]
+  printed = json.loads((tmp_path / "impersonation.json").read_text())
+  assert printed["n"] == len(data.test.first) == 12 and printed["target"] == data.train.first.name[0]
+  (one,) = printed["embedders"]
   assert one["trained_against"] and one["pairs"] == 12 * 11 / 2 and one["success"]["n"] == 12
   assert "12 faces of other people" in (out := capsys.readouterr().out) and "(trained against)" in out
   with pytest.raises(SystemExit):

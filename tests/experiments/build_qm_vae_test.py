@@ -75,7 +75,7 @@ def test_qm_vae_run_every_term_built_one_step(config):
 
 
 @pytest.mark.parametrize(
-  ("change", "told"),
+  ("change", "message"),
   [
     (lambda c, n: c.judges.second.update(checkpoint=n["other"]), "config.judges.second.checkpoint is the same network"),
     (lambda c, n: c.terms.identity.update(weight=1.0) or c.update(recognisers=()), "config.recognisers is empty"),
@@ -83,19 +83,19 @@ def test_qm_vae_run_every_term_built_one_step(config):
     (lambda c, n: c.update(recognisers=(n["judges"],)), "every recogniser of config.privacy.embedders also trains"),
   ],
 )
-def test_qm_vae_run_cannot_built_refused_key(config, networks, change, told):
+def test_qm_vae_run_cannot_built_refused_key(config, networks, change, message):
   """What cannot be built is refused by its key."""
   change(config, networks)
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     assemble.experiment(config)
 
 
 def test_qm_vae_run_promises_follow_release(config):
   """Promises follow the release."""
-  told = lambda: assemble.experiment(config).parts.guarantee
+  message = lambda: assemble.experiment(config).parts.guarantee
   config.release.mechanism = "none"
-  assert told()["bits"] == pytest.approx(6 + np.log2(7))
+  assert message()["bits"] == pytest.approx(6 + np.log2(7))
   config.release.mechanism = "k_same"
-  assert (told()["k"], told()["answers"]) == (5, 1)
+  assert (message()["k"], message()["answers"]) == (5, 1)
   config.release.mechanism, config.condition.answer = "none", "probabilities"
-  assert told() is None
+  assert message() is None

@@ -32,10 +32,10 @@ def test_rivals_run_ugatit_takes_two_folders(tmp_path):
     3,
     10,
   )
-  told = provenance.digests(config, found)
+  message = provenance.digests(config, found)
   images.write_png(tmp_path / "B" / "0.png", np.zeros((32, 32, 3), np.uint8))
-  assert provenance.digests(config, assemble.experiment(config))["train"] != told["train"] or (
-    provenance.digests(config, assemble.experiment(config))["test"] != told["test"]
+  assert provenance.digests(config, assemble.experiment(config))["train"] != message["train"] or (
+    provenance.digests(config, assemble.experiment(config))["test"] != message["test"]
   )
   config.target_data.name = ""
   with pytest.raises(ValueError, match=r"target_data.name is ''.*ugatit"):

@@ -64,8 +64,8 @@ def test_datasets_published_parts_share_one_numbering(tmp_path):
   for i, name in enumerate(names):
     images.write_image(tmp_path / "celeba/img_align_celeba" / name, drawn[i].image)
   person = [100, 101, 102, 103, 100, 104, 105, 106]  # the first of the test part trains, too
-  told = {"identity_CelebA.txt": person, "list_eval_partition.txt": [0] * 4 + [2] * 4}
-  for name, column in told.items():
+  message = {"identity_CelebA.txt": person, "list_eval_partition.txt": [0] * 4 + [2] * 4}
+  for name, column in message.items():
     (tmp_path / "celeba" / name).write_text("".join(f"{a} {b}\n" for a, b in zip(names, column, strict=True)))
   config = schema.view(default.get_config("celeba_folder")).data
   config.root, config.split = str(tmp_path / "celeba"), "published"

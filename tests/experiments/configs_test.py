@@ -43,7 +43,7 @@ def test_configs_every_key_default_rule_every():
 
 
 @pytest.mark.parametrize(
-  ("key", "value", "told"),
+  ("key", "value", "message"),
   [
     ("alpha", 1.5, "from 0 to 1"),
     ("alpha", "0.4", "from 0 to 1"),
@@ -62,7 +62,7 @@ def test_configs_every_key_default_rule_every():
     ("embedder.input_size", 50, "multiple of 16"),
   ],
 )
-def test_configs_value_out_range_refused_name(key, value, told):
+def test_configs_value_out_range_refused_name(key, value, message):
   """A value out of range is refused by name."""
   config = ml_collections.ConfigDict(json.loads(default.get_config().to_json_best_effort()))
   *path, last = key.split(".")
@@ -73,7 +73,7 @@ def test_configs_value_out_range_refused_name(key, value, told):
     target[last] = value
   with pytest.raises(ValueError, match=key) as raised:
     schema.check(config)
-  assert told in str(raised.value)
+  assert message in str(raised.value)
 
 
 def test_configs_unknown_missing_keys_refused_name():

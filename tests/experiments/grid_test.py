@@ -52,14 +52,14 @@ class InMemory:
   close = wait
 
 
-def fit(experiments, told=None, kind=InMemory):
+def fit(experiments, message=None, kind=InMemory):
   """(why members failed, {folder: newest state})."""
   checkpoints = {}
   for workdir in experiments:
     workdir.mkdir(parents=True, exist_ok=True)
     checkpoints[workdir] = kind(workdir / "checkpoints")
   try:
-    failed = grid.fit_folders(experiments, checkpoints, (told if told is not None else []).append)
+    failed = grid.fit_folders(experiments, checkpoints, (message if message is not None else []).append)
     return failed, {workdir: one.restore(template()) for workdir, one in checkpoints.items()}
   finally:
     for one in checkpoints.values():
@@ -97,10 +97,10 @@ def rows(workdir):
 )
 def test_grid_members_equal_separate_runs(tmp_path, points):
   """Members equal separate runs."""
-  traces, told = [], []
+  traces, message = [], []
   experiments = members(tmp_path / "grid", points, epochs=2, traces=traces)
-  failed, states = fit(experiments, told)
-  assert failed == {} and told == [f"{len(points)} runs train as one program from step 0 on."]
+  failed, states = fit(experiments, message)
+  assert failed == {} and message == [f"{len(points)} runs train as one program from step 0 on."]
   assert len(traces) == 1  # one program
   some = dict(list(experiments.items())[1:])  # one less to compile
   separate_states = alone(some, tmp_path / "alone")
@@ -124,14 +124,14 @@ def test_grid_killed_grid_goes_members_other(tmp_path):
   # A kill between the checkpoints of two members: the first has one more than the others.
   ahead = dict([next(iter(members(tmp_path / "parts", points, epochs=3).items()))])
   fit(ahead, kind=Checkpoints)
-  told = []
-  failed, parts = fit(members(tmp_path / "parts", points, epochs=3), told, Checkpoints)
-  assert failed == {} and told == ["2 runs train as one program from step 6 on."]
+  message = []
+  failed, parts = fit(members(tmp_path / "parts", points, epochs=3), message, Checkpoints)
+  assert failed == {} and message == ["2 runs train as one program from step 6 on."]
   assert_alike(parts, {workdir.name: state for workdir, state in whole.items()})
   for workdir in parts:
     assert [row["step"] for row in rows(workdir)] == [row["step"] for row in rows(tmp_path / "whole" / workdir.name)]
-  told.clear()
-  assert fit(members(tmp_path / "parts", points, epochs=3), told, Checkpoints)[0] == {} and told == []
+  message.clear()
+  assert fit(members(tmp_path / "parts", points, epochs=3), message, Checkpoints)[0] == {} and message == []
 
 
 @pytest.mark.slow
@@ -174,7 +174,7 @@ def config(**overrides):
 
 
 @pytest.mark.parametrize(
-  ("other", "told"),
+  ("other", "message"),
   [
     ({"epochs": 3}, "config.epochs shapes the program and differs, 40 and 3"),
     ({"views": ("mosaic",)}, "config.views"),
@@ -182,9 +182,9 @@ def config(**overrides):
     ({"task": "ugatit"}, "runs of task 'ugatit' train one by one"),
   ],
 )
-def test_grid_shapes_program_refused_name(other, told):
+def test_grid_shapes_program_refused_name(other, message):
   """What shapes the program is refused by name."""
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     grid.check_alike({pathlib.Path("a"): config(), pathlib.Path("b"): config(**other)})
 
 

@@ -65,7 +65,7 @@ def a_file(path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-  ("made", "told"),
+  ("made", "message"),
   [
     (of_somebody_else, "belongs to user"),
     (open_to_all, "others may have written"),
@@ -73,10 +73,10 @@ def a_file(path, monkeypatch):
     (a_file, "File exists"),
   ],
 )
-def test_cache_others_could_write_not_used(made, told, tmp_path, monkeypatch):
+def test_cache_others_could_write_not_used(made, message, tmp_path, monkeypatch):
   """What others could write to is not used."""
   made(tmp_path / "xla", monkeypatch)
-  with pytest.warns(UserWarning, match=told):
+  with pytest.warns(UserWarning, match=message):
     assert cache.use(tmp_path / "xla") is None
   assert jax.config.jax_compilation_cache_dir is None
 

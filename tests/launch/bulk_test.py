@@ -37,7 +37,7 @@ def test_bulk_manifests_name_every_file_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-  ("name", "text", "told"),
+  ("name", "text", "message"),
   [
     ("list.csv", "file\na.jpg\n", "column 'path'"),
     ("list.jsonl", '{"path": "a.jpg"}\n{"pa', "column 'path'"),
@@ -46,10 +46,10 @@ def test_bulk_manifests_name_every_file_once(tmp_path):
     ("list.xml", "<a/>", r"\.txt, \.csv, \.jsonl"),
   ],
 )
-def test_bulk_manifests_cannot_read_named(tmp_path, name, text, told):
+def test_bulk_manifests_cannot_read_named(tmp_path, name, text, message):
   """Manifests that cannot be read are named."""
   (tmp_path / name).write_text(text)
-  with pytest.raises(ValueError, match=told) as raised:
+  with pytest.raises(ValueError, match=message) as raised:
     bulk.manifest(tmp_path / name)
   assert name in str(raised.value)
 
@@ -95,9 +95,9 @@ def test_bulk_worker_left_notes(tmp_path):
   settings = settings_of(arguments, tmp_path / "in")
   worker = bulk.Worker(arguments, "a command", str(tmp_path / "in"), str(out), settings)
   names = ["0.png", "1.png", "torn.png", "absent.png"]
-  told = worker({"path": [os.fsencode(name) for name in names]})
-  assert [bool(failure) for failure in told["failures"]] == [False, False, True, True]
-  assert "No such file" in told["failures"][3] and sum(told["hidden"]) >= 1
+  message = worker({"path": [os.fsencode(name) for name in names]})
+  assert [bool(failure) for failure in message["failures"]] == [False, False, True, True]
+  assert "No such file" in message["failures"][3] and sum(message["hidden"]) >= 1
   for name in names[:2]:
     record = json.loads((out / f"{bulk.place(name)}.json").read_text())
     assert record["command"] == "a command" and record["method"]["name"] == "solid"
@@ -123,8 +123,8 @@ def test_bulk_another_method_wrote_since_done(tmp_path, monkeypatch):
     arguments = ["in", "out", f"--method={method}"]
     keys[method] = settings_of(arguments, root)
     assert bulk.remaining(["0.png"], root, out, keys[method]) == ["0.png"]
-    told = bulk.Worker(arguments, "", str(root), str(out), keys[method])({"path": [b"0.png"]})
-    assert told["failures"] == [""]
+    message = bulk.Worker(arguments, "", str(root), str(out), keys[method])({"path": [b"0.png"]})
+    assert message["failures"] == [""]
   assert bulk.remaining(["0.png"], root, out, keys["blur"]) == []
   assert bulk.remaining(["0.png"], root, out, keys["solid"]) == ["0.png"]
   assert settings_of(arguments, tmp_path) != keys["blur"]  # the same name in another folder
@@ -168,7 +168,7 @@ def test_bulk_error_one_file_loses_no(where, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-  ("arguments", "told"),
+  ("arguments", "message"),
   [
     (["absent", "out"], "does not exist"),
     (["in", "in/out"], "lie in each other"),
@@ -177,12 +177,12 @@ def test_bulk_error_one_file_loses_no(where, tmp_path, monkeypatch):
     (["in", "out", "--", "--method=blurr"], "blurr"),
   ],
 )
-def test_bulk_wrong_commands_status_2_write(arguments, told, tmp_path, monkeypatch, capsys):
+def test_bulk_wrong_commands_status_2_write(arguments, message, tmp_path, monkeypatch, capsys):
   """Wrong commands have status 2 and write nothing."""
   monkeypatch.chdir(tmp_path)
   (tmp_path / "in").mkdir()
   (tmp_path / "in" / "0.png").touch()
-  assert bulk.main(arguments) == bulk.USAGE and told in capsys.readouterr().err
+  assert bulk.main(arguments) == bulk.USAGE and message in capsys.readouterr().err
   assert sorted(p.name for p in tmp_path.rglob("*")) == ["0.png", "in"]
 
 
@@ -219,8 +219,8 @@ def test_bulk_killed_job_goes_each_file(tmp_path):
   while not sum(finished(out).values()) and process.poll() is None and time.monotonic() < deadline:
     time.sleep(0.01)
   process.send_signal(signal.SIGKILL)  # its workers may finish the file they are at
-  _, told = process.communicate()
-  assert process.returncode == -signal.SIGKILL and finished(out), told[-3000:]
+  _, message = process.communicate()
+  assert process.returncode == -signal.SIGKILL and finished(out), message[-3000:]
   done = subprocess.run(line, check=False, timeout=500, **options)
   assert done.returncode == bulk.FAILED, done.stderr[-3000:]
   before = int(done.stderr.split(" of them done before")[0].split()[-1])

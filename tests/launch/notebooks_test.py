@@ -52,7 +52,7 @@ def test_notebooks_run_top_bottom_show_pictures(path, cache, tmp_path, monkeypat
   )
   client.execute()  # raises for a cell that fails
   shown = [output for cell in notebook.cells for output in cell.get("outputs", ())]
-  told = "".join(output.get("text", "") for output in shown)
+  message = "".join(output.get("text", "") for output in shown)
   pictures = [output["data"]["image/png"] for output in shown if "image/png" in output.get("data", {})]
   assert len(pictures) == PICTURES[path.stem] and min(map(len, pictures)) > 5000
-  assert "Traceback" not in told and "error:" not in told and "os.fork" not in told, told[-3000:]
+  assert "Traceback" not in message and "error:" not in message and "os.fork" not in message, message[-3000:]

@@ -174,9 +174,9 @@ def test_sweep_submitted_commands_awaited_failures_seen(tmp_path):
   pytest.importorskip("submitit", reason="requirements-slurm.txt is not installed")
   marks = [tmp_path / "0", tmp_path / "1"]
   lines = [[sys.executable, "-c", f"open({str(mark)!r}, 'x'); assert {mark.name}"] for mark in marks]
-  told = []
-  assert cluster.run(lines, tmp_path / "slurm", cluster="local", tell=told.append) == [False, True]
-  assert all(mark.exists() for mark in marks) and "Submitted 2 jobs" in told[0]
+  printed = []
+  assert cluster.run(lines, tmp_path / "slurm", cluster="local", tell=printed.append) == [False, True]
+  assert all(mark.exists() for mark in marks) and "Submitted 2 jobs" in printed[0]
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def method(name, value):
 
 
 @pytest.mark.parametrize(
-  ("identity", "blank", "constant", "told"),
+  ("identity", "blank", "constant", "message"),
   [
     (0.0, 0.5, 0.4, None),
     (0.1, 0.5, 0.4, "unprotected image changes"),
@@ -33,11 +33,11 @@ def method(name, value):
     (0.0, 0.5, 0.05, "one answer for more than 90 %"),
   ],
 )
-def test_utility_controls_void_cannot_believed(identity, blank, constant, told):
+def test_utility_controls_void_cannot_believed(identity, blank, constant, message):
   """Controls void what cannot be believed."""
   found = utility.controls([method("identity", identity), method("blank", blank)], {"value": constant}, faces(10))
-  assert found["void"] == bool(told)
-  assert told is None or told in found["reasons"][0]
+  assert found["void"] == bool(message)
+  assert message is None or message in found["reasons"][0]
 
 
 def test_utility_face_need_not_vary():

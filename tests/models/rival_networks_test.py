@@ -89,9 +89,9 @@ def _ugatit(t, x, light, channels, blocks):
   x = np.concatenate([x * t.tensors[f"{n}.weight"][0][:, None, None] for n in ("gap_fc", "gmp_fc")], 1)
   x = relu(t.conv("conv1x1", x, width, 1, bias=True))
   heat = x.sum(1)
-  told = x.mean((2, 3)) if light else x.reshape(len(x), -1)
-  told = relu(t.linear("FC.2", relu(t.linear("FC.0", told, width)), width))
-  gamma, beta = (t.linear(name, told, width)[..., None, None] for name in ("gamma", "beta"))
+  printed = x.mean((2, 3)) if light else x.reshape(len(x), -1)
+  printed = relu(t.linear("FC.2", relu(t.linear("FC.0", printed, width)), width))
+  gamma, beta = (t.linear(name, printed, width)[..., None, None] for name in ("gamma", "beta"))
   for i in range(1, blocks + 1):
     h = relu(t.lin(f"UpBlock1_{i}.norm1", conv(f"UpBlock1_{i}.conv1", x, width, 3, padding=1), gamma, beta))
     x = x + t.lin(f"UpBlock1_{i}.norm2", conv(f"UpBlock1_{i}.conv2", h, width, 3, padding=1), gamma, beta)

@@ -89,10 +89,10 @@ def test_attacker_lesson_not_taught_twice(tmp_path):
   """A lesson is not taught twice."""
   first, _, _ = _attack("parrot", world(), tmp_path, training_scale=0.5)
   (folder,) = tmp_path.iterdir()
-  told = (folder / "metrics.jsonl").read_bytes()
+  message = (folder / "metrics.jsonl").read_bytes()
   again, _, _ = _attack("parrot", world(), tmp_path, training_scale=0.5)
   assert again.losses == first.losses and [folder] == list(tmp_path.iterdir())
-  assert (folder / "metrics.jsonl").read_bytes() == told
+  assert (folder / "metrics.jsonl").read_bytes() == message
 
 
 def test_attacker_too_little_learn_said(tmp_path):

@@ -118,8 +118,8 @@ def test_guarantees_many_forms_paper_promise_nothing():
   """As many forms as the paper has promise nothing."""
   assert guarantees.rank_1_of_bits(guarantees.bits(256, 512, 7), 500) == 1.0
   assert guarantees.rank_1_of_bits(math.log2(50), 100) == pytest.approx(0.5)
-  told = {"bits": 3.0}, {"k": 5}, {"epsilon": 0.1, "answers": 7}
-  assert [round(guarantees.rank_1(one, 100), 3) for one in told] == [0.08, 0.2, 0.077]
+  message = {"bits": 3.0}, {"k": 5}, {"epsilon": 0.1, "answers": 7}
+  assert [round(guarantees.rank_1(one, 100), 3) for one in message] == [0.08, 0.2, 0.077]
 
 
 def test_guarantees_releases_name():

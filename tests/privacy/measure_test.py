@@ -42,7 +42,7 @@ def test_measure_controls_pass_rows_hold_report(found):
   assert identity["headline"]["rank_1"]["low"] > 0.5
   assert blank["headline"]["rank_1"]["value"] == pytest.approx(CHANCE, abs=1e-6)
   assert CHANCE < colour["headline"]["rank_1"]["value"] < identity["headline"]["rank_1"]["value"]
-  assert report["crowds"] == [10, ATTACKED] == [told["n_people"] for told in colour["attacks"][0]["crowds"]]
+  assert report["crowds"] == [10, ATTACKED] == [message["n_people"] for message in colour["attacks"][0]["crowds"]]
   assert report["people"]["attacked"] == ATTACKED and report["people"]["probes"] == 2 * ATTACKED
   assert not set(report["split"]["gallery"]) & set(report["split"]["probe"])
   assert [attack["attacker"] for attack in union["attacks"]][:3] == ["naive", "linkage", "residual"]
@@ -128,8 +128,8 @@ def test_measure_shuffled_labels_chance_unless_scores():
   """Shuffled labels are at chance unless scores are wrong."""
   random = np.random.default_rng(0)
   identity = np.arange(50)
-  told = controls.shuffled(random.normal(size=(50, 50)) + 9 * np.eye(50), identity, identity, seed=1)
-  assert told["ok"] and told["value"] == pytest.approx(0.02, abs=0.005)
+  message = controls.shuffled(random.normal(size=(50, 50)) + 9 * np.eye(50), identity, identity, seed=1)
+  assert message["ok"] and message["value"] == pytest.approx(0.02, abs=0.005)
   with pytest.MonkeyPatch.context() as patch:  # an instrument that counts too many hits
     patch.setattr("qm_vae.privacy.ranking.hits", lambda scores, p, g, k: np.full(len(p), 0.05))
     assert not controls.shuffled(np.zeros((50, 50)), identity, identity, seed=1)["ok"]

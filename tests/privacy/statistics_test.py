@@ -90,8 +90,8 @@ def test_statistics_hits_crowd_mean_over_random(k):
     for i, own in enumerate(mate):
       others = random.choice(np.delete(np.arange(12), own), gallery_size - 1, replace=False)
       noise = random.uniform(0, 1e-6, gallery_size)  # breaks ties
-      told = value[i, np.append(own, others)] + noise
-      total[i] += (told > told[0]).sum() < k
+      printed = value[i, np.append(own, others)] + noise
+      total[i] += (printed > printed[0]).sum() < k
   # Five standard errors of a rate of one half.
   np.testing.assert_allclose(
     ranking.hits(value, probe, gallery, k, gallery_size), total / draws, atol=5 * 0.5 / math.sqrt(draws)
@@ -134,12 +134,12 @@ def test_statistics_share_guesses_mixes_roc_diagonal():
 def test_statistics_nothing_go_chance_exactly(constant):
   """Nothing to go by is chance exactly."""
   n = 110  # 11990 impostor pairs: enough for both FARs
-  told = statistics.summary(np.full((n, n), constant), np.arange(n), np.arange(n), resamples=20)
+  printed = statistics.summary(np.full((n, n), constant), np.arange(n), np.arange(n), resamples=20)
   for name, chance in statistics.chance(n).items():
-    assert told[name]["value"] == pytest.approx(chance, abs=1e-12), name
+    assert printed[name]["value"] == pytest.approx(chance, abs=1e-12), name
     if name not in ("bits", "d_prime"):
-      assert told[name]["low"] <= chance <= told[name]["high"], name
-  np.testing.assert_allclose(told["cmc"], np.arange(1, 51) / n)
+      assert printed[name]["low"] <= chance <= printed[name]["high"], name
+  np.testing.assert_allclose(printed["cmc"], np.arange(1, 51) / n)
 
 
 def test_statistics_swapped_identities_chance():
@@ -149,9 +149,9 @@ def test_statistics_swapped_identities_chance():
   measures = ("rank_5", "rank_10", "auc", "eer", "tar_at_far_1e-2")
   for seed in range(seeds):
     value = np.random.default_rng(seed).normal(size=(n, n)) + 5 * np.eye(n)
-    told = statistics.summary(value, np.roll(np.arange(n), 1), np.arange(n), resamples=60)
-    inside += sum(told[name]["low"] <= chance[name] <= told[name]["high"] for name in measures)
-    assert told["bits"]["low"] == 0.0
+    printed = statistics.summary(value, np.roll(np.arange(n), 1), np.arange(n), resamples=60)
+    inside += sum(printed[name]["low"] <= chance[name] <= printed[name]["high"] for name in measures)
+    assert printed["bits"]["low"] == 0.0
   # Of 60 intervals at 95 % 57; two standard deviations of what goes together (12 seeds) are 6.
   assert inside >= 51
 
@@ -186,8 +186,8 @@ def test_statistics_too_few_pairs_give_no():
   value, probe, gallery = _random(p=30, g=30)  # 870 impostor pairs
   given = (value, probe, gallery)
   assert math.isnan(roc.tar_at_far(*given, 1e-2)) and roc.tar_at_far(*given, 0.1) > 0
-  told = statistics.summary(*given, resamples=10)
-  assert told["tar_at_far_1e-2"] == {"value": None, "low": None, "high": None}
+  printed = statistics.summary(*given, resamples=10)
+  assert printed["tar_at_far_1e-2"] == {"value": None, "low": None, "high": None}
 
 
 def test_statistics_bits_follow_fano():
@@ -204,19 +204,19 @@ def test_statistics_bits_follow_fano():
 def test_statistics_summary_json_repeats():
   """Summary is JSON and repeats."""
   value, probe, gallery = _random(p=500, g=120, ties=False)
-  told = statistics.summary(value, probe, gallery, seed=7, resamples=30)
+  printed = statistics.summary(value, probe, gallery, seed=7, resamples=30)
   assert (
-    json.loads(json.dumps(told, allow_nan=False))
-    == told
+    json.loads(json.dumps(printed, allow_nan=False))
+    == printed
     == statistics.summary(value, probe, gallery, seed=7, resamples=30)
   )
-  assert told["chance"].keys() <= told.keys()
-  assert (told["n_people"], told["n_probes"], len(told["cmc"])) == (120, 500, 50)
-  roc = told["roc"]
+  assert printed["chance"].keys() <= printed.keys()
+  assert (printed["n_people"], printed["n_probes"], len(printed["cmc"])) == (120, 500, 50)
+  roc = printed["roc"]
   assert 100 < len(roc["far"]) <= 200 and (roc["far"][0], roc["tar"][0], roc["threshold"][0]) == (0.0, 0.0, None)
   assert (roc["far"][-1], roc["tar"][-1]) == (1.0, 1.0)
   # Half of the corners are even along the curve, 2 / 99 apart; a chord of that length cuts off less than 0.01 in all.
-  assert np.trapezoid(roc["tar"], roc["far"]) == pytest.approx(told["auc"]["value"], abs=0.01)
+  assert np.trapezoid(roc["tar"], roc["far"]) == pytest.approx(printed["auc"]["value"], abs=0.01)
 
 
 @pytest.mark.parametrize(

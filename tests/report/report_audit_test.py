@@ -105,8 +105,8 @@ def test_audit_page_without_pictures_says_why():
 def test_audit_page_some_arrays_enough():
   """Some arrays are enough."""
   arrays = fabricated_audit.arrays()
-  told = audit_page.cases({"best_protected": arrays["best_protected"][:2], "best_rank": arrays["best_rank"]}, "best")
-  assert [one["rank"] for one in told] == [120, 117] and told[0]["original"] is None and told[0]["protected"]
+  printed = audit_page.cases({"best_protected": arrays["best_protected"][:2], "best_rank": arrays["best_rank"]}, "best")
+  assert [one["rank"] for one in printed] == [120, 117] and printed[0]["original"] is None and printed[0]["protected"]
   assert audit_page.cases({}, "worst") == []
 
 

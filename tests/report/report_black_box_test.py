@@ -40,7 +40,7 @@ def faces():
   )  # fmt: skip
 
 
-def told(name, *, budget=0):
+def printed(name, *, budget=0):
   quality, answer = BOXES[name]
   test, unaffordable = faces(), []
   images = {
@@ -58,7 +58,7 @@ def told(name, *, budget=0):
 @pytest.mark.parametrize("name", BOXES)
 def test_black_box_page_rates_services_own_answers(name):
   """Rates are those of the services own answers."""
-  found, images, unaffordable = told(name)
+  found, images, unaffordable = printed(name)
   before, after = level(images["identity"]), level(images["qm_vae"])
   lost = {
     "expression": (before > 0.5) != (after > 0.5),
@@ -76,7 +76,7 @@ def test_black_box_page_rates_services_own_answers(name):
 def test_black_box_page_budget_not_allow_named_left():
   """What the budget does not allow is named and left out."""
   outputs = np.minimum(LEVELS + 40, 255)
-  found, _, unaffordable = told("expression", budget=len({*LEVELS.tolist(), *outputs.tolist(), 128}))
+  found, _, unaffordable = printed("expression", budget=len({*LEVELS.tolist(), *outputs.tolist(), 128}))
   assert [row["name"] for row in found["methods"]] == ["qm_vae", "identity", "blank"]
   assert unaffordable == ["cartoon (expression)"]
 
@@ -84,7 +84,7 @@ def test_black_box_page_budget_not_allow_named_left():
 def test_black_box_page_budget_not_allow_report_told():
   """A budget that does not allow a report is told with the remedy."""
   with pytest.raises(ValueError, match=r"A report needs its answers on qm_vae, identity, blank; .*expression.budget"):
-    told("expression", budget=len(set(LEVELS.tolist())))
+    printed("expression", budget=len(set(LEVELS.tolist())))
 
 
 def test_black_box_page_lists_each_service():
@@ -92,7 +92,7 @@ def test_black_box_page_lists_each_service():
   report = fabricated_run.report()
   services = []
   for name in BOXES:
-    one, _, _ = told(name)
+    one, _, _ = printed(name)
     del one["answers"]
     services.append(one | {"fidelity": 0.75, "queries": 4321})
   text = page_reader.Reader(page.render(report | {"services": services}, {}, {})).text

@@ -72,8 +72,8 @@ def test_figures_scatter_tells_kept_lost():
 
 def test_figures_probability_differences():
   """Probability differences."""
-  told = {"classes": ["a", "b"], "mean_difference": [0.1, None], "std_difference": [0.2, None]}
-  axes = probabilities.probability_differences(told).axes[0]
+  message = {"classes": ["a", "b"], "mean_difference": [0.1, None], "std_difference": [0.2, None]}
+  axes = probabilities.probability_differences(message).axes[0]
   assert points(axes, "o")[0] == (0, 0.1)
   assert probabilities.probability_differences(None) is None
 
@@ -93,8 +93,8 @@ def test_figures_case_needs_all_pictures_takes():
 def test_figures_captions():
   """Captions."""
   example = {"service_answer_original": "happy", "service_answer_output": "sad", "answers": {"mosaic": "happy"}}
-  told = images.captions(example, ["mosaic", "laplace", "qm_vae"])
-  assert told == [("happy", False), ("happy", False), (None, False), ("sad", True)]
+  message = images.captions(example, ["mosaic", "laplace", "qm_vae"])
+  assert message == [("happy", False), ("happy", False), (None, False), ("sad", True)]
   assert images.captions({}, ["qm_vae"]) == [(None, False), (None, False)]
 
 

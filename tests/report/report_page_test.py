@@ -123,8 +123,8 @@ def test_page_goes_past_paper_stands_page(run):
 def test_page_promises_every_kind_told():
   """Promises of every kind are told."""
   common = {"tokens": 2, "codes": 16, "answers": 1, "rank_1": [{"people": 50, "at_most": 0.2}]}
-  told = tables.guarantee(common | {"mechanism": "k_same", "k": 5})
-  assert told == (
+  printed = tables.guarantee(common | {"mechanism": "k_same", "k": 5})
+  assert printed == (
     "k-same, k = 5: at least so many people share 2 codes of 16 and one answer. Rank 1 is at most 0.200 among 50."
   )
   assert tables.guarantee(common | {"mechanism": "none", "bits": 8.0}).startswith("a face takes one of 2^8.0 forms")

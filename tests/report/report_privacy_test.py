@@ -63,9 +63,9 @@ def test_privacy_page_headline_row_attack_headline_no():
 
 def test_privacy_page_attacks_one_name_told_apart():
   """Attacks of one name are told apart by their gallery."""
-  told = [{"attacker": "parrot", "embedder": "a", "gallery": side} for side in ("clear", "protected")]
-  told.append({"attacker": "parrot", "embedder": None, "gallery": "clear"})
-  assert attacks.attack_names(told) == [
+  message = [{"attacker": "parrot", "embedder": "a", "gallery": side} for side in ("clear", "protected")]
+  message.append({"attacker": "parrot", "embedder": None, "gallery": "clear"})
+  assert attacks.attack_names(message) == [
     "parrot with a, clear gallery", "parrot with a, protected gallery", "parrot",
   ]  # fmt: skip
 
@@ -85,21 +85,21 @@ def test_privacy_page_figures_draw_numbers():
   privacy = report["privacy"]
   ours = tables.method(privacy, "qm_vae")
   figures = figures_privacy.of_method(privacy, ours)
-  told = [attack["crowds"][-1] for attack in ours["attacks"]]
+  message = [attack["crowds"][-1] for attack in ours["attacks"]]
   rows = {
     line.get_ydata()[0]: line.get_xdata()[0] for line in figures["rank_1"].axes[0].lines if line.get_marker() == "o"
   }
-  assert list(rows.values()) == [one["rank_1"]["value"] for one in told]
+  assert list(rows.values()) == [one["rank_1"]["value"] for one in message]
   lines = {line.get_label(): line.get_xydata() for line in figures["cmc"].axes[0].lines}
-  np.testing.assert_array_equal(lines["parrot with mobilefacenet"][:, 1], told[3]["cmc"])
+  np.testing.assert_array_equal(lines["parrot with mobilefacenet"][:, 1], message[3]["cmc"])
   np.testing.assert_allclose(lines["chance"][:, 1], lines["chance"][:, 0] / PEOPLE, rtol=1e-15)
   assert {"clear, mobilefacenet", "clear, facenet"} <= set(lines)
 
 
 def test_privacy_page_roc_straight_between_corners_takes():
   """Roc is straight between corners and takes the top of a step."""
-  told = {"roc": {"far": [0.0, 0.0, 0.01, 0.01, 1.0], "tar": [0.0, 0.2, 0.4, 0.6, 1.0]}}
-  accepted = figures_privacy._accepted(told, np.array([0.0, 0.005, 0.01, 0.505, 1.0]))
+  message = {"roc": {"far": [0.0, 0.0, 0.01, 0.01, 1.0], "tar": [0.0, 0.2, 0.4, 0.6, 1.0]}}
+  accepted = figures_privacy._accepted(message, np.array([0.0, 0.005, 0.01, 0.505, 1.0]))
   np.testing.assert_allclose(accepted, [0.2, 0.3, 0.6, 0.8, 1.0], rtol=1e-14)  # a few roundings
 
 
@@ -225,9 +225,9 @@ def test_privacy_page_numbers_not_known_dashes():
   privacy = fabricated_privacy.privacy(("identity", "blank", "qm_vae"))
   text = json.dumps(privacy)
   for attack in privacy["methods"][2]["attacks"]:
-    for told in attack["crowds"]:
-      told["rank_1"] |= {"value": None, "low": None, "high": None}
-      told["d_prime"] = {"value": None, "low": None, "high": None}
+    for message in attack["crowds"]:
+      message["rank_1"] |= {"value": None, "low": None, "high": None}
+      message["d_prime"] = {"value": None, "low": None, "high": None}
     attack |= {"on_clear": None, "losses": [], "loss_fell": None}
   privacy["methods"][2] |= {"headline": None}
   assert text != json.dumps(privacy)

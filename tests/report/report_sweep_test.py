@@ -90,10 +90,10 @@ def runs(tmp_path):
 
 
 def make_void(folder):
-  told = json.loads((folder / "report.json").read_text())
-  told["controls"] |= {"void": True, "reasons": ["identity lost answers"]}
-  told["gap"]["value"] = 0.9
-  (folder / "report.json").write_text(json.dumps(told))
+  message = json.loads((folder / "report.json").read_text())
+  message["controls"] |= {"void": True, "reasons": ["identity lost answers"]}
+  message["gap"]["value"] = 0.9
+  (folder / "report.json").write_text(json.dumps(message))
 
 
 def test_sweep_page_only_runs_named_merged(runs, tmp_path):
@@ -112,9 +112,9 @@ def test_sweep_page_void_run_listed_counts_nowhere(runs, tmp_path):
   assert valid[:4] == ["alpha=0.4", "20", "2", "200"]
   assert dict(zip(head, valid, strict=True))["gap"] == "0.175 (0.175 to 0.175)"
   assert "VOID: the controls of that run failed" in text
-  told = [json.loads((folder / "report.json").read_text()) for folder in runs]
-  drawn = sweep.loss_rate_over_epochs(told).axes[0]
-  expected = np.mean([[point["loss_rate"] for point in told[seed]["curve"]] for seed in (0, 2)], 0)
+  message = [json.loads((folder / "report.json").read_text()) for folder in runs]
+  drawn = sweep.loss_rate_over_epochs(message).axes[0]
+  expected = np.mean([[point["loss_rate"] for point in message[seed]["curve"]] for seed in (0, 2)], 0)
   line = next(line for line in drawn.lines if line.get_label() == "0.4")
   np.testing.assert_allclose(line.get_ydata(), expected, rtol=1e-12)  # the same sum in another order
 

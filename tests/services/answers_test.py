@@ -88,7 +88,7 @@ def test_answers_doubt():
 
 
 @pytest.mark.parametrize(
-  ("quality", "told"),
+  ("quality", "message"),
   [
     (Quality("labels", ("a", "b")), "one of classes, attributes, values"),
     (Quality("classes", ("a",)), "at least 2"),
@@ -98,7 +98,7 @@ def test_answers_doubt():
     (Quality("values", ("a",), (0.0,)), "above 0"),
   ],
 )
-def test_answers_no_quality(quality, told):
+def test_answers_no_quality(quality, message):
   """What is no quality."""
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     qualities.check(quality)

@@ -118,7 +118,7 @@ def _config(**changes):
 
 
 @pytest.mark.parametrize(
-  ("changes", "told"),
+  ("changes", "message"),
   [
     ({"qualities": ("age",)}, "config.qualities has 'age'; config.quality has expression"),
     ({"quality__expression__source": ""}, r"config\.quality\.expression\.source is empty"),
@@ -130,9 +130,9 @@ def _config(**changes):
     ({"quality__expression__source": "offering:brightness", "black_box__questions": 99}, "must hold"),
   ],
 )
-def test_attributes_run_cannot_ask_refused_before(changes, told):
+def test_attributes_run_cannot_ask_refused_before(changes, message):
   """A run that cannot ask is refused before it loads anything."""
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     assemble.experiment(_config(**changes))
 
 

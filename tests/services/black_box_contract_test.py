@@ -108,7 +108,7 @@ def test_black_box_budget_never_exceeded_survives_process(tmp_path):
 
 def test_black_box_retries_wait_longer_each_time(tmp_path):
   """Retries wait longer each time and count."""
-  troubles, waited, told = [1, 1], [], []
+  troubles, waited, message = [1, 1], [], []
 
   def ask(images):
     if troubles:
@@ -117,11 +117,17 @@ def test_black_box_retries_wait_longer_each_time(tmp_path):
     return offering.brightness(images)
 
   box = BlackBox(
-    "x", ask, QUALITY, Asking(retries=2, backoff=0.5), ledger=tmp_path / "sent", tell=told.append, sleep=waited.append
+    "x",
+    ask,
+    QUALITY,
+    Asking(retries=2, backoff=0.5),
+    ledger=tmp_path / "sent",
+    tell=message.append,
+    sleep=waited.append,
   )
   assert len(box.ask(IMAGES)) == 7
   assert waited == [0.5, 1.0] and box.sent == 21
-  assert "busy" in told[0] and "retry 1 of 2" in told[0]
+  assert "busy" in message[0] and "retry 1 of 2" in message[0]
   troubles[:] = [1] * 3
   with pytest.raises(ServiceFailed, match=r"'x' does not answer after 3 tries: busy.*config\.quality\.x\.retries"):
     box.ask(255 - IMAGES)
@@ -164,7 +170,7 @@ def test_black_box_forms_answers(kind, names, answers, expected):
 
 
 @pytest.mark.parametrize(
-  ("kind", "answers", "told"),
+  ("kind", "answers", "message"),
   [
     ("classes", ["a", "c"], "label 'c'; expected one of a, b"),
     ("classes", [0, 2], "label 2"),
@@ -180,11 +186,11 @@ def test_black_box_forms_answers(kind, names, answers, expected):
     ("values", [[1.0, None]] * 2, "all of them or none"),
   ],
 )
-def test_black_box_not_agreed_refused(kind, answers, told):
+def test_black_box_not_agreed_refused(kind, answers, message):
   """What was not agreed is refused with what was."""
   tolerance = (1.0, 1.0) if kind == "values" else ()
   box = BlackBox("x", lambda images: answers, Quality(kind, ("a", "b"), tolerance))
-  with pytest.raises(ServiceFailed, match=f"(?s)service 'x'.*{told}"):
+  with pytest.raises(ServiceFailed, match=f"(?s)service 'x'.*{message}"):
     box.ask(IMAGES[:2])
 
 
@@ -225,7 +231,7 @@ def test_black_box_only_uint8_rgb_taken():
 
 
 @pytest.mark.parametrize(
-  ("source", "told"),
+  ("source", "message"),
   [
     ("offering", "module:function"),
     ("no_such_module:f", "cannot be imported"),
@@ -233,9 +239,9 @@ def test_black_box_only_uint8_rgb_taken():
     ("offering:NOT_CALLABLE", "is a int"),
   ],
 )
-def test_black_box_callable_none(source, told):
+def test_black_box_callable_none(source, message):
   """A callable that is none."""
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     CLIENTS["callable"](source)
 
 

@@ -16,8 +16,8 @@ def crops():
 
 def test_detection_face_found_none_grey_picture(crops):
   """A face is found where it is and none in a grey picture."""
-  told = detection.largest_face(crops.image)
-  found = np.array([one for one in told if None not in one])
+  message = detection.largest_face(crops.image)
+  found = np.array([one for one in message if None not in one])
   assert len(found) >= len(crops) / 2
   # The crop is the cascade's box and a margin of 0.1, so that the box's centre is the crop's.
   np.testing.assert_allclose(np.median(found, 0), [0.5, 0.5, 1 / 1.2], atol=0.1)
@@ -26,17 +26,17 @@ def test_detection_face_found_none_grey_picture(crops):
 
 def test_detection_face_moves_told_move(crops):
   """A face that moves is told to move."""
-  told = detection.largest_face(crops.image)
-  i = next(i for i, one in enumerate(told) if None not in one)
+  message = detection.largest_face(crops.image)
+  i = next(i for i, one in enumerate(message) if None not in one)
   moved = np.concatenate([np.repeat(crops.image[i : i + 1, :, :1], 6, 2), crops.image[i : i + 1, :, :-6]], 2)
   x, y, _ = detection.largest_face(moved)[0]
-  np.testing.assert_allclose([x - told[i][0], y - told[i][1]], [6 / 64, 0], atol=0.04)  # the cascade's grid
+  np.testing.assert_allclose([x - message[i][0], y - message[i][1]], [6 / 64, 0], atol=0.04)  # the cascade's grid
 
 
 def test_detection_eyes_agree_crops_own(crops):
   """Eyes agree with the crops own."""
-  told = detection.eyes(crops.image)
-  for one, eyes in zip(told, crops.eyes, strict=True):
+  message = detection.eyes(crops.image)
+  for one, eyes in zip(message, crops.eyes, strict=True):
     if None not in one:
       np.testing.assert_allclose(np.array(one) * 64, eyes, atol=1e-4)
   assert detection.eyes(np.full((1, 64, 64, 3), 128, np.uint8)) == [[None] * 4]

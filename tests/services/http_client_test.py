@@ -32,7 +32,7 @@ def box(address, *, retries=2, timeout=0.3, **options):
 
 
 @pytest.mark.parametrize(
-  ("source", "options", "told"),
+  ("source", "options", "message"),
   [
     ("ADDRESS", {}, "set allow_sending_faces=True"),
     ("ADDRESS", {"allow_sending_faces": False}, "set allow_sending_faces=True"),
@@ -43,11 +43,11 @@ def box(address, *, retries=2, timeout=0.3, **options):
     ("ADDRESS", {"allow_sending_faces": True, "token_variable": "NO_SUCH_VARIABLE"}, "NO_SUCH_VARIABLE is not set"),
   ],
 )
-def test_http_client_no_face_leaves_without_address(service, monkeypatch, source, options, told):
+def test_http_client_no_face_leaves_without_address(service, monkeypatch, source, options, message):
   """No face leaves without address and permission."""
   seen, address = service
   monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("a connection was opened"))
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     CLIENTS["http"](source.replace("ADDRESS", address), **options)
   assert seen.requests == 0
 
@@ -91,7 +91,7 @@ def test_http_client_pass_tried_again(service, trouble):
 
 
 @pytest.mark.parametrize(
-  ("trouble", "told", "requests"),
+  ("trouble", "message", "requests"),
   [
     ("error", "after 3 tries.*status 500", 3),
     ("malformed", "after 3 tries.*not JSON", 3),
@@ -99,11 +99,11 @@ def test_http_client_pass_tried_again(service, trouble):
     ("other", "expected 1 x 2 numbers", 1),
   ],
 )
-def test_http_client_not_pass_ends_reason(service, trouble, told, requests):
+def test_http_client_not_pass_ends_reason(service, trouble, message, requests):
   """What does not pass ends with the reason."""
   seen, address = service
   seen.mode = trouble
-  with pytest.raises(ServiceFailed, match=told):
+  with pytest.raises(ServiceFailed, match=message):
     box(address, timeout=5.0).ask(IMAGES[:1])
   assert seen.requests == requests == seen.images
 

@@ -19,7 +19,7 @@ def arrays():
   }  # fmt: skip
 
 
-def write(folder, told, stored):
+def write(folder, message, stored):
   """Writes the two files as the audit does."""
-  (folder / "audit.json").write_text(json.dumps(told), encoding="utf-8")
+  (folder / "audit.json").write_text(json.dumps(message), encoding="utf-8")
   np.savez(folder / "audit.npz", **stored)

@@ -33,11 +33,11 @@ METHODS = (  # name, kind, how far a person's own score stands out per attack, m
 
 
 def _crowds(standing_out, rng, flat=False):
-  told = []
+  message = []
   for n in GALLERY_SIZES:
     scores = np.zeros((n, n)) if flat else rng.normal(size=(n, n)) + standing_out * np.eye(n)
-    told.append(statistics.summary(scores, range(n), range(n), resamples=10))
-  return told
+    message.append(statistics.summary(scores, range(n), range(n), resamples=10))
+  return message
 
 
 def _attack(kind, standing_out, clear, rng, flat):
@@ -62,7 +62,7 @@ def _method(name, kind, levels, psnr, clear, rng):
     for one, level, on_clear in zip(ATTACKS, levels, clear, strict=True)
   ]
   best = max(attacks, key=lambda one: one["crowds"][-1]["rank_1"]["value"])
-  told = {
+  message = {
     "name": name,
     "kind": kind,
     "psnr": {"mean": psnr, "lowest": psnr and psnr - 3, "highest": psnr and psnr + 4},
@@ -77,21 +77,21 @@ def _method(name, kind, levels, psnr, clear, rng):
       "chance": 1 / GALLERY_SIZES[-1],
     },
   }
-  return told
+  return message
 
 
 @functools.cache
 def _text(methods):
   rng = np.random.default_rng(0)
-  told = []
+  message = []
   for row in METHODS:
     if row[0] in methods:
-      clear = [one["crowds"][-1]["rank_1"] for one in told[0]["attacks"]] if told else [None] * len(ATTACKS)
-      told.append(_method(*row, clear, rng))
-  for one in told[0]["attacks"]:
+      clear = [one["crowds"][-1]["rank_1"] for one in message[0]["attacks"]] if message else [None] * len(ATTACKS)
+      message.append(_method(*row, clear, rng))
+  for one in message[0]["attacks"]:
     one["on_clear"] = {key: one["crowds"][-1]["rank_1"][key] for key in ("value", "low", "high", "n")}
   clear = [{"embedder": name, "crowds": _crowds(level, rng)} for name, level in ((FIRST, 4.7), (SECOND, 4.3))]
-  measured = told[0]["headline"]["rank_1"]
+  measured = message[0]["headline"]["rank_1"]
   n = GALLERY_SIZES[-1]
   return json.dumps(
     {
@@ -109,10 +109,10 @@ def _text(methods):
         {"name": SECOND, "source": "weights/facenet.onnx", "sha256": "a7" * 32, "trainable": False},
       ],
       "clear": clear,
-      "methods": told,
+      "methods": message,
       "controls": {
         "identity": {"ok": True, "rank_1": measured, "clear": clear[0]["crowds"][-1]["rank_1"], "share": 0.99},
-        "blank": {"ok": True, "rank_1": told[1]["headline"]["rank_1"], "chance": 1 / n},
+        "blank": {"ok": True, "rank_1": message[1]["headline"]["rank_1"], "chance": 1 / n},
         "clear": {"ok": True, "rank_1": clear[0]["crowds"][-1]["rank_1"], "chance": 1 / n},
         "shuffled": {"ok": True},
         "warnings": [],
@@ -129,10 +129,10 @@ def privacy(methods=tuple(row[0] for row in METHODS)):
 
 def audit():
   """The content of `audit.json`: a tool that left two pictures as they were, one with a hostile name."""
-  told = privacy(("identity", "blank", "mosaic"))
-  told["methods"][2] |= {"name": "protected", "kind": "audited"}
+  message = privacy(("identity", "blank", "mosaic"))
+  message["methods"][2] |= {"name": "protected", "kind": "audited"}
   unprotected = [{"name": EVIL, "psnr": None}, {"name": "people/7/2.png", "psnr": 41.234}]
-  told["methods"][2]["unprotected"] = unprotected
+  message["methods"][2]["unprotected"] = unprotected
   return {
     "version": 1,
     "created": "2026-11-23T07:00:00+00:00",
@@ -150,7 +150,7 @@ def audit():
       "incomparable": [{"name": "other.png", "reason": "360 x 240 for an original of 240 x 360"}],
     },
     "unprotected": unprotected,
-    "privacy": told,
+    "privacy": message,
     "verdict": {"exit": 3, "lines": ["2 pictures are not protected", "rank 1 reaches 0.70, above --max-rank1 0.10"]},
     "max_rank1": 0.1,
     "pictures": True,

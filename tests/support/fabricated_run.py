@@ -193,7 +193,7 @@ def arrays(seed=0):
   }
 
 
-def write(workdir, told, stored):
+def write(workdir, message, stored):
   """Writes the two files as a run does."""
-  (workdir / "report.json").write_text(json.dumps(told), encoding="utf-8")
+  (workdir / "report.json").write_text(json.dumps(message), encoding="utf-8")
   np.savez(workdir / "evaluation.npz", **stored)

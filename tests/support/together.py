@@ -80,10 +80,10 @@ def moved(one: Experiment, group: distributed.Group) -> dict[str, int]:
   return found
 
 
-def main(workdir, epochs, told=None):
+def main(workdir, epochs, message=None):
   """Trains to each of the epochs in turn, going on from a checkpoint, and prints what the tests look at."""
-  if told:
-    distributed.join(told)
+  if message:
+    distributed.join(message)
   group, workdir = distributed.all_processes(), pathlib.Path(workdir)
   workdir.mkdir(exist_ok=True)
   for last in map(int, epochs.split(",")):
@@ -95,7 +95,7 @@ def main(workdir, epochs, told=None):
     "copies": len(copies),
     "alike": all((copy == copies[0]).all() for copy in copies),
     "codebook": copies[0].tolist(),
-    "moved": None if told else moved(experiment(1), group),
+    "moved": None if message else moved(experiment(1), group),
   }
   print(json.dumps(result))
 

@@ -60,10 +60,10 @@ def test_distributed_services_asked_one_process_alone(tmp_path):
     loop.fit(one._replace(task=one.task._replace(host=lambda workdir: None)), tmp_path, None, group=two)
 
 
-def start(workdir, epochs, count, told=()):
+def start(workdir, epochs, count, message=()):
   """A training in a process with `count` simulated devices."""
   flags = f"--xla_force_host_platform_device_count={count} --xla_backend_optimization_level=0"
-  line = [sys.executable, "tests/support/together.py", str(workdir), epochs, *told]
+  line = [sys.executable, "tests/support/together.py", str(workdir), epochs, *message]
   env = os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"}
   return subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT, env=env)
 
@@ -123,8 +123,8 @@ def test_distributed_two_processes_equal_one_go(alone, tmp_path):
     free.bind(("127.0.0.1", 0))
     address = f"127.0.0.1:{free.getsockname()[1]}"
   both = [start(tmp_path / "two", "1,2", 2, [f"{address},2,{index}"]) for index in range(2)]
-  told = [result(process) for process in both]
-  assert [one["devices"] for one in told] == [4, 4] and [one["copies"] for one in told] == [2, 2]
-  assert told[0]["codebook"] == told[1]["codebook"] and all(one["alike"] for one in told)
+  message = [result(process) for process in both]
+  assert [one["devices"] for one in message] == [4, 4] and [one["copies"] for one in message] == [2, 2]
+  assert message[0]["codebook"] == message[1]["codebook"] and all(one["alike"] for one in message)
   assert_alike(rows(tmp_path / "two"), rows(expected))  # one of them wrote, once
-  np.testing.assert_allclose(told[0]["codebook"], on_one["codebook"], rtol=1e-3, atol=1e-5)
+  np.testing.assert_allclose(message[0]["codebook"], on_one["codebook"], rtol=1e-3, atol=1e-5)

@@ -98,10 +98,10 @@ class Reader:
     level = av.logging.get_level()
     av.logging.set_level(av.logging.INFO)  # the description goes through the log
     try:
-      told = self._container.dumps_format()
+      description = self._container.dumps_format()
     finally:
       av.logging.set_level(level)
-    match = re.search(rf"Stream #\d+:{self.stream.index}\b.*?Video: ([^,\n]+)", told)
+    match = re.search(rf"Stream #\d+:{self.stream.index}\b.*?Video: ([^,\n]+)", description)
     return match[1] if match else "unknown"
 
   def _length(self):

@@ -73,18 +73,18 @@ def of_file(
     raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
   shapes = [output.shape for output in fixed.get_outputs()]
   taken = [one.shape for one in fixed.get_inputs()]
-  told = {"name": path.name, "sha256": hashlib.sha256(model).hexdigest(), "min_size": min_size}
+  description = {"name": path.name, "sha256": hashlib.sha256(model).hexdigest(), "min_size": min_size}
   image_in = len(taken) == 1 and len(taken[0]) == 4 and taken[0][1] == 3
   if image_in and [len(shape) for shape in shapes] == [4, 4, 4, 4] and [s[1] for s in shapes] == [1, 2, 2, 10]:
     threshold = 0.2 if threshold is None else threshold
     search = _maps(session, max_side)
-    told |= {"form": "centerface", "max_side": max_side}
+    description |= {"form": "centerface", "max_side": max_side}
   elif image_in and sorted(len(s) for s in shapes) in ([2, 3], [3, 3]) and sum(s[-1] == 4 for s in shapes) == 1:
     if not all(isinstance(side, int) for side in taken[0][2:]):
       raise ValueError(f"{path} lists boxes, but its input {taken[0]} states no height and width; export it with them")
     threshold = 0.6 if threshold is None else threshold
     search = _lists(fixed, shapes, taken[0][2:])
-    told |= {"form": "lists", "input": taken[0][2:]}
+    description |= {"form": "lists", "input": taken[0][2:]}
   else:
     raise ValueError(
       f"{path} takes {taken} and gives {shapes}; understood are CenterFace's maps [B, 1|2|2|10, h, w], and boxes "
@@ -99,7 +99,7 @@ def of_file(
     kept = heads.distinct(boxes, scores)
     return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
 
-  return Detector(find, threshold, weak, told | {"threshold": threshold})
+  return Detector(find, threshold, weak, description | {"threshold": threshold})
 
 
 def _maps(session, max_side):

@@ -30,5 +30,5 @@ def make(*, threshold: float = 0.5, max_side: int = cropping.MAX_SIDE, min_size:
     believed = scores >= weak
     return Detections(boxes[believed].astype(np.float32), scores[believed].astype(np.float32))
 
-  told = {"name": "haar", "threshold": threshold, "max_side": max_side, "min_size": min_size}
-  return Detector(find, threshold, weak, told)
+  description = {"name": "haar", "threshold": threshold, "max_side": max_side, "min_size": min_size}
+  return Detector(find, threshold, weak, description)

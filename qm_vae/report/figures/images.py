@@ -76,9 +76,9 @@ def case(report, arrays):
   if any(name not in arrays for name in needed):
     return None
   frame, pasted = arrays["case_frame"], arrays["case_pasted"]
-  told = report.get("case") or {}
+  case_row = report.get("case") or {}
   views = list(arrays["case_views"])
-  names = told.get("views") or [m["name"] for m in report.get("methods") or () if m.get("kind") == "view"]
+  names = case_row.get("views") or [m["name"] for m in report.get("methods") or () if m.get("kind") == "view"]
   names = (
     [drawing.title(n) for n in names] if len(names) == len(views) else [f"view {i + 1}" for i in range(len(views))]
   )
@@ -96,8 +96,8 @@ def case(report, arrays):
   for colour, width in (("white", 3), (drawing.BLUE, 1.5)):
     before.add_patch(Rectangle((x - 0.5, y - 0.5), side, side, fill=False, edgecolor=colour, linewidth=width))
   panels = lower.subplots(1, len(strip), squeeze=False)[0]
-  (_, _), (answer, lost) = captions(told, ["qm_vae"])
-  beneath = {0: (told.get("service_answer_original"), False), len(strip) - 1: (answer, lost)}
+  (_, _), (answer, lost) = captions(case_row, ["qm_vae"])
+  beneath = {0: (case_row.get("service_answer_original"), False), len(strip) - 1: (answer, lost)}
   for i, (panel, (text, image)) in enumerate(zip(panels, strip, strict=True)):
     _show(panel, image)
     panel.set_title(("3  " if i == 1 else "") + drawing.label(text), fontsize=9)

@@ -20,10 +20,10 @@ def of_method(privacy, method):
     method: one of its methods, {} without one.
   """
   people = attacks.largest_crowd(privacy)
-  rows = [row for row in tables_privacy.attack_rows(privacy, method, people) if row["told"]]
+  rows = [row for row in tables_privacy.attack_rows(privacy, method, people) if row["summary"]]
   if not rows:
     return dict.fromkeys(("rank_1", "cmc", "roc"))
-  clear = [(row["name"], row["told"]) for row in tables_privacy.clear_rows(privacy, people) if row["told"]]
+  clear = [(row["name"], row["summary"]) for row in tables_privacy.clear_rows(privacy, people) if row["summary"]]
   return {"rank_1": rank_1(rows, clear), "cmc": cmc(rows, clear), "roc": roc(rows, clear)}
 
 
@@ -38,14 +38,14 @@ def rank_1(rows, clear):
   axes = figure.subplots()
   drawing.tidy(axes, grid="x")
   for height, row in enumerate(rows):
-    value, below, above = drawing.interval(row["told"].get("rank_1"))
+    value, below, above = drawing.interval(row["summary"].get("rank_1"))
     colour = drawing.VERMILLION if row["ours"] else drawing.BLUE
     axes.errorbar(
       value, height, xerr=[[below], [above]], fmt="o", color=colour, markersize=5.5, elinewidth=1.5, capsize=2.5
     )
     level = drawing.finite((row["attack"].get("on_clear") or {}).get("value"))
     axes.plot(level, height, "D", mfc="white", mec=drawing.INK, ms=6, mew=1.2, zorder=2)
-  _, best = attacks.strongest([{"crowds": [told]} for _, told in clear], rows[0]["told"]["n_people"])
+  _, best = attacks.strongest([{"crowds": [summary]} for _, summary in clear], rows[0]["summary"]["n_people"])
   handles = [
     Line2D([], [], color=drawing.VERMILLION, marker="o", label="strongest"),
     Line2D([], [], color=drawing.BLUE, marker="o", label="protected pictures"),
@@ -57,7 +57,7 @@ def rank_1(rows, clear):
   axes.set_yticks(range(len(rows)), [drawing.label(row["name"]) for row in rows])
   axes.set_ylim(len(rows) - 0.5, -0.5)
   axes.set_xlim(-0.02, 1.02)
-  axes.set_xlabel(f"share named at rank 1 among {rows[0]['told']['n_people']} people")
+  axes.set_xlabel(f"share named at rank 1 among {rows[0]['summary']['n_people']} people")
   figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False, fontsize=9)
   return figure
 
@@ -66,13 +66,13 @@ def cmc(rows, clear):
   """Cumulative match characteristic: share of faces whose person is among the first k, over k on a log scale."""
   figure, axes = _plot(rows)
   for row, style in zip(rows, _styles(rows), strict=True):
-    curve = row["told"].get("cmc") or []
+    curve = row["summary"].get("cmc") or []
     axes.plot(range(1, len(curve) + 1), curve, label=drawing.label(row["name"]), **style)
-  for (name, told), style in zip(clear, _clear_styles(), strict=False):
-    curve = told.get("cmc") or []
+  for (name, summary), style in zip(clear, _clear_styles(), strict=False):
+    curve = summary.get("cmc") or []
     axes.plot(range(1, len(curve) + 1), curve, label=drawing.label(f"clear, {name}"), **style)
-  people = rows[0]["told"]["n_people"]
-  last = max(len(row["told"].get("cmc") or []) for row in rows)
+  people = rows[0]["summary"]["n_people"]
+  last = max(len(row["summary"].get("cmc") or []) for row in rows)
   ranks = np.arange(1, max(last, 2) + 1)
   axes.plot(ranks, np.minimum(ranks / people, 1), color=drawing.FAINT, linestyle="-.", linewidth=1.3, label="chance")
   axes.set_xscale("log")
@@ -88,13 +88,13 @@ def cmc(rows, clear):
 def roc(rows, clear):
   """Receiver operating characteristic: share of genuine pairs accepted, over false accepts on a log scale."""
   figure, axes = _plot(rows)
-  pairs = max(row["told"]["n_probes"] * (row["told"]["n_people"] - 1) for row in rows)
+  pairs = max(row["summary"]["n_probes"] * (row["summary"]["n_people"] - 1) for row in rows)
   start = min(max(FALSE_ACCEPTS / max(pairs, 1), 1e-4), 1e-1)
   at = np.geomspace(start, 1, 200)
   for row, style in zip(rows, _styles(rows), strict=True):
-    axes.plot(at, _accepted(row["told"], at), label=drawing.label(row["name"]), **style)
-  for (name, told), style in zip(clear, _clear_styles(), strict=False):
-    axes.plot(at, _accepted(told, at), label=drawing.label(f"clear, {name}"), **style)
+    axes.plot(at, _accepted(row["summary"], at), label=drawing.label(row["name"]), **style)
+  for (name, summary), style in zip(clear, _clear_styles(), strict=False):
+    axes.plot(at, _accepted(summary, at), label=drawing.label(f"clear, {name}"), **style)
   axes.plot(at, at, color=drawing.FAINT, linestyle="-.", linewidth=1.3, label="chance")
   axes.set_xscale("log")
   axes.set_xlim(start, 1)
@@ -111,7 +111,7 @@ def _level(axes, value, linestyle, name):
 
 
 def _chance(rows):
-  return (rows[0]["told"].get("chance") or {}).get("rank_1")
+  return (rows[0]["summary"].get("chance") or {}).get("rank_1")
 
 
 def _styles(rows):
@@ -141,8 +141,8 @@ def _with_legend(figure, axes):
   return figure
 
 
-def _accepted(told, at):
+def _accepted(summary, at):
   """TAR at each FAR of `at`: straight between the corners, and the top of a vertical step."""
-  curve = told.get("roc") or {}
+  curve = summary.get("roc") or {}
   far, tar = (np.array([drawing.finite(x) for x in curve.get(key) or [0.0, 1.0]]) for key in ("far", "tar"))
   return np.interp(at, far, tar)

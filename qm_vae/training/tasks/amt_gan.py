@@ -171,10 +171,10 @@ def make(
     terms = {}
 
     def move(name, loss):
-      gradient, told = jax.grad(lambda one: loss(params | {name: one}), has_aux=True)(params[name])
+      gradient, found_terms = jax.grad(lambda one: loss(params | {name: one}), has_aux=True)(params[name])
       updates, opt_state[name] = optimizer.update(gradient, opt_state[name], params[name])
       params[name] = optax.apply_updates(params[name], updates)
-      return told
+      return found_terms
 
     made, _ = jax.lax.stop_gradient(outputs(params["G"], source, reference))
     for name, real, fake in (("D_A", reference.image, made[0]), ("D_B", source.image, made[1])):

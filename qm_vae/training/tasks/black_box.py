@@ -35,7 +35,7 @@ class LossWeights(NamedTuple):
 
 def make(
   generator: Generator,
-  told: Mapping[str, Quality],
+  service_specs: Mapping[str, Quality],
   student: Student,
   optimizers: Mapping[str, optax.GradientTransformation],
   host: Callable[[pathlib.Path], Host],
@@ -56,7 +56,7 @@ def make(
 
   Args:
     generator: see generator.py.
-    told: what each service tells, by name.
+    service_specs: what each service tells, by name.
     student: of these services.
     optimizers: of "generator" and "student".
     host: opens the services for the run in a folder.
@@ -74,8 +74,10 @@ def make(
     model_state = {
       "generator": model_state,
       "student": variables["batch_stats"],
-      "memory": distil.empty_memory(batch["image"].shape[1:], sum(one.width for one in told.values()), settings),
-      "fidelity": distil.unmeasured(told),
+      "memory": distil.empty_memory(
+        batch["image"].shape[1:], sum(one.width for one in service_specs.values()), settings
+      ),
+      "fidelity": distil.unmeasured(service_specs),
     }
     opt_state = {name: optimizer.init(params[name]) for name, optimizer in optimizers.items()}
     return State(jnp.zeros((), jnp.int32), params, opt_state, model_state)
@@ -90,7 +92,7 @@ def make(
     memory, slot = state.model_state["memory"], state.step % settings.delay
     blind = (answered & memory["explored"][slot]).astype(jnp.float32)
     fidelity = distil.measured(
-      told, state.model_state["fidelity"], memory["asked_raw"][slot], arrived, blind, settings.decay
+      service_specs, state.model_state["fidelity"], memory["asked_raw"][slot], arrived, blind, settings.decay
     )
     memory = distil.remember(memory, slot, arrived, answered)
     trust = {name: distil.trust(one) * (state.step >= settings.warmup) for name, one in fidelity.items()}
@@ -101,9 +103,9 @@ def make(
       )
       seen = augment(made.image, output_key, augment_before_service)
       raw, _ = student.apply(state.params["student"], state.model_state["student"], seen, False, None)
-      said, wanted = distil.by_service(told, raw), distil.by_service(told, answer)
+      said, wanted = distil.by_service(service_specs, raw), distil.by_service(service_specs, answer)
       terms, service = {}, weights.structure * (1 - images.ssim(face.image, made.image))
-      for name, quality in told.items():
+      for name, quality in service_specs.items():
         term = qualities.surrogate(quality, service_loss, wanted[name], said[name])
         service += weights.services[name] * trust[name] * term
         terms[f"student_loss_rate/{name}"] = qualities.lost(
@@ -127,8 +129,8 @@ def make(
 
     def student_loss(params):
       found, statistics = student.apply(params, state.model_state["student"], picture, True, student_key)
-      found, wanted = distil.by_service(told, found), distil.by_service(told, target)
-      value = sum(qualities.imitation(quality, wanted[name], found[name]) for name, quality in told.items())
+      found, wanted = distil.by_service(service_specs, found), distil.by_service(service_specs, target)
+      value = sum(qualities.imitation(quality, wanted[name], found[name]) for name, quality in service_specs.items())
       return qm_vae.masked_mean(value, known)[0], statistics
 
     (imitation, statistics), student_gradient = jax.value_and_grad(student_loss, has_aux=True)(state.params["student"])
@@ -137,8 +139,8 @@ def make(
       updates, opt_state[name] = optimizers[name].update(one, state.opt_state[name], state.params[name])
       params[name] = optax.apply_updates(state.params[name], updates)
 
-    said = distil.by_service(told, jax.lax.stop_gradient(raw))
-    doubt = jnp.max(jnp.stack([qualities.doubt(quality, said[name]) for name, quality in told.items()]), 0)
+    said = distil.by_service(service_specs, jax.lax.stop_gradient(raw))
+    doubt = jnp.max(jnp.stack([qualities.doubt(quality, said[name]) for name, quality in service_specs.items()]), 0)
     rows, asked, explored = distil.choose(doubt, ask_key, settings)
     question = jnp.rint(seen[rows] * 255).astype(jnp.uint8)
     memory |= {

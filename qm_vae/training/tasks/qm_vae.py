@@ -88,17 +88,17 @@ def make(
 
   def ask(answer, key):
     """What the decoder is told, and logits of what the output should bring."""
-    told = generators.told(generator.condition, answer)
+    condition = generators.condition_of(generator.condition, answer)
     if not conditioned:
-      return told, answer
+      return condition, answer
     drop_key, other_key, class_key = jax.random.split(key, 3)
     num, classes = answer.shape
     other = jax.random.bernoulli(other_key, asking.other, (num, 1))
     wanted = jax.nn.one_hot(jax.random.randint(class_key, (num,), 0, classes), classes)
     # A class that is asked for is never withheld: nothing else tells it.
     dropped = jax.random.bernoulli(drop_key, asking.drop, (num, 1)) & ~other
-    told = jnp.where(dropped, 0.0, jnp.where(other, wanted, told))
-    return told, jnp.where(other, _CERTAIN * wanted, answer)
+    condition = jnp.where(dropped, 0.0, jnp.where(other, wanted, condition))
+    return condition, jnp.where(other, _CERTAIN * wanted, answer)
 
   def image_loss(frozen, face, image, key):
     target = face.image
@@ -110,12 +110,19 @@ def make(
   def step(state, frozen, batch, weights, key):
     face_key, generator_key, service_key = jax.random.split(key, 3)
     face = augment_face(to_face(batch), face_key, augment_faces)
-    told, target = ask(jax.lax.stop_gradient(answers(frozen, face.image)), _fold(key, "ask"))
+    condition, target = ask(jax.lax.stop_gradient(answers(frozen, face.image)), _fold(key, "ask"))
     own = {name: state.params["terms"][name] for name in learners}
 
     def pays(params):
       generated = generator.apply(
-        params, state.model_state, frozen["views"], face, generator_key, train=True, mask=batch["_mask"], answer=told
+        params,
+        state.model_state,
+        frozen["views"],
+        face,
+        generator_key,
+        train=True,
+        mask=batch["_mask"],
+        answer=condition,
       )
       seen = augment(generated.image, service_key, augment_before_service)
       output = answers(frozen, seen)
@@ -156,7 +163,7 @@ def make(
   def generate(state, frozen, face, batch, key, answer):
     return generator.apply(
       state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"],
-      answer=generators.told(generator.condition, answer),
+      answer=generators.condition_of(generator.condition, answer),
     )  # fmt: skip
 
   def evaluate(state, frozen, batch, key):

@@ -27,8 +27,8 @@ def tensor(name, shape):
 
 def constant(name, values):
   values = np.asarray(values, np.float32)
-  told = b"".join(field(1, n) for n in values.shape) + field(2, 1) + field(8, name) + field(9, values.tobytes())
-  return field(5, told)
+  message = b"".join(field(1, n) for n in values.shape) + field(2, 1) + field(8, name) + field(9, values.tobytes())
+  return field(5, message)
 
 
 def node(kind, inputs, output):
@@ -117,12 +117,12 @@ def test_detectors_haar_sure_drawn_faces_finds():
 
 
 @pytest.mark.parametrize(
-  ("options", "told"),
+  ("options", "message"),
   [({"name": "yolo"}, "haar, centerface"), ({"threshold": 1.0}, "threshold"), ({"max_side": 8}, "max_side")],
 )
-def test_detectors_not_allowed_named(options, told):
+def test_detectors_not_allowed_named(options, message):
   """What is not allowed is named."""
-  with pytest.raises(ValueError, match=told):
+  with pytest.raises(ValueError, match=message):
     detectors.open_detector(**({"name": "haar"} | options))
 
 

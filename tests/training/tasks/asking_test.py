@@ -83,8 +83,8 @@ def test_asking_originals_mirror_images():
   assert boxes["side"].sent == 8
   shuffled = make(shuffle=True)[0].on_start(given, state()).answers
   assert sorted(shuffled.reshape(-1).tolist()) == sorted(examples.answers[:, 0].reshape(-1).tolist())
-  told = [answer.tolist() for answer in examples.answers[:, 0]]
-  assert all(told.index(answer.tolist()) != i for i, answer in enumerate(shuffled[:, 0]))
+  message = [answer.tolist() for answer in examples.answers[:, 0]]
+  assert all(message.index(answer.tolist()) != i for i, answer in enumerate(shuffled[:, 0]))
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
@@ -124,8 +124,8 @@ def test_asking_budget_spent_last_picture_never():
   assert sum(sent) == 7 == boxes["side"].sent  # 3 originals and 4 outputs; 4 are left for the evaluation
   assert answered == [0, 0]
   images = pictures(2)
-  told = host.evaluate(python_types.SimpleNamespace(image=images), {"image": images[::-1]})
-  assert "loss_rate/side" not in told and told["queries/side"] == 7 and "loss_rate/level" in told
+  message = host.evaluate(python_types.SimpleNamespace(image=images), {"image": images[::-1]})
+  assert "loss_rate/side" not in message and message["queries/side"] == 7 and "loss_rate/level" in message
 
 
 def test_asking_evaluation_waits_questions_under_way():
@@ -139,9 +139,9 @@ def test_asking_evaluation_waits_questions_under_way():
   host.after_step(0, {"image": pictures(3), "asked": np.ones(3, bool)})
   threading.Timer(0.1, gate.set).start()
   images = pictures(3)
-  told = host.evaluate(python_types.SimpleNamespace(image=images), {"image": pictures(3)})
-  assert told["queries/side"] == 3 == boxes["side"].sent  # 4 are left, 6 would be needed
-  assert "loss_rate/side" not in told and "loss_rate/level" in told
+  message = host.evaluate(python_types.SimpleNamespace(image=images), {"image": pictures(3)})
+  assert message["queries/side"] == 3 == boxes["side"].sent  # 4 are left, 6 would be needed
+  assert "loss_rate/side" not in message and "loss_rate/level" in message
   host.close()
 
 

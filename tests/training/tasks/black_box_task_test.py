@@ -206,9 +206,9 @@ def test_black_box_answers_belong_pictures_asked_about(whole):
   assert count == 16  # seven of nine steps, up to four each
   image, target = memory["image"][:count], memory["target"][:count]
   assert [("left", "right")[one] for one in target[:, :2].argmax(1)] == side(image)
-  told = [None if one is None else np.float32(one) for one in grey(image)]
+  message = [None if one is None else np.float32(one) for one in grey(image)]
   assert [None if t == 0 else v for v, t in target[:, 2:].tolist()] == [
-    None if one is None else pytest.approx(float(one)) for one in told
+    None if one is None else pytest.approx(float(one)) for one in message
   ]
 
 

@@ -113,8 +113,8 @@ def test_rivals_amt_gan_trains_every_network():
   before = float(jax.jit(task.evaluate)(start, frozen, batch(), KEY)["like_target"].mean())
   for i in range(40):
     state, _ = step(state, frozen, batch(), weights, jax.random.fold_in(KEY, i))
-  told = jax.jit(task.evaluate)(state, frozen, batch(), KEY)
-  assert float(told["like_target"].mean()) > before + 0.05
+  message = jax.jit(task.evaluate)(state, frozen, batch(), KEY)
+  assert float(message["like_target"].mean()) > before + 0.05
   np.testing.assert_array_equal(frozen["embedders"][0], projection)
   picture = jax.jit(task.pictures)(state, frozen, batch(), KEY)
   assert picture.shape == (2 * SIZE, 6 * SIZE, 3)
