@@ -52,3 +52,10 @@ def dataset(name: str) -> Dataset:
 def network(architecture: str, seed: int) -> ml_collections.ConfigDict:
   """The keys of an expression network: the service, a judge, one of the ensemble."""
   return ml_collections.ConfigDict(plain(Network(architecture=architecture, seed=seed)))
+
+
+def share_schedule(config: ml_collections.ConfigDict, group: str) -> None:
+  """Lets --config.KEY and --config.GROUP.KEY be the same value, for runs that train the network of `group`."""
+  for key in ("seed", "epochs", "batch_size", "learning_rate"):
+    config[key] = config[group][key]
+    config[group][key] = config.get_ref(key)

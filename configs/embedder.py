@@ -19,12 +19,5 @@ def get_config(arg=None):
   if arg in (None, "", "synthetic"):
     config.data = config.service_data
   config.data.split = "identity"
-  for key in (
-    "seed",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-  ):  # --config.KEY and --config.embedder.KEY say the same here
-    config[key] = config.embedder[key]
-    config.embedder[key] = config.get_ref(key)
+  default.share_schedule(config, "embedder")
   return config

@@ -26,12 +26,5 @@ def get_config(arg=None):
     config.service.batch_size = 64
     config.service.learning_rate = 2e-3
     config.service.weight_decay = 0.05
-  for key in (
-    "seed",
-    "epochs",
-    "batch_size",
-    "learning_rate",
-  ):  # --config.KEY and --config.service.KEY say the same here
-    config[key] = config.service[key]
-    config.service[key] = config.get_ref(key)
+  default.share_schedule(config, "service")
   return config

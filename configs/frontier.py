@@ -25,7 +25,7 @@ def get_config(arg=None):
 
 
 def sweep():
-  """Released at four strengths, with more codes, and the paper's mode, which is told no answer."""
+  """Released at four strengths, with more codes, and the paper's mode, which receives no answer."""
   for epsilon in (0.1, 0.7, 3.0):
     yield {"release.epsilon": epsilon}
   yield {"release.mechanism": "none"}

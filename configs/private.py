@@ -1,11 +1,11 @@
-r"""The private mode: the decoder is told the service's answer, and of the person nearly nothing (docs/private.md).
+r"""The private mode: the decoder receives the service's answer and next to nothing of the person (docs/private.md).
 
 python -m qm_vae.main --config=configs/private.py               # embedded synthetic faces
 python -m qm_vae.main --config=configs/private.py:celeba_folder --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
     --config.judges.second.checkpoint=THIRD
 One code of 64 says what the output looks like, and it is drawn by the exponential mechanism with epsilon 0.1, nearly by
-lot: whoever attacks and whatever they know, it gives them a tenth more than the chances of guessing. The answer is kept
+lot: whatever an attacker knows, it gives them a tenth more than the chances of guessing. The answer is kept
 as it is.
 """
 
@@ -23,7 +23,7 @@ def get_config(arg=None):
   config.quantizer.vq.num_codes = 64
   config.release.mechanism = "exponential"
   config.release.epsilon = 0.1
-  # The answer is told, so that the service need not tear at the picture: an eighth of the paper mode's weight does.
+  # The decoder receives the answer, so the service need not distort the picture: an eighth of the paper's weight does.
   config.service_weight = 0.004
   config.augment_before_service.update(channels=1.0, jpeg=0.3)
   config.ensemble.other = default.network("resnet", seed=2)

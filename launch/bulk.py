@@ -10,12 +10,12 @@ manifest of paths: .txt (one a line), .csv or .jsonl (one a row, in --column); t
 in OUT/ab/cd/NAME-DIGEST.SUFFIX, its record in the same name with .json after it; ab, cd and DIGEST follow from its name
 in IN alone, so that no folder grows large and no two files meet.
 
-The same command goes on where a killed one stopped: every file is written aside, renamed when it is whole, and noted in
-OUT/.bulk; what is noted with the same settings, and has not changed since, is not done again. What failed is told at
+Rerun the command to resume an interrupted run: every file is written aside, renamed when it is whole, and noted in
+OUT/.bulk; what is noted with the same settings, and has not changed since, is not done again. Failures are listed at
 the end and in OUT/failures.jsonl, and is tried again the next time.
 
 Exit status: 0 every face that was found is hidden; 1 some files failed; 2 the command is wrong. One machine's two cores
-gain nothing from Ray: there take python -m qm_vae.deidentify, which goes on as well.
+gain nothing from Ray: there take python -m qm_vae.deidentify, which resumes as well.
 """
 
 import argparse
@@ -226,7 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     if given.source.is_dir():
       folder.check_apart(given.source, given.target)
     work = job.open_job(chosen, command)
-    if importlib.util.find_spec("ray") is None:  # told before hours of work
+    if importlib.util.find_spec("ray") is None:  # refused before hours of work
       raise ValueError("Ray is not installed; pip install -r requirements-bulk.txt")
   except (ValueError, ImportError, OSError) as error:
     _say(f"error: {error}")
@@ -241,7 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
       worker = (forwarded, command, str(root.absolute()), str(given.target.absolute()), settings)
       return _summary(given.target, names, wanted, _told(wanted, worker, given))
   except KeyboardInterrupt:
-    _say("interrupted: the same command goes on where it stopped")
+    _say("interrupted; rerun the command to resume")
   except (ValueError, OSError, RuntimeError) as error:
     _say(f"error: {error}")
   return FAILED

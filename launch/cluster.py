@@ -33,7 +33,7 @@ def run(
     cpus: of each job.
     at_once: jobs that run at the same time, at most.
     cluster: slurm | local, which starts processes on this machine.
-    tell: is told the jobs' numbers.
+    tell: called with the jobs' numbers.
 
   Returns:
     Whether each command ended with 0.

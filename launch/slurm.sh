@@ -21,7 +21,7 @@
 #SBATCH --time=04:00:00
 # %j is the job's number, so that no job writes over another's log.
 #SBATCH --output=qm_vae-%j.log
-# A job that was preempted, or whose machine failed, starts again and goes on from the newest checkpoint.
+# A job that was preempted, or whose machine failed, starts again from the newest checkpoint.
 #SBATCH --requeue
 #SBATCH --open-mode=append
 
@@ -34,7 +34,7 @@ if [[ -f .venv/bin/activate ]]; then
   source .venv/bin/activate
 fi
 
-# srun starts the same command for every process, and has to be told their cores anew. --distributed=auto lets JAX ask SLURM who takes part: process 0, on
+# srun starts the same command for every process, and needs their cores named again. --distributed=auto lets JAX ask SLURM who takes part: process 0, on
 # the first machine, is the meeting place, and it alone writes files. Without it every process would train a network
 # of its own. --kill-on-bad-exit ends the others as soon as one fails, instead of letting them wait for it.
 exec srun --cpus-per-task="$SLURM_CPUS_PER_TASK" --kill-on-bad-exit=1 python -m qm_vae.main --distributed=auto "$@"

@@ -9,7 +9,7 @@ r"""Runs an experiment once for every point of its `sweep()`, and merges the rep
 
 What follows `--` goes to every run. Points that differ in the seed, alpha, beta, service_weight or weights of terms
 train as one program with --runner=grid; other keys shape the program, and points that differ in them make a program
-each (docs/sweeps.md). A run that is done already is only evaluated again, so a sweep that was killed goes on with the
+each (docs/sweeps.md). A run that is done already is only evaluated again, so rerun an interrupted sweep with the
 same command. Runs lie in OUT/POINT. The points of this command that ran without failure are merged into OUT/sweep.md
 and sweep.png, a run whose controls failed as VOID; failures are listed at the end.
 """
@@ -77,7 +77,7 @@ def grid_command(config: str, group: list[dict], out: pathlib.Path, extra: list[
 
 
 def name_of(point: dict) -> str:
-  """A folder name for a point: {'alpha': 0.4, 'seed': 0} -> 'alpha=0.4,seed=0'; a tuple is told by its members."""
+  """A folder name for a point: {'alpha': 0.4, 'seed': 0} -> 'alpha=0.4,seed=0'; a tuple is named by its members."""
   values = {key: "+".join(map(str, value)) if isinstance(value, tuple) else value for key, value in point.items()}
   return ",".join(f"{key}={value}" for key, value in values.items())
 

@@ -264,7 +264,7 @@ def of_one_numbering(first: FaceSet, second: FaceSet) -> tuple[FaceSet, FaceSet]
 
 
 def join(first: FaceSet, second: FaceSet) -> FaceSet:
-  """The faces of both, of one dataset that numbers its people once; what they missed is told once."""
+  """The faces of both, of one dataset that numbers its people once; what they missed is listed once."""
   if first.identities != second.identities:
     raise ValueError("the faces of two numberings of people; take of_one_numbering first")
   keys = ("image", "mask", "eyes", "box", "identity", "label", "index")

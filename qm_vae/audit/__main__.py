@@ -8,7 +8,7 @@ each picture lies in. --embedder is a face recogniser: a folder that `python -m 
 --config=configs/embedder.py wrote, or an ONNX file; give several to be attacked by all of them.
 
 Writes OUT/audit.json, OUT/audit.html with its figures, and OUT/attackers, where attackers that learn are kept: the
-same command goes on where a killed one stopped. The page shows faces; --no-pictures leaves them out. Nothing is sent
+rerun the command to resume an interrupted audit. The page shows faces; --no-pictures leaves them out. Nothing is sent
 anywhere or fetched.
 
 Exit status: 0 measured, nothing to object; 1 the audit could not be made, or some files could not be judged; 2 a

@@ -104,7 +104,7 @@ def _by_stem(directory):
   """Stem -> names of the files below a directory that have it."""
   found = {}
   for name in file_source.find_images(directory):
-    # isfile: a dangling link holds no picture, and a pipe would block whoever opens it.
+    # isfile: a dangling link holds no picture, and a pipe would block its reader.
     if not any(part.startswith(".") for part in name.split("/")) and os.path.isfile(directory / name):
       found.setdefault(stem(name), []).append(name)
   return found

@@ -9,7 +9,7 @@ from qm_vae.types import FaceSet
 
 @dataclasses.dataclass(frozen=True)
 class Unpaired:
-  """Examples of two sets; the smaller one starts again where the larger goes on. `len()` counts the larger.
+  """Examples of two sets; the smaller one starts again where the larger continues. `len()` counts the larger.
 
   A batch holds the columns of `first` by their names, and those of `second` with `other_` before them.
   """

@@ -1,4 +1,4 @@
-"""Block means with noise that hides a few pixels from whoever knows all others."""
+"""Block means with noise that hides a few pixels from an attacker who knows all others."""
 
 import functools
 from typing import Annotated
@@ -21,9 +21,9 @@ def dp_pixel(params, face, key, *, block=16, pixels=16, epsilon=0.5):
   Args:
     params: (), nothing is learned.
     face: Face with image [H, W, 3] float32 in [0, 1] and mask [H, W, 1] in {0, 1}; the mask counts as public.
-    key: source of the noise; whoever knows it can take the noise away.
+    key: source of the noise; with it the noise can be taken away.
     block: side of one block, pixels of the crop; where it does not divide H or W, the last blocks are smaller.
-    pixels: in how many pixels two pictures may differ that shall not be told apart.
+    pixels: in how many pixels two pictures may differ that shall not be distinguishable.
     epsilon: nats, the largest log-ratio of the output's probabilities for two such pictures.
 
   Returns:

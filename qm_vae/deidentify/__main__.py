@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     for outcome in _outcomes(work, source, target):
       outcomes.append(outcome)
   except KeyboardInterrupt:
-    _say("interrupted: the file at hand was removed; the same command goes on with a folder where it stopped")
+    _say("interrupted: the unfinished file was removed; rerun the command to resume a folder")
     return _summary(work, outcomes, FAILED)
   except (ValueError, OSError, RuntimeError, ImportError) as error:
     _say(

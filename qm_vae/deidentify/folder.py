@@ -87,7 +87,7 @@ def check_apart(source: pathlib.Path, target: pathlib.Path) -> None:
 def protect_one(
   work: job.Job, source: pathlib.Path, target: pathlib.Path, name: str, journal: "Journal", *, bulk: bool = False
 ) -> job.Outcome:
-  """Protects one of many files, unless the journal knows it as finished; what fails is told by the outcome.
+  """Protects one of many files, unless the journal knows it as finished; a failure is in the outcome.
 
   Args:
     work: the tools.

@@ -85,7 +85,7 @@ def protect(
     selection: faces that are left alone.
     record: takes every frame.
     sheet: takes every written picture; None for none.
-    tell: is told how many frames were written.
+    tell: called with how many frames were written.
     size: (width, height) of the frames, pixels.
 
   Raises:
@@ -163,7 +163,7 @@ class _State:
       return None, ""
     try:
       return self._detector.find(frame.pixels()), ""
-    except Exception as error:  # whatever went wrong in there, the frame is blanked and the reason told
+    except Exception as error:  # whatever went wrong in there, the frame is blanked and the reason reported
       return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)), f"not looked at: {error}"
 
   def _write(self, group):

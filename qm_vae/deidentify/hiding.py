@@ -32,7 +32,7 @@ class Hider:
       margin: share of the box's longer side that is covered around it; None: the method's own.
       feather: width of the soft edge around what is covered, the same share.
       shape: one of pasting.SHAPES.
-      seed: of the noise; None draws a secret one that is told to nobody, for whoever knows it can take noise away.
+      seed: of the noise; None draws a secret one that nobody learns, since with it the noise can be taken away.
         Pictures and videos each take `of`, so that none of them shows another's noise.
       landmarker: uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that need landmarks.
     """
@@ -50,7 +50,7 @@ class Hider:
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
   def of(self, shown: bytes) -> "Hider":
-    """The same with noise of its own for one picture or video, told apart from all others by `shown`."""
+    """The same with noise of its own for one picture or video, distinguished from all others by `shown`."""
     own = copy.copy(self)
     for word in np.frombuffer(hashlib.sha256(shown).digest(), np.uint32)[:4]:
       own._key = jax.random.fold_in(own._key, word)

@@ -156,7 +156,7 @@ def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax
 
 
 def _service(folder, config):
-  """The service that tells a conditioned decoder its answer, the one of the training; None where nothing is told."""
+  """The service whose answer a conditioned decoder receives, the one of the training; None without a condition."""
   if config.condition.answer == "none":
     return None
   _check_trained_with(folder, "service", config.service.checkpoint)

@@ -125,12 +125,12 @@ def _stopped_by_signals(source):
 
   Only the main thread hears signals; in another one nothing changes. A signal that is ignored remains so.
   """
-  heard = []
+  signals = []
 
   def stop(*_):
-    if heard:
+    if signals:
       raise KeyboardInterrupt
-    heard.append(True)
+    signals.append(True)
     source.stop()
 
   before = {}

@@ -8,7 +8,7 @@ r"""De-identifies pictures, folders, video, cameras and streams.
 
 IN is a picture, a folder (everything below it), a video, a camera's number, an rtsp:// address, or - for raw frames on
 standard input; OUT a file of the same kind, a folder, or - for raw frames on standard output. OUT.json, beside OUT, has
-every face's place in every frame. A folder that was interrupted goes on where it stopped.
+every face's place in every frame. Rerun the command to resume an interrupted folder.
 
 Methods. The default, solid, leaves nothing of a face. mosaic leaves a few colours, which add up over the frames of a
 moving face: take it for looks. blur is no protection: recognisers that are taught with blurred faces name them

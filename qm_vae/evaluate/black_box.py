@@ -1,6 +1,5 @@
 """Judges a QM-VAE that was trained against black boxes: the services are asked, as far as their budgets go."""
 
-import datetime
 import json
 import pathlib
 
@@ -10,13 +9,11 @@ import numpy as np
 
 from qm_vae.data.batches import batches, to_face
 from qm_vae.evaluate import outputs, run_info
-from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of
+from qm_vae.evaluate.report_files import CONTROLS, header, kind_of
 from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
-from qm_vae.experiments.schema import plain
 from qm_vae.io import images as image_files
 from qm_vae.io import networks, progress, records
-from qm_vae.io.environment import environment
 from qm_vae.metrics import utility
 from qm_vae.models.generator import make_views
 from qm_vae.report import page
@@ -32,7 +29,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
 
   Raises:
     ValueError: when the run is not finished.
-    ServiceFailed: when a service cannot be asked; the same command goes on with what was answered.
+    ServiceFailed: when a service cannot be asked; rerun the command to resume with the answers so far.
   """
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
@@ -59,13 +56,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   for one in services:
     one["fidelity"] = trained[f"fidelity/{one['name']}"]
     one["queries_curve"] = [_point(row, one["name"]) for row in rows if row["split"] == "test"]
-  report = {
-    "version": SCHEMA,
-    "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    "command": command,
-    "config": plain(config),
-    "environment": environment(),
-    "data": run_info.faces(config, experiment.data),
+  report = header(config, experiment.data, command) | {
     "service": _first(services[0]),
     "services": services,
     "judges": judges,

@@ -121,7 +121,7 @@ def section(
 
 
 def _eyes(privacy_config, kind, found):
-  """What attackers are told of the eyes in protected pictures; of the controls, which show them at work, all."""
+  """What attackers know of the eyes in protected pictures; in the controls, everything."""
   if privacy_config == "original" or kind == "control":
     return found
   return np.broadcast_to(found.mean(axis=0), found.shape).copy()

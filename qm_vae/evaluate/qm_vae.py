@@ -1,19 +1,17 @@
 """The evaluation of a run whose service is in the graph."""
 
-import datetime
 import pathlib
 
 import numpy as np
 
 from qm_vae.deidentifiers import spec
 from qm_vae.evaluate import end_to_end, outputs, privacy, run_info
-from qm_vae.evaluate.report_files import CONTROLS, SCHEMA, kind_of, write
+from qm_vae.evaluate.report_files import CONTROLS, header, kind_of, write
 from qm_vae.experiments import provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
-from qm_vae.experiments.schema import Config, plain
+from qm_vae.experiments.schema import Config
 from qm_vae.faces import cropping
 from qm_vae.io import progress
-from qm_vae.io.environment import environment
 from qm_vae.metrics import images, utility
 from qm_vae.report import page
 
@@ -43,13 +41,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
       bar.update()
   qm_vae = methods[-1]
   constant = utility.constant_answer(test, truth)
-  report = {
-    "version": SCHEMA,
-    "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-    "command": command,
-    "config": plain(config),
-    "environment": environment(),
-    "data": run_info.faces(config, experiment.data),
+  report = header(config, experiment.data, command) | {
     "service": run_info.network("service", config.service, originals["service"], test, parts.service.classes)
     | {
       "constant_answer": constant,

@@ -30,14 +30,14 @@ _AXES = State(step=None, params=0, opt_state=0, model_state=0)  # members take t
 def fit(
   configs: Mapping[pathlib.Path, ml_collections.ConfigDict], tell: Callable[[str], None] = print
 ) -> dict[pathlib.Path, str]:
-  """Trains every run in its own folder, or goes on where it stopped; each folder ends as `run.run` would leave it.
+  """Trains every run in its own folder, or resumes it; each folder ends as `run.run` would leave it.
 
   Runs whose newest checkpoints are of one step train as one program; a process killed between the checkpoints of two
   members leaves two such groups. A member whose loss is no longer finite ends there, the others go on.
 
   Args:
     configs: {folder of the run: its config, as `resolve.resolve` returns it}.
-    tell: is told what begins.
+    tell: called with what begins.
 
   Returns:
     {folder: why it did not finish}; empty where all did.
@@ -225,7 +225,7 @@ class Logbooks:
       book.close()
 
   def _each(self, write):
-    """What `write(book, number)` returns of every member that goes on; ends those that are not finite."""
+    """What `write(book, number)` returns of every member that continues; ends those that are not finite."""
     speeds = []
     for i, book in enumerate(self._books):
       if book.workdir in self.failed:

@@ -39,7 +39,7 @@ class QmVaeParts(NamedTuple):
   judges: dict[str, Service]
   baselines: dict[str, Deidentifier]  # judged beside the views, and no part of the training
   k_same: int  # people who share what a face looks like when it is given away; 0: each face has its own codes
-  guarantee: dict | None  # what is promised whoever attacks, ready for JSON; its form is in docs/report.md
+  guarantee: dict | None  # what is promised against any attacker, ready for JSON; its form is in docs/report.md
 
 
 def quantizer(config: Config):
@@ -126,7 +126,7 @@ def weights_of(config: Config) -> losses.LossWeights:
 
 
 def shaping(flat: Mapping[str, Any]) -> dict[str, Any]:
-  """Of flat keys and their values those that shape the train step's program, for runs to be told alike.
+  """Of flat keys and their values those that shape the train step's program, to recognise runs that share it.
 
   The seed and the weights of the loss are arguments of the program; of a term it is only asked whether it is there.
   """
@@ -181,7 +181,7 @@ def _recognisers(config):
 
 
 def _guarantee(config, vq, tokens, answers):
-  """What holds whoever attacks (privacy/guarantees.py); None where nothing does."""
+  """What holds against any attacker (privacy/guarantees.py); None where nothing does."""
   release_config = config.release
   num_answers = answers if config.condition.answer == "class" else 1
   if config.condition.answer == "probabilities" and release_config.mechanism != "k_same":

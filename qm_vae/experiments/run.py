@@ -27,7 +27,7 @@ With a constant learning rate there may be more `epochs` too."""
 def run(
   config: ml_collections.ConfigDict, workdir: str | pathlib.Path, group: distributed.Group | None = None
 ) -> Experiment:
-  """Trains what `config` describes in `workdir`, or goes on where a killed run of the same config stopped.
+  """Trains what `config` describes in `workdir`, or resumes an interrupted run of the same config.
 
   Writes config.json, provenance.json, metrics.jsonl and checkpoints/; a classifier also network/, which is what
   `config.service.checkpoint` takes.
@@ -128,7 +128,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
 
 def _free_to_change(key, config):
   shaped_by = TASKS[config.task].shaped_by
-  # Which networks stand behind the checkpoints is told by provenance.json, wherever their folders are.
+  # Which networks stand behind the checkpoints is in provenance.json, wherever their folders are.
   return key.endswith(".checkpoint") or (_FREE_TO_CHANGE.match(key) and not (shaped_by and key.startswith(shaped_by)))
 
 

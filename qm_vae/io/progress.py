@@ -25,7 +25,7 @@ def bar(total: int | None, description: str, unit: str, *, initial: int = 0, sho
 
 
 def teller(bar: tqdm.tqdm) -> Callable[[str], None]:
-  """A function that is told what begins, and takes what it heard before as done; `bar` shows both."""
+  """A function to call with what begins; what it was called with before counts as done. `bar` shows both."""
   begun = []
 
   def tell(doing):

@@ -15,7 +15,7 @@ from qm_vae.faces import makeup
 from qm_vae.models.adversarial_layers import Conv, ConvTranspose, InstanceNorm
 
 STRIDE = 4
-"""Sides of the images divide by it; regions and places are told at a quarter of them."""
+"""Sides of the images divide by it; regions and places are given at a quarter of them."""
 
 SMALLEST_SIDE = 32
 """Pixels that the discriminator needs."""

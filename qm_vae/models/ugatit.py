@@ -109,7 +109,7 @@ def smallest_side(layers: int) -> int:
 
 
 class AdaLIN(nn.Module):
-  """Adaptive layer-instance normalisation: a learned share `rho` of each, then scaled and shifted as told (Eq. 1)."""
+  """Adaptive layer-instance normalisation: a learned share `rho` of each, then scaled and shifted (Eq. 1)."""
 
   @nn.compact
   def __call__(self, x, gamma, beta):

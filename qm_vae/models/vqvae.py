@@ -2,7 +2,7 @@
 
 Two things go past the paper. With `tokens`, a face is described by so many codes in all, without a place, instead of by
 one code for every 4 x 4 pixels: what it may tell of a person is then a few bits. With `answers`, the decoder is also
-told what the service answered, so that codes need not carry it.
+given what the service answered, so that codes need not carry it.
 """
 
 from typing import NamedTuple
@@ -84,7 +84,7 @@ class Decoder(nn.Module):
   """z_q, and what the service answered, -> image [..., 4 h, 4 w, 3] float32 in [0, 1].
 
   Fields: `grid` is (h, w), needed with `tokens` alone, for then z_q does not tell it; `answers` is the number of
-  classes that a service answers with, 0 for a decoder that is not told.
+  classes that a service answers with, 0 for an unconditioned decoder.
   """
 
   preset: Preset

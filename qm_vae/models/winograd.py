@@ -38,7 +38,7 @@ def conv_general_dilated(x, kernel, strides, padding, **options):
     kernel: [h, w, C, F].
     strides: of rows and columns.
     padding: as `lax.conv_general_dilated` has it.
-    **told: as there.
+    **options: as there.
 
   Returns:
     [B, H', W', F].

@@ -10,7 +10,7 @@ from qm_vae.privacy import ranking, roc
 
 @dataclasses.dataclass(frozen=True)
 class Identification:
-  """How often people are re-identified in a gallery, and how well their pictures are told apart."""
+  """How often people are re-identified in a gallery, and how well their pictures are distinguished."""
 
   rank_1: Rate  # with its 95 % interval, over people
   rank_5: Rate

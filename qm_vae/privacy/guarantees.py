@@ -20,7 +20,7 @@ MECHANISMS = ("none", "randomized_response", "exponential")
 
 
 def k_same_groups(features: np.ndarray, k: int, within: Sequence[int] | None = None) -> np.ndarray:
-  """Groups of at least `k` people who look alike; whoever gets what is one for a whole group cannot be told from it.
+  """Groups of at least `k` people who look alike; a picture made for a whole group does not tell its members apart.
 
   Theorem (Newton et al. 2005, Thm. 2.3). Let what is given away of a person be a function of the group alone, and let
   every group have at least k members. Then rank 1 is at most 1/k for every attacker, on the closed set of all N.
@@ -158,7 +158,7 @@ def composed(epsilon: float, tokens: int, frames: int = 1) -> float:
 def rank_1_of_epsilon(epsilon: float, people: int) -> float:
   """The highest rank 1 that epsilon-local differential privacy leaves: e^epsilon / (e^epsilon + N - 1).
 
-  Proof: whoever guesses best is right with probability 1/N sum_o max_i P(o | i). Let m_o be that maximum. All other
+  Proof: the best guess is right with probability 1/N sum_o max_i P(o | i). Let m_o be that maximum. All other
   P(o | j) are at least m_o e^-epsilon, so sum_i P(o | i) >= m_o (1 + (N - 1) e^-epsilon); summed over o the left side
   is N. What the attacker knows besides does not depend on the draw and changes nothing.
 

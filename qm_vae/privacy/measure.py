@@ -84,7 +84,7 @@ def measure(
   clear = [{"embedder": name, "crowds": table.summaries(_clear(its, original, chosen))} for name, its in tools.items()]
   rows, scores = [], {}
   for method in methods:
-    # The controls need an attacker who can attack them, whoever was chosen.
+    # The controls need an attacker who can attack them, whichever were chosen.
     names = dict.fromkeys(("naive", *attackers)) if method.kind == "control" else attackers
     row, scores[method.name] = _attack(method, chosen, tools, tuple(names), table, tell)
     rows.append(row)

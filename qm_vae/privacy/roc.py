@@ -140,8 +140,8 @@ def intervals(scores, probe_identity, gallery_identity, *, seed=0, resamples=500
   the genuine pairs and w_i w_j times in the impostor pairs with j; never is a person the impostor of its own copy.
   d' has the percentile interval. The others, which lie in [0, 1], have Wilson's with the number of trials that the
   bootstrap's variance leaves (`rates.wilson_effective`): near 0 and 1 the percentiles reach too short. In simulation
-  with 100 and 500 people they cover 93 to 99 %. Where nearly everybody is told apart they cover less, as the few errors
-  are not seen: d' above 3 with 100 people 91 %, an AUC above 0.98 86 to 93 %, an EER below 0.02 62 to 91 %.
+  with 100 and 500 people they cover 93 to 99 %. Where nearly everybody is distinguished they cover less, for the few
+  errors are not seen: d' above 3 with 100 people 91 %, an AUC above 0.98 86 to 93 %, an EER below 0.02 62 to 91 %.
 
   Args:
     scores: [P, G], as for `scores.checked`.

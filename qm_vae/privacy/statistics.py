@@ -79,8 +79,8 @@ def summary(scores, probe_identity, gallery_identity, *, gallery_size=None, seed
   Raises:
     ValueError: as `scores.checked`.
 
-  >>> told = summary(np.eye(20), range(20), range(20), resamples=10)
-  >>> told["rank_1"]["value"], told["auc"]["value"], round(told["bits"]["value"], 2), round(told["bits"]["low"], 2)
+  >>> found = summary(np.eye(20), range(20), range(20), resamples=10)
+  >>> found["rank_1"]["value"], found["auc"]["value"], round(found["bits"]["value"], 2), round(found["bits"]["low"], 2)
   (1.0, 1.0, 4.32, 3.0)
   """
   return summaries(scores, probe_identity, gallery_identity, [gallery_size], seed=seed, resamples=resamples)[0]

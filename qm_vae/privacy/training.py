@@ -1,4 +1,4 @@
-"""Trains what an attacker wants trained, by the one training loop, in a folder where a killed run goes on."""
+"""Trains what an attacker wants trained, by the one training loop, in a folder that an interrupted run resumes in."""
 
 import hashlib
 import pathlib
@@ -13,32 +13,32 @@ from qm_vae.training import loop
 from qm_vae.training.state import Experiment, Split, State
 
 VERSION = 1
-"""Of all that lessons teach; a new number teaches them all anew."""
+"""Of the attackers' training; a new number trains them all anew."""
 
 
 def learner(folder: pathlib.Path, seed: int):
   """`Tools.learn` for attackers whose training is kept below `folder`.
 
-  A lesson's own folder is named after what it teaches, so that a lesson that was finished is not taught again and one
-  that was killed goes on.
+  The folder of a training is named after what it trains, so that a finished one is not repeated and an interrupted one
+  is resumed.
 
   Args:
     folder: made where it is missing.
-    seed: of every lesson.
+    seed: of every training.
   """
 
-  def learn(lesson: AttackTraining) -> tuple[State, tuple[float, ...]]:
-    where = folder / _digest(lesson, seed)
+  def learn(attack: AttackTraining) -> tuple[State, tuple[float, ...]]:
+    where = folder / _digest(attack, seed)
     where.mkdir(parents=True, exist_ok=True)
     experiment = Experiment(
-      task=lesson.task,
-      frozen=lesson.frozen,
+      task=attack.task,
+      frozen=attack.frozen,
       weights=(),
-      data=Split(lesson.train, lesson.test, None, len(lesson.train), 0),
+      data=Split(attack.train, attack.test, None, len(attack.train), 0),
       seed=seed,
-      epochs=lesson.epochs,
-      batch_size=lesson.batch_size,
-      evaluate_every=lesson.epochs,
+      epochs=attack.epochs,
+      batch_size=attack.batch_size,
+      evaluate_every=attack.epochs,
       checkpoint_every=1,
       log_every=25,
       parts=None,
@@ -49,26 +49,26 @@ def learner(folder: pathlib.Path, seed: int):
     finally:
       checkpoints.close()
     rows = [row for row in read_rows(where) if row["split"] == "train"]
-    by_epoch = [[row["loss"] for row in rows if row["epoch"] == epoch + 1] for epoch in range(lesson.epochs)]
+    by_epoch = [[row["loss"] for row in rows if row["epoch"] == epoch + 1] for epoch in range(attack.epochs)]
     return state, tuple(float(np.mean(losses)) for losses in by_epoch)
 
   return learn
 
 
-def _digest(lesson, seed):
+def _digest(attack, seed):
   """Of the examples, the networks that training starts from, and its length."""
-  shapes = jax.eval_shape(lesson.task.init, jax.random.key(0), lesson.frozen, lesson.train.batch(np.arange(1)))
+  shapes = jax.eval_shape(attack.task.init, jax.random.key(0), attack.frozen, attack.train.batch(np.arange(1)))
   parts = (
     VERSION,
-    lesson.name,
-    lesson.settings,
-    sorted((name, column.shape) for name, column in lesson.train.columns.items()),
+    attack.name,
+    attack.settings,
+    sorted((name, column.shape) for name, column in attack.train.columns.items()),
     seed,
-    lesson.epochs,
-    lesson.batch_size,
+    attack.epochs,
+    attack.batch_size,
     jax.tree.map(lambda leaf: (leaf.shape, str(leaf.dtype)), shapes),
   )
   digest = hashlib.sha256(repr(parts).encode())
-  for array in (*lesson.train.columns.values(), *jax.tree.leaves(lesson.frozen)):
+  for array in (*attack.train.columns.values(), *jax.tree.leaves(attack.frozen)):
     digest.update(np.ascontiguousarray(array).tobytes())
-  return f"{lesson.name}-{digest.hexdigest()[:16]}"
+  return f"{attack.name}-{digest.hexdigest()[:16]}"

@@ -7,7 +7,7 @@ import matplotlib.image
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-# Okabe and Ito's palette: told apart with every common colour blindness, and in grey with the markers below.
+# Okabe and Ito's palette: distinguishable with every common colour blindness, and in grey with the markers below.
 BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY = "#0072B2", "#D55E00", "#009E73", "#AA4499", "#E69F00", "#56B4E9"
 INK, FAINT = "#222222", "#9A9A9A"
 JUDGE_COLOURS = (VERMILLION, PURPLE, GREEN, ORANGE)

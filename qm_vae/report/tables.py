@@ -21,7 +21,7 @@ SPLIT_TEXT = {
 
 
 def split(data):
-  """How training and test faces were told apart, and whether anybody stands on both sides, as far as the data know.
+  """How training and test faces were divided, and whether anybody stands on both sides, as far as the data know.
 
   Args:
     data: the report's `data`; `identities_known` and `people_on_both_sides` may be missing or null, and then nothing

@@ -1,9 +1,9 @@
 """What a service may tell of a picture, and when two of its answers are the same; one value per example.
 
 An *answer* is [..., names] as a service gives it: probabilities of the classes, probabilities of the attributes, or the
-values, NaN throughout where the service finds nothing to tell the values of. A *target* is the same with finite numbers
-alone: values carry one more column, which is 1 where they were told and 0 where not. *Raw* is a network's output of the
-target's shape: logits, or the values themselves and the logit of their being told.
+values, NaN throughout where the service finds nothing to measure. A *target* is the same with finite numbers
+only: values carry one more column, which is 1 where they were given and 0 where not. *Raw* is a network's output of the
+target's shape: logits, or the values themselves and the logit of their being given.
 """
 
 from typing import NamedTuple
@@ -73,7 +73,7 @@ def lost(quality: Quality, target: jax.Array, other: jax.Array) -> jax.Array:
   """How much of an answer is another one in `other`, [...] float32 in [0, 1].
 
   0 or 1 for classes (Qiu et al. 2022, Eq. 8) and for values, which are lost together when one of them moves further
-  than its tolerance, or when they are told on one side alone; for attributes the share of them that changed.
+  than its tolerance, or when they are given on one side only; for attributes the share of them that changed.
 
   Args:
     quality: see Quality.
@@ -92,7 +92,7 @@ def lost(quality: Quality, target: jax.Array, other: jax.Array) -> jax.Array:
 def surrogate(quality: Quality, kind: str, target: jax.Array, raw: jax.Array) -> jax.Array:
   """The service's term L_e, [...] float32: what a generator lowers so that `lost` falls.
 
-  For values, whatever surrogate is asked for: the cross-entropy of their being told, and where they were told Huber's
+  For values, whatever surrogate is asked for: the cross-entropy of their being given, and where they were given Huber's
   loss of the differences in units of the tolerances.
 
   Args:
@@ -127,7 +127,7 @@ def imitation(quality: Quality, target: jax.Array, raw: jax.Array) -> jax.Array:
 def doubt(quality: Quality, raw: jax.Array) -> jax.Array:
   """How little a network is sure of its decision, [...] float32 in [0, 1].
 
-  1 less the lead of the first class over the second; for attributes the mean, for values that of their being told.
+  1 less the lead of the first class over the second; for attributes the mean, for values that of their being given.
   """
   if quality.kind == "classes":
     first, second = jnp.moveaxis(jax.lax.top_k(jax.nn.softmax(raw, -1), 2)[0], -1, 0)

@@ -209,7 +209,7 @@ def broadcast(quality: Quality, answers, count: int) -> np.ndarray:
   is_known = np.isfinite(found)
   if quality.kind == "values":
     if (is_known.any(1) != is_known.all(1)).any():
-      raise ValueError("it told some of an image's values and not others; it must tell all of them or none")
+      raise ValueError("it gave some of an image's values and not others; it must give all of them or none")
     return found
   bad = ~is_known.all(1) | (found < -1e-3).any(1) | (found > 1 + 1e-3).any(1)
   if quality.kind == "classes":

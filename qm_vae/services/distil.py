@@ -22,7 +22,7 @@ class Settings(NamedTuple):
   delay: int  # D >= 1, steps until the answers are awaited
   warmup: int  # steps in which the student learns and the generator does not yet hear of the services
   replay: int  # pictures remembered, at least Q
-  rehearsed: int  # of them, pictures of a step's lesson
+  rehearsed: int  # of them, pictures of a step's training batch
   decay: float  # [0, 1), of the sums behind the fidelity, for every blindly drawn answer that arrives
 
 
@@ -34,7 +34,7 @@ class Student(NamedTuple):
 
 
 def student(qualities: Mapping[str, Quality], architecture: str, input_size: int, start: str = "") -> Student:
-  """The student of the services in `told`, whose columns stand side by side in that order.
+  """The student of the services in `qualities`, whose columns stand side by side in that order.
 
   Args:
     qualities: name -> quality.
@@ -175,7 +175,7 @@ def remember(memory: dict[str, jax.Array], slot, target: jax.Array, answered: ja
 
 
 def recall(memory: dict[str, jax.Array], key: jax.Array, settings: Settings) -> tuple[jax.Array, jax.Array, jax.Array]:
-  """A lesson from the memory: (image uint8 [n, H, W, 3], target [n, width], known float32 [n]).
+  """A training batch from the memory: (image uint8 [n, H, W, 3], target [n, width], known float32 [n]).
 
   The newest Q pictures come along always; the rest is drawn evenly from all. `known` is 0 where nothing is remembered.
   """

@@ -138,11 +138,11 @@ class Group:
       return tree
     spec = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), template) if tree is None else tree
     # As bytes, since arrays are sent as a sum over processes, which would lose the sign of a zero.
-    heard = multihost_utils.broadcast_one_to_all(
+    received = multihost_utils.broadcast_one_to_all(
       jax.tree.map(lambda leaf: np.frombuffer(np.asarray(leaf).tobytes(), np.uint8), spec), is_source=self.is_leader
     )
     back = lambda leaf, like: np.frombuffer(np.asarray(leaf).tobytes(), like.dtype).reshape(like.shape)
-    return jax.tree.map(back, heard, template)
+    return jax.tree.map(back, received, template)
 
 
 def single_process() -> Group:

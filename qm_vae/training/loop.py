@@ -31,8 +31,8 @@ def fit(
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
   Every random number follows from the seed and the step, and the order of faces from the seed and the epoch; a run that
-  was killed and goes on therefore ends in the same state, bit for bit on a CPU, as one that was not. When a task's host
-  side stops, the state is kept as it is, in the middle of an epoch too.
+  was killed and is resumed therefore ends in the same state, bit for bit on a CPU, as one that was not. When a task's
+  host side stops, the state is kept as it is, in the middle of an epoch too.
 
   Args:
     experiment: see state.Experiment.
@@ -124,7 +124,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
   except HostStopped as stopped:
     book.keep(step, state)
     kept = (
-      f"The state after step {step} is kept; the same command goes on from there" if step else "Nothing was trained yet"
+      f"The state after step {step} is kept; rerun the command to resume from there"
+      if step
+      else "Nothing was trained yet"
     )
     raise HostStopped(f"{stopped}\n{kept}") from stopped
   finally:

@@ -12,7 +12,7 @@ from qm_vae.options import Option, integer, member
 from qm_vae.types import EXPRESSIONS, Record
 
 VERSION = 1
-"""Of the drawings: raised by whoever changes what is drawn, so that caches of other drawings are not used."""
+"""Of the drawings: raise it with every change of what is drawn, so that caches of other drawings are not used."""
 
 _PERSON, _IMAGE, _LABELS = 0, 1, 2  # keep the generators of different purposes apart
 

@@ -47,7 +47,7 @@ def of_file(
 ) -> Detector:
   """The face detector in an ONNX file.
 
-  Two forms are understood, told by the outputs: CenterFace's four maps (input RGB 0..255 of any size), and two lists,
+  Two forms are understood, by their outputs: CenterFace's four maps (input RGB 0..255 of any size), and two lists,
   boxes [B, N, 4] and scores [B, N] or [B, N, C] (input RGB, (x - 127) / 128, of the size that the file states, as the
   Ultra-Light detector has it).
 

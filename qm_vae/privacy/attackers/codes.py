@@ -21,7 +21,7 @@ def make(tools) -> types.Attacker:
   def fit(train):
     towards = learning.person_means(tools.embed(train.original, train.eyes), train.identity)
     module = CodeEmbedder(num_codes=int(train.codes.max()) + 1, dim=towards.shape[1])
-    see = lambda batch: jnp.minimum(batch["codes"], module.num_codes - 1)  # a code the lesson never saw
+    see = lambda batch: jnp.minimum(batch["codes"], module.num_codes - 1)  # a code that training never saw
     network = embedder.network(module, see, Augmentation())
     columns = {"codes": train.codes, "identity": train.identity, "target": towards}
     variables, losses = learning.run("codes", tools, network, columns, (), towards, EPOCHS, _LEARNING_RATE)

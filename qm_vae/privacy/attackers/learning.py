@@ -17,7 +17,7 @@ MIN_PEOPLE = 40
 
 NO_EMBEDDER = "needs a recogniser whose training can go on: a network's folder, not an ONNX file"
 BATCH_SIZE = 32
-_HELD_OUT = 0.1  # share of the people on whom the lesson is tested
+_HELD_OUT = 0.1  # share of the people on whom the training is tested
 _MARGIN = 0.3  # radians
 _TOWARDS = 4.0  # weight of the distance to the teacher's embedding
 

@@ -9,7 +9,7 @@ _LEARNING_RATE = 3e-4
 
 
 def make(tools) -> types.Attacker:
-  """A recogniser whose training goes on with protected faces; it compares protected faces with protected ones."""
+  """An embedder that is trained further on protected faces; it compares protected faces with protected ones."""
 
   def fit(train):
     several = train.take(protocol.several_faces(train.identity))

@@ -14,7 +14,7 @@ from qm_vae.training.state import HostStopped, State
 
 @dataclasses.dataclass(frozen=True)
 class Answered:
-  """Faces with what the services told of them, for training; see types.Examples."""
+  """Faces with what the services answered on them, for training; see types.Examples."""
 
   faces: types.FaceSet
   answers: np.ndarray  # float32 [N, 1 or 2, width], of each face and, second, of its mirror image
@@ -89,7 +89,7 @@ class Host:
     return Answered(faces, answers)
 
   def before_step(self, step: int) -> dict[str, np.ndarray]:
-    """What step number `step` (from 0) is told: the answers to the questions asked `delay` steps ago.
+    """What step number `step` (from 0) receives: the answers to the questions asked `delay` steps ago.
 
     Raises:
       HostStopped: when a service fails.
@@ -165,7 +165,7 @@ class Host:
         if self._shuffle:
           targets[rows] = targets[rows[_elsewhere(len(rows), int(rows.sum()))]]
         answered[rows] = not self._shuffle or len(rows) > 1  # a single one has no other's answer to get
-      except BudgetSpent:  # by retries; the student goes on with what it remembers
+      except BudgetSpent:  # by retries; the student continues with its memory
         pass
     return targets, answered
 

@@ -85,7 +85,7 @@ def make(
 
 
 def adapt(embedder: Embedder, augmentation: Augmentation) -> Trainable:
-  """An embedder whose training goes on from what it knows, its params being `Start.network`; its batch statistics stay.
+  """An embedder that is trained further; its params are `Start.network`, and its batch statistics stay.
 
   Args:
     embedder: its params are {"params": ..., and what is not trained}; the batch gives it "image" and "eyes".

@@ -1,6 +1,6 @@
 """The task of the paper: train the VQ-VAE so that a frozen service keeps its answers (Qiu et al. 2022, Eq. 7 and 8).
 
-Past the paper, the decoder may be told the answer, the picture may be compared with another target, and further terms
+Past the paper, the decoder may receive the answer, the picture may be compared with another target, and further terms
 may join the loss (losses/), some with parameters of their own that are trained in the same step.
 """
 
@@ -87,7 +87,7 @@ def make(
     return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), model_state)
 
   def ask(answer, key):
-    """What the decoder is told, and logits of what the output should bring."""
+    """What the decoder receives, and logits of what the output should bring."""
     condition = generators.condition_of(generator.condition, answer)
     if not conditioned:
       return condition, answer
