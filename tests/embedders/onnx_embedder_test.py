@@ -31,14 +31,14 @@ def _tensor(name, shape):
   return _field(1, name) + _field(2, _field(1, _field(1, 1) + _field(2, sides)))  # element type 1: float
 
 
-def _write(path, shape, printed):
+def _write(path, shape, metadata):
   """A model of one node, Flatten."""
   inner = [side for side in shape[1:] if isinstance(side, int)]
   flat = [shape[0], int(np.prod(inner)) if len(inner) == 3 else "D"]
   node = _field(1, "input") + _field(2, "flat") + _field(4, "Flatten")
   graph = _field(1, node) + _field(2, "g") + _field(11, _tensor("input", shape)) + _field(12, _tensor("flat", flat))
   model = _field(1, 8) + _field(7, graph) + _field(8, _field(2, 17))
-  model += b"".join(_field(14, _field(1, key) + _field(2, value)) for key, value in printed.items())
+  model += b"".join(_field(14, _field(1, key) + _field(2, value)) for key, value in metadata.items())
   path.write_bytes(model)
   return path
 
@@ -51,7 +51,7 @@ def _expected(factor, offset, *, size=(10, 12), target=TARGET, bgr=False, nhwc=F
 
 
 @pytest.mark.parametrize(
-  "shape, told, overrides, expected",
+  "shape, metadata, overrides, expected",
   [
     (["n", 3, 10, 12], TOLD, {}, dict(factor=1 / 128, offset=-127.5 / 128)),
     (["n", 3, 10, 12], TOLD, {"input_range": "0..1", "colour": "BGR"}, dict(factor=1, offset=0, bgr=True)),
@@ -60,7 +60,7 @@ def _expected(factor, offset, *, size=(10, 12), target=TARGET, bgr=False, nhwc=F
     ([1, 10, 12, 3], TOLD | {"input_layout": "NHWC", "input_range": "[0, 1]"}, {}, dict(factor=1, offset=0, nhwc=True)),
     (["n", 3, "h", "w"], TOLD | {"input_shape": "Nx3x10x12 (height 10)"}, {}, dict(factor=1, offset=-127.5)),
     (["n", 3, "h", "w"], TOLD, {"size": (10, 12)}, dict(factor=1, offset=-127.5)),
-    # Nothing told: the shape gives layout and size, the size the eyes.
+    # No metadata: the shape gives layout and size, the size the eyes.
     (
       ["n", 112, 96, 3],
       {},
@@ -75,9 +75,9 @@ def _expected(factor, offset, *, size=(10, 12), target=TARGET, bgr=False, nhwc=F
     ),
   ],
 )
-def test_onnx_embedder_network_gets_wants(tmp_path, shape, printed, overrides, expected):
+def test_onnx_embedder_network_gets_wants(tmp_path, shape, metadata, overrides, expected):
   """The network gets what it wants."""
-  embed = embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, printed), **overrides)
+  embed = embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, metadata), **overrides)
   found, expected = embed(IMAGES, EYES), _expected(**expected)
   assert found.dtype == np.float32
   np.testing.assert_allclose(found, expected, atol=1e-6)  # float32; the embedding has length 1
@@ -85,7 +85,7 @@ def test_onnx_embedder_network_gets_wants(tmp_path, shape, printed, overrides, e
 
 
 @pytest.mark.parametrize(
-  "shape, told, message",
+  "shape, metadata, message",
   [
     (["n", 3, 10, 12], {**TOLD, "input_range": "normalised"}, "input_range is 'normalised'; give input_range="),
     (["n", 3, 10, 12], {**TOLD, "input_range": "(x-1)/0"}, r"input_range is '\(x-1\)/0'"),
@@ -98,10 +98,10 @@ def test_onnx_embedder_network_gets_wants(tmp_path, shape, printed, overrides, e
     (["n", 30], TOLD, "expected one batch of images"),
   ],
 )
-def test_onnx_embedder_nobody_tells_refused(tmp_path, shape, printed, message):
+def test_onnx_embedder_nobody_tells_refused(tmp_path, shape, metadata, message):
   """What nobody tells is refused."""
   with pytest.raises(ValueError, match=rf"net\.onnx.*{message}"):
-    embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, printed))
+    embedders.EMBEDDERS["onnx"](_write(tmp_path / "net.onnx", shape, metadata))
 
 
 def test_onnx_embedder_other_files_outputs(tmp_path):
