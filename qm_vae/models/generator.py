@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -118,6 +119,7 @@ def make(
       ids = release(jax.random.fold_in(quantizer_key, 1), z_e, codes, quantized.ids)
       quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], model_state, ids))
     image = jnp.asarray(decoder.apply(params["decoder"], quantized.z_q, answer))
+    chex.assert_equal_shape([image, face.image])
     return Generated(image, stacked, quantized)
 
   return Generator(init, apply, encode, quantize, decode, condition)

@@ -1,5 +1,6 @@
 """Vector quantization: each encoding is replaced by the nearest of K learned codes."""
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -95,6 +96,8 @@ def make(
 
   def apply(params, state, z_e, key, *, train, mask=None):
     check_channels(z_e)
+    if mask is not None:
+      chex.assert_shape(mask, z_e.shape[:1])
     batch, *grid, _ = z_e.shape
     z = z_e.astype(jnp.float32)
     z = unit(z) if normalize else z

@@ -1,5 +1,6 @@
 """A task small enough to reason about, and runs of it."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -30,10 +31,11 @@ def faces(num=24, seed=0):
   )
 
 
-def task(*, traces=None, poison=None, poison_update=None):
+def task(*, max_traces=None, poison=None, poison_update=None):
   """Learns the mean colour from noisy pixels and carries a moving average.
 
-  `poison` makes the term of the step after that many NaN, `poison_update` its update alone.
+  `poison` makes the term of the step after that many NaN, `poison_update` its update only.
+  With `max_traces` a further trace of the step raises.
   """
   optimizer = optax.adam(0.1)
 
@@ -43,8 +45,6 @@ def task(*, traces=None, poison=None, poison_update=None):
     return State(jnp.zeros((), jnp.int32), params, optimizer.init(params), jnp.zeros(()))
 
   def step(state, frozen, batch, weights, key):
-    if traces is not None:
-      traces.append(1)
     image = to_face(batch).image + 0.1 * jax.random.normal(key, batch["image"].shape)
 
     def loss(params):
@@ -64,6 +64,8 @@ def task(*, traces=None, poison=None, poison_update=None):
     del key
     return {"error": jnp.mean((to_face(batch).image - state.params * frozen) ** 2, (1, 2, 3))}
 
+  if max_traces is not None:
+    step = chex.assert_max_traces(step, n=max_traces)
   return Task(init, step, evaluate)
 
 

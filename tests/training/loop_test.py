@@ -116,9 +116,7 @@ def test_loop_checkpoint_another_network_refused_stays(tmp_path):
 
 def test_loop_step_traced_once(tmp_path):
   """The step is traced once."""
-  traces = []
-  fit(tmp_path, traces=traces)
-  assert len(traces) == 1
+  assert int(fit(tmp_path, max_traces=1).step) == 12  # chex raises at the second trace
 
 
 def test_loop_weights_arguments_program():

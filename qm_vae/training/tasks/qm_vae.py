@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Mapping
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import optax
@@ -137,6 +138,7 @@ def make(
       for name, term in terms.items():
         found[name] = term.loss(own.get(name, ()), frozen["terms"][name], inputs, _fold(key, name))
         found["loss"] += weights.terms[name] * found[name]
+      chex.assert_shape([term for name, term in found.items()], (len(face.image),))  # before a mean could hide it
       found["loss_rate_augmented"] = qm_vae.lost(target, output)
       found["code_counts"] = generated.quantized.counts
       return qm_vae.masked_mean(found["loss"], batch["_mask"])[0], (found, inputs, generated.quantized.state)

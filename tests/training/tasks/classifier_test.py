@@ -1,5 +1,6 @@
 """The classifier task on images whose brightness is their label."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,18 +74,18 @@ def test_classifier_unknown_padded_examples_train_nothing(step, start):
     assert float(terms[name][2]) == 0
   # Another label in a row that does not count leaves the step as it was, bit for bit.
   other, _ = step(start, (), batch | {"label": np.int32([0, 1, -1, 0])}, (), KEY)
-  jax.tree.map(np.testing.assert_array_equal, state.params, other.params)
+  chex.assert_trees_all_equal(state.params, other.params)
   # None at all: the gradient is 0, so Adam stands still.
   nothing, terms = step(start, (), batch | {"label": np.full(4, -1, np.int32)}, (), KEY)
   assert float(jnp.abs(terms["loss"]).sum()) == 0
-  jax.tree.map(np.testing.assert_array_equal, nothing.params, start.params)
+  chex.assert_trees_all_equal(nothing.params, start.params)
 
 
 def test_classifier_step_function_key(step, start):
   """The step is a function of its key."""
   batch = _batch([0, 1, 0, 1])
   first, again, other = (step(start, (), batch, (), jax.random.key(i))[0] for i in (1, 1, 2))
-  jax.tree.map(np.testing.assert_array_equal, first, again)
+  chex.assert_trees_all_equal(first, again)
   differs = jax.tree.map(lambda a, b: bool((a != b).any()), first.params, other.params)
   assert any(jax.tree.leaves(differs))
 

@@ -2,6 +2,7 @@
 
 import functools
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,7 +124,7 @@ def test_qm_vae_literal_service_loss_trains_nothing():
   state = start(task, frozen)
   with_service = after(task, frozen, state, service=1.0)[0]
   without = after(task, frozen, state, service=0.0)[0]
-  jax.tree.map(np.testing.assert_array_equal, with_service.params, without.params)
+  chex.assert_trees_all_equal(with_service.params, without.params)
   surrogate, frozen = make("cross_entropy")
   moved = jax.tree.map(
     lambda a, b: bool((a != b).any()),
@@ -148,7 +149,7 @@ def test_qm_vae_frozen_weights_stay_bit_bit():
   task, frozen = make()
   before = jax.tree.map(np.array, frozen)
   state = after(task, frozen, start(task, frozen), steps=3)[0]
-  jax.tree.map(np.testing.assert_array_equal, before, frozen)
+  chex.assert_trees_all_equal(before, frozen)
   frozen_shapes = {leaf.shape for leaf in jax.tree.leaves(frozen)}
   assert not frozen_shapes & {leaf.shape for leaf in jax.tree.leaves(state)}
 
@@ -180,7 +181,7 @@ def test_qm_vae_mirrored_face_takes_eyes_mask():
   np.testing.assert_array_equal(mirrored.mask, mask[:, :, ::-1])
   np.testing.assert_array_equal(mirrored.eyes, [[5.0, 7.0, 11.0, 6.0]])
   same = augment_face(face, KEY, Augmentation())
-  jax.tree.map(np.testing.assert_array_equal, same, face)
+  chex.assert_trees_all_equal(same, face)
 
 
 def test_qm_vae_every_example_step_draws_own():
@@ -203,7 +204,7 @@ def test_qm_vae_past_paper_every_part_trained():
   assert all(jax.tree.leaves(moved)) and list(state.params["terms"]) == ["discriminator"]
   # The discriminator is paid by what it learns alone: its step does not depend on what the generator pays for it.
   other, _ = after(task, frozen, first, smoothness=0.0, discriminator=5.0)
-  jax.tree.map(np.testing.assert_array_equal, state.params["terms"], other.params["terms"])
+  chex.assert_trees_all_equal(state.params["terms"], other.params["terms"])
   changed = jax.tree.map(lambda a, b: bool((a != b).any()), state.params["decoder"], other.params["decoder"])
   assert any(jax.tree.leaves(changed))
 
