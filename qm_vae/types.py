@@ -160,6 +160,7 @@ class Landmarker(NamedTuple):
 
   params: Any
   apply: Callable[[Any, jax.Array], jax.Array]  # (params, image [..., S, S, 3] in [0, 1]) -> [..., 68, 2], see Face
+  features: Callable[[Any, jax.Array], jax.Array]  # the same -> [..., D], what the network's last layer sees
 
 
 HostEmbedder = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -14,6 +14,7 @@ from qm_vae.data import split
 from qm_vae.faces import cropping
 from qm_vae.io import cache, progress, records, run_folder
 from qm_vae.io.environment import environment
+from qm_vae.landmarkers import instruments
 from qm_vae.privacy import measure, protocol, training
 from qm_vae.report import audit_page
 
@@ -66,6 +67,7 @@ def _audit(options, command):
       tell=progress.teller(bar),
     )
   report = {
+    "utility": _utility(options, pairs, methods),
     "version": VERSION,
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": command,
@@ -88,6 +90,17 @@ def _audit(options, command):
     _pictures(pairs, chosen, measured.scores[METHOD], report) if options.pictures and METHOD in measured.scores else {},
   )
   return report
+
+
+def _utility(options, pairs, methods):
+  """What stays of the faces besides who they are: rows as in a run's report, and the floors of the instruments."""
+  opened = instruments.open_instruments(options.landmarks or "")
+  of_faces = pairs.eyes, pairs.identity
+  rows = [
+    {"name": one.name, "kind": one.kind} | instruments.measure(opened, pairs.original, one.pairs.protected, *of_faces)
+    for one in methods
+  ]
+  return {"methods": rows, "instrument_floors": instruments.floors(opened, pairs.original, *of_faces)}
 
 
 def _control(name, pairs, image, pixels):

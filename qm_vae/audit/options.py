@@ -66,6 +66,12 @@ def parser(description: str, wrong: int) -> argparse.ArgumentParser:
     metavar="A,B",
     help=f"of {', '.join(ATTACKERS.names())} (default: all that the pictures allow)",
   )
+  add(
+    "--landmarks",
+    type=_path,
+    metavar="FOLDER",
+    help="landmark network (qm_vae.convert faceapi-landmarks): also measures geometry, pose and realism",
+  )
   add("--effort", type=_positive, default=1.0, help="multiplies how long attackers learn (default: %(default)s)")
   add("--size", type=_size, default=112, help="pixels, side of the face crops, a multiple of 16 (default: %(default)s)")
   add(

@@ -5,7 +5,8 @@ marked with `options.member`, declares its options in its signature, and may dec
 
   control            a yardstick of reports: it is no view of a generator
   hides_nothing      no method for footage
-  needs_gallery      it averages faces of other people, which the factory takes as `gallery`
+  needs_gallery      it averages faces of other people, which the factory takes as `gallery`, `identity` and `eyes`
+  needs_service      it keeps the answer of a service, which the factory takes as `service`
   removes_identity   recognisers were measured to fail on what it leaves, so that footage needs no warning
   in_frames          options in place of the defaults where faces of whole frames are hidden
 
@@ -29,6 +30,7 @@ DEIDENTIFIERS = Registry(
     "amt_gan": "qm_vae.deidentifiers._amt_gan:make",
     "k_same": "qm_vae.deidentifiers._k_same:make",
     "dp_pixel": "qm_vae.deidentifiers._dp_pixel:make",
+    "aligned_mean": "qm_vae.deidentifiers._aligned_mean:make",
   },
   group="qm_vae.deidentifiers",
 )

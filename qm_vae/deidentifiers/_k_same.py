@@ -66,6 +66,7 @@ def make(
   k: Annotated[int, Option(integer(2), "people of a group")] = 10,
   gallery: np.ndarray | None = None,
   identity: np.ndarray | None = None,
+  eyes: np.ndarray | None = None,
 ) -> types.Deidentifier:
   """Means of k people of a gallery.
 
@@ -74,10 +75,12 @@ def make(
     gallery: uint8 [N, S, S, 3], the faces to be averaged; a run gives its training faces.
     identity: int [N] of the faces, of which each person's first is taken; below 0 unknown, and then a person of its
       own. None where nobody is known.
+    eyes: unused here; galleries come with them.
 
   Raises:
     ValueError: unless k is an integer >= 2 and the gallery has as many people.
   """
+  del eyes
   if gallery is None:
     raise ValueError("k_same: gallery is None; give the faces to be averaged, as a run does with its training faces")
   if identity is not None:

@@ -6,12 +6,13 @@ import numpy as np
 
 from qm_vae.deidentifiers import spec
 from qm_vae.evaluate import end_to_end, outputs, privacy, run_info
-from qm_vae.evaluate.report_files import CONTROLS, header, kind_of, write
+from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.experiments.schema import Config
 from qm_vae.faces import cropping
 from qm_vae.io import progress
+from qm_vae.landmarkers import instruments
 from qm_vae.metrics import images, utility
 from qm_vae.report import page
 
@@ -22,14 +23,15 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   """The evaluation of a run whose service is in the graph; see `evaluate`."""
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: deidentifier(config, name, experiment.data.train) for name in CONTROLS} | parts.baselines
+  train = experiment.data.train
+  controls = {name: deidentifier(config, name, train) for name in (*CONTROLS, YARDSTICK)} | parts.baselines
   made = outputs.make(experiment, state, controls, test)
   answer = outputs.Answers(parts, experiment.frozen)
   originals = answer(test.image)
   by_method = {name: answer(image) for name, image in made.images.items()}
   truth = originals["service"].argmax(-1)
   settings = cropping.Settings(image_size=test.image.shape[1], **vars(config.data.faces))
-  methods = []
+  opened, methods = instruments.open_instruments(config.landmarks), []
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
       methods.append(
@@ -37,6 +39,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
         | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
         | utility.fidelity(test, image)
         | end_to_end.measure(settings, experiment.data, image, truth, answer)
+        | instruments.measure(opened, test.image, image, test.eyes, test.identity)
       )
       bar.update()
   qm_vae = methods[-1]
@@ -54,6 +57,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
     ],
     "controls": utility.controls(methods, constant, test),
     "noise_floor": utility.noise_floor(test, truth, answer),
+    "instrument_floors": instruments.floors(opened, test.image, test.eyes, test.identity),
     "methods": methods,
     "judged_expressions": utility.judged_expressions(test, truth, by_method["qm_vae"], parts.service.classes),
     "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
@@ -81,6 +85,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   arrays = {"original": test.image[chosen], "probabilities_original": before, "probabilities_output": after}
   arrays |= {f"method_{name}": image[chosen] for name, image in made.images.items()}
   arrays |= _case(experiment.data, made, int(chosen[0]))
+  arrays |= _first_look(experiment.data, made.images)
   write(workdir, report, arrays)
   page.write(workdir)
   return report
@@ -99,6 +104,30 @@ def _example(i, test, truth, by_method, classes):
     "service_answer_output": answers.pop("qm_vae"),
     "answers": answers,
   }
+
+
+_LOOKED_AT = 8  # faces of the page's first picture, half of them in their frames
+_FRAME_SIDE = 192  # pixels, longer side of those frames
+
+
+def _first_look(data, images):
+  """Evenly spaced test faces as they were, as QM-VAE makes them and as the aligned mean: crops, then whole frames."""
+  test = data.test
+  rows = np.unique(np.linspace(0, len(test) - 1, _LOOKED_AT).round().astype(int))
+  methods = {"original": test.image, "output": images["qm_vae"], "mean": images[YARDSTICK]}
+  found = {f"look_{name}": image[rows] for name, image in methods.items()}
+  for name, image in methods.items():
+    frames = []
+    for i in rows[::2]:
+      frame = data.test_source[int(test.index[i])].image
+      pasted = frame if name == "original" else cropping.paste(frame, image[i], test.box[i])
+      frames.append(cropping.shrink(pasted, _FRAME_SIDE))
+    height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
+    filled = np.full((len(frames), height, width, 3), 255, np.uint8)
+    for canvas, frame in zip(filled, frames, strict=True):
+      canvas[: frame.shape[0], : frame.shape[1]] = frame
+    found[f"look_frames_{name}"] = filled
+  return found
 
 
 def _case(data, made, i):

@@ -16,6 +16,9 @@ SCHEMA = 1
 
 CONTROLS = ("identity", "blank")
 
+YARDSTICK = "aligned_mean"
+"""The method that a generator has to beat: the mean of a few aligned faces with the same answer."""
+
 
 def kind_of(name: str, parts) -> str:
   """What a method is: model, view or control."""

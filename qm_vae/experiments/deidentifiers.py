@@ -3,6 +3,7 @@
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.experiments.schema import Config
 from qm_vae.options import trait
+from qm_vae.services import SERVICES
 from qm_vae.types import Deidentifier, FaceSet
 
 
@@ -24,5 +25,7 @@ def baseline(config: Config, text: str, gallery: FaceSet) -> Deidentifier:
 def _deid_options(config, name, gallery):
   options = dict(config.deid.get(name, {}))
   if gallery is not None and trait(DEIDENTIFIERS[name], "needs_gallery"):
-    options |= {"gallery": gallery.image, "identity": gallery.identity}
+    options |= {"gallery": gallery.image, "identity": gallery.identity, "eyes": gallery.eyes}
+  if trait(DEIDENTIFIERS[name], "needs_service") and config.service.checkpoint:
+    options["service"] = SERVICES["expression"](config.service.checkpoint)
   return options

@@ -34,6 +34,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     for option, one in declared(DEIDENTIFIERS[name]).items():
       if one.rule is PATH:
         options[option] = absolute(options[option])
+  resolved.landmarks = absolute(resolved.landmarks)
   resolved.black_box.start = absolute(resolved.black_box.start)
   for quality in resolved.quality.values():
     quality.checkpoint = absolute(quality.checkpoint)

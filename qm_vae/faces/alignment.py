@@ -14,7 +14,9 @@ _NEAREST = 0.02  # share of the crop's width: eyes nearer to each other than thi
 _FURTHEST = 10  # longer sides of the crop: beyond this, too
 
 
-def align(image: jax.Array, eyes: jax.Array, target_eyes: tuple[float, ...], size: tuple[int, int]) -> jax.Array:
+def align(
+  image: jax.Array, eyes: jax.Array, target_eyes: jax.Array | tuple[float, ...], size: tuple[int, int]
+) -> jax.Array:
   """The image under the similarity transform that takes its eyes to where they should be.
 
   Coordinates are those of crops: the centre of pixel i is at i + 0.5. Interpolation is bilinear; outside the image its

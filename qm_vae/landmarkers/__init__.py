@@ -92,7 +92,17 @@ def load(directory: str | os.PathLike) -> Landmarker:
     cut = round(meta["margin"] * side)
     return (cut + shares * (side - 2 * cut)).reshape(*lead, 68, 2)
 
-  return Landmarker(variables, apply)
+  def features(params, image):
+    x = preprocess(image.reshape(-1, *image.shape[-3:]), meta)
+    found = jnp.asarray(module.apply(params, x, features=True))
+    return found.reshape(*image.shape[:-3], found.shape[-1])
+
+  return Landmarker(variables, apply, features)
+
+
+def features_on_host(landmarker: Landmarker, batch_size: int = 32) -> Callable[[np.ndarray], np.ndarray]:
+  """The landmarker's features as a function of arrays on the host: uint8 [N, S, S, 3] -> float32 [N, D]."""
+  return _batched(landmarker.features, landmarker.params, batch_size)
 
 
 def on_host(landmarker: Landmarker, batch_size: int = 32) -> Callable[[np.ndarray], np.ndarray]:
@@ -101,21 +111,29 @@ def on_host(landmarker: Landmarker, batch_size: int = 32) -> Callable[[np.ndarra
   It compiles once per side. It raises ValueError where the network answers with numbers that are not finite: that is a
   damaged network, and no face.
   """
-  params = jax.device_put(landmarker.params)
-
-  @jax.jit
-  def of_batch(params, image):
-    return landmarker.apply(params, image.astype(jnp.float32) / 255)
+  find_all = _batched(landmarker.apply, landmarker.params, batch_size)
 
   def find(image):
-    found = [np.zeros((0, 68, 2), np.float32)]
-    for start in range(0, len(image), batch_size):
-      chunk = image[start : start + batch_size]
-      padded = np.concatenate([chunk, np.repeat(chunk[:1], batch_size - len(chunk), axis=0)])
-      found.append(np.asarray(of_batch(params, padded))[: len(chunk)])
-    points = np.concatenate(found)
+    points = find_all(image)
     if not np.isfinite(points).all():
       raise ValueError("the landmark network answers with numbers that are not finite; its folder is damaged")
     return points
 
   return find
+
+
+def _batched(function, params, batch_size):
+  """A function of (params, images in [0, 1]) as one of uint8 images [N, S, S, 3], in batches of one size."""
+  params = jax.device_put(params)
+  of_batch = jax.jit(lambda params, image: function(params, image.astype(jnp.float32) / 255))
+
+  def on_all(image):
+    found = []
+    for start in range(0, max(len(image), 1), batch_size):  # once for N = 0, which gives the shape
+      chunk = image[start : start + batch_size]
+      filled = np.zeros((batch_size, *image.shape[1:]), np.uint8)
+      filled[: len(chunk)] = chunk
+      found.append(np.asarray(of_batch(params, filled))[: len(chunk)])
+    return np.concatenate(found)
+
+  return on_all

@@ -103,7 +103,7 @@ def shrunk_covariance(x) -> np.ndarray:
 def distance(a, b, measure: Callable = frechet, identity=None, seed: int = 0) -> dict:
   """A distance of two sets with a 95 % interval over people, by a jackknife over ten groups.
 
-    Groups are left out of both sets at once, so that rows of `a` and `b` that show one person may depend on each other.
+  Groups are left out of both sets at once, so that rows of `a` and `b` that show one person may depend on each other.
   The interval is about the value at this n: it does not correct the upward bias of `frechet`. In simulation (8, 64
     and 256 Gaussian features, 400 and 500 faces) it held the mean over repetitions in 92 to 100 % of them.
 

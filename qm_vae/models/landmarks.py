@@ -12,7 +12,8 @@ LANDMARK_NETWORKS = Registry(
   {"dense_68": "qm_vae.models.landmarks:Dense68"},
   group="qm_vae.landmark_networks",
 )
-"""Networks `()` that map an image [B, S, S, 3], normalised to their wish, to places [B, 68, 2], shares of the side."""
+"""Networks `()` that map an image [B, S, S, 3], normalised to their wish, to places [B, 68, 2], shares of the
+side, and with `features=True` to what their last layer sees, [B, D]."""
 
 NUM_LANDMARKS = 68
 
@@ -26,14 +27,15 @@ class Dense68(nn.Module):
   widths: tuple[int, ...] = (32, 64, 128, 256)
 
   @nn.compact
-  def __call__(self, x):
-    """Image [B, 112, 112, 3] -> [B, 68, 2], x and y as shares of the side."""
+  def __call__(self, x, features: bool = False):
+    """Image [B, 112, 112, 3] -> [B, 68, 2], x and y as shares of the side; with `features` what the last layer sees."""
     for block, width in enumerate(self.widths):
       x = DenseBlock(width, plain_first=block == 0, name=f"dense{block}")(x)
     height, width = x.shape[1:3]
     # The published network averages 7 x 7 windows; at its input size one window covers all that is left.
     x = nn.avg_pool(x, (min(7, height), min(7, width)), strides=(2, 2))
-    return nn.Dense(2 * NUM_LANDMARKS, name="fc")(x.reshape(len(x), -1)).reshape(-1, NUM_LANDMARKS, 2)
+    x = x.reshape(len(x), -1)
+    return x if features else nn.Dense(2 * NUM_LANDMARKS, name="fc")(x).reshape(-1, NUM_LANDMARKS, 2)
 
 
 class DenseBlock(nn.Module):

@@ -1,6 +1,6 @@
 """Writes the figures and the self-contained `audit.html` of an audit from its `audit.json` and `audit.npz`."""
 
-from qm_vae.report import attacks, drawing, files, rendering, tables, tables_privacy
+from qm_vae.report import attacks, drawing, files, rendering, tables, tables_faces, tables_privacy
 from qm_vae.report.figures import privacy as figures_privacy
 
 OUTCOMES = {
@@ -54,6 +54,8 @@ def render(report, arrays, drawn):
     best=cases(arrays, "best"),
     worst=cases(arrays, "worst"),
     interval_methods=tables.interval_methods(report),
+    kept=tables_faces.rows(report.get("utility") or {}),
+    face_columns=tables_faces.COLUMNS,
   )
 
 

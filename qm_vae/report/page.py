@@ -1,6 +1,6 @@
 """Writes the figures and the self-contained `report.html` of a run from its `report.json` and `evaluation.npz`."""
 
-from qm_vae.report import drawing, files, published, rendering, tables, tables_privacy
+from qm_vae.report import drawing, files, published, rendering, tables, tables_faces, tables_privacy
 from qm_vae.report.figures import curves, frontier, rates, tradeoff
 from qm_vae.report.figures import images as figures_images
 from qm_vae.report.figures import privacy as figures_privacy
@@ -20,6 +20,7 @@ def figures(report, arrays):
   privacy = report.get("privacy") or {}
   ours = tables.method(privacy, "qm_vae")
   return {
+    "first_look": figures_images.first_look(arrays),
     "loss_rates": rates.loss_rates(report),
     "per_expression": rates.per_expression(report),
     "loss_rate_over_epochs": curves.loss_rate_over_epochs(report),
@@ -66,6 +67,9 @@ def render(report, arrays, drawn):
     figures=drawn,
     headline=tables.headline(report),
     methods=tables.methods(report),
+    kept=tables_faces.rows(report),
+    conclusion=tables_faces.conclusion(report),
+    face_columns=tables_faces.COLUMNS,
     qm_vae=tables.method(report, "qm_vae"),
     floor=tables.pipeline_floor(report),
     judge_names=tables.judge_names(report),

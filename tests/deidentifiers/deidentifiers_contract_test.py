@@ -35,6 +35,9 @@ def made(name):
   """The de-identifier with its defaults; what has no meaning without a network or a gallery gets a small one."""
   if name == "k_same":
     return DEIDENTIFIERS[name](k=2, gallery=np.random.default_rng(0).integers(0, 256, (6, 8, 8, 3), np.uint8))
+  if name == "aligned_mean":
+    gallery = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
+    return DEIDENTIFIERS[name](k=2, gallery=gallery, eyes=np.tile(np.float32([5, 6, 11, 6]), (6, 1)))
   if name not in ("amt_gan", "ugatit_network"):
     return DEIDENTIFIERS[name]()
   random, size = np.random.default_rng(0), 16
@@ -134,6 +137,9 @@ class ContractTest(parameterized.TestCase):
     ("cartoon", {"ink": 1.5}),
     ("k_same", {"k": 1}),
     ("k_same", {"gallery": None}),
+    ("aligned_mean", {"gallery": None}),
+    ("aligned_mean", {"k": 0}),
+    ("aligned_mean", {"context": "other"}),
     ("amt_gan", {"checkpoint": ""}),
     ("dp_pixel", {"block": 0}),
     ("dp_pixel", {"pixels": 0.5}),

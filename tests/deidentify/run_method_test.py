@@ -9,7 +9,7 @@ import pytest
 
 from configs import smoke
 from qm_vae.deidentify import hiding, methods, protector
-from qm_vae.experiments import qm_vae
+from qm_vae.experiments import qm_vae, schema
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
   config = smoke.get_config()
   config.image_size, config.model.preset = 32, "small"
   views = {name: deidentifier(config, name) for name in config.views}
-  generator, _ = qm_vae.generator_of(config, views, 7)
+  generator, _ = qm_vae.generator_of(schema.view(config), views, 7)
   face = Face(jnp.full((1, 32, 32, 3), 0.5), jnp.ones((1, 32, 32, 1)), jnp.float32([[10, 12, 20, 12]]))
   params, model_state = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)
   checkpoints = Checkpoints(folder / "checkpoints")

@@ -200,7 +200,7 @@ def test_grid_seeds_weights_differ():
 def test_grid_one_device_equals_several(tmp_path, points):
   """One device equals several."""
   code = (
-    "import sys, pathlib; sys.path.insert(0, 'tests'); import jax, grid_test as t\n"
+    "import sys, pathlib; sys.path[:0] = ['tests/experiments', 'tests/support']; import jax, grid_test as t\n"
     "assert jax.device_count() == 4\n"
     f"states = t.fit(t.members(pathlib.Path(sys.argv[1]), {points}, epochs=2))[1]\n"
     "print([state.params.tolist() for state in states.values()])"

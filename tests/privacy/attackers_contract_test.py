@@ -48,7 +48,7 @@ def test_contract(name, tmp_path):
   assert all(np.isfinite(value) for value in measures.values()) and ("ssim" in measures) == (name == "inversion")
 
 
-@pytest.mark.parametrize("name", ("naive", "linkage", "residual"))
+@pytest.mark.parametrize("name", ("naive", "linkage", "residual", "ridge"))
 def test_attacker_one_picture_all_chance(name, tmp_path):
   """One picture for all is at chance."""
   _, rank_1, _ = _attack(name, world(lambda image, random: np.full_like(image, 128)), tmp_path)

@@ -15,8 +15,8 @@ from qm_vae.report import __main__ as command
 from qm_vae.report import files, page, published, tables
 
 SECTIONS = (
-  "headline", "controls", "methods", "expressions", "privacy", "epochs", "probabilities", "quality", "examples", "case",
-  "parties", "data", "run",
+  "look", "headline", "controls", "methods", "expressions", "kept", "privacy", "epochs", "probabilities", "quality",
+  "examples", "case", "parties", "data", "run",
 )  # fmt: skip
 
 
@@ -53,7 +53,7 @@ def test_page_loads_nothing(run):
 def test_page_all_pictures_decode(run):
   """All pictures decode."""
   sources = [value for tag, name, value in run[3].attributes if tag == "img" and name == "src"]
-  assert len(sources) == 11 + 6 * 6  # eleven plotted figures; six examples with original, four views and the output
+  assert len(sources) == 12 + 6 * 6  # twelve plotted figures; six examples with original, four views and the output
   for source in sources:
     Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
 
@@ -76,7 +76,8 @@ def test_page_figures_written(run):
   assert written == {
     f"{name}.png"
     for name in (
-      "loss_rates", "per_expression", "loss_rate_over_epochs", "probability_scatter", "probability_differences",
+      "first_look", "loss_rates", "per_expression",
+      "loss_rate_over_epochs", "probability_scatter", "probability_differences",
       "examples", "case", "privacy_utility", "frontier", "privacy_rank_1", "privacy_cmc", "privacy_roc",
     )
   }  # fmt: skip
@@ -187,7 +188,8 @@ def test_page_without_any_optional_section(empty, tmp_path):
     report |= dict.fromkeys(fabricated_run.report(), None) | {"version": 1}
   (tmp_path / "report.json").write_text(json.dumps(report))
   reader = page_reader.Reader(page.write(tmp_path).read_text(encoding="utf-8"))
-  assert set(SECTIONS) <= {value for _, name, value in reader.attributes if name == "id"}
+  without_pictures = set(SECTIONS) - {"look"}
+  assert without_pictures <= {value for _, name, value in reader.attributes if name == "id"}
   assert reader.text.count("not measured") >= len(SECTIONS)
   assert not reader.values
   assert not list((tmp_path / "figures").iterdir())

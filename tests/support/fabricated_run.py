@@ -6,6 +6,8 @@ import math
 import fabricated_privacy
 import numpy as np
 
+from qm_vae.metrics.face_utility import UNITS
+
 CLASSES = ["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 VIEWS = ["blindfold", "mosaic", "laplace", "cartoon"]
 EVIL = fabricated_privacy.EVIL
@@ -71,9 +73,21 @@ def _method(name, kind, options, loss, judges, rng):
     "pipeline_no_face": rate(0.035, 200),
     "judges": [{"name": n, "service_answer": rate(v, 200), "own_answer": rate(w, 200)} for n, v, w in judges],
     "per_expression": per_expression,
+    "face": face(loss),
+    "realism": {"frechet": rate_of(20 + 60 * loss, 100), "kernel": rate_of(0.4 * loss, 100)},
     "psnr": {"value": 21.3 - 10 * loss, "n": 200, "low": 20.9 - 10 * loss, "high": 21.7 - 10 * loss},
     "ssim": {"value": 0.8 - 0.5 * loss, "n": 200, "low": 0.78 - 0.5 * loss, "high": 0.82 - 0.5 * loss},
   }
+
+
+def rate_of(value, n):
+  """A mean with an interval, as face_utility gives it."""
+  return {"value": value, "n": n, "low": 0.9 * value, "high": 1.1 * value}
+
+
+def face(loss):
+  """What stays of a face, worse where more is lost."""
+  return {name: rate_of(loss + 0.4 if name != "detail" else 1 - loss / 2, 200) for name in UNITS}
 
 
 def _unknown():
@@ -87,6 +101,7 @@ def report(seed=0, alpha=0.4, epochs=40):
   table = (
     ("identity", "control", {}, 0.0, 0.235, 0.0),
     ("blank", "control", {}, 0.845, 0.81, 0.79),
+    ("aligned_mean", "baseline", {"k": 10}, 0.16, 0.2, 0.18),
     ("blindfold", "view", {}, 0.265, 0.38, 0.3),
     ("mosaic", "view", {"block": 8}, 0.66, 0.69, 0.64),
     ("laplace", "view", {"scale": 8}, 0.23, 0.35, 0.24),
@@ -131,6 +146,7 @@ def report(seed=0, alpha=0.4, epochs=40):
        "agreement_on_originals": rate(0.72, 200)},
     ],
     "controls": {"identity": rate(0.0, 200), "blank": rate(0.845, 200), "void": False, "reasons": []},
+    "instrument_floors": {"face": {"jpeg95": face(0.01)}, "realism": {"frechet": rate_of(18.0, 100)}, "units": UNITS},
     "noise_floor": {"jpeg95": rate(0.02, 200), "shift1": rate(0.045, 200), "grey1": rate(0.005, 200)},
     "methods": [
       _method(name, kind, options, loss, ((first, judged, own), (second, min(1, judged + 0.05), own + 0.03)), rng)
@@ -182,6 +198,9 @@ def arrays(seed=0):
   views = views_of(original[0], rng)
   pasted = frame.copy()
   pasted[60:124, 100:164] = views["qm_vae"]
+  look = {"original": original, "output": stored["method_qm_vae"], "mean": stored["method_mosaic"]}
+  stored |= {f"look_{name}": image for name, image in look.items()}
+  stored |= {f"look_frames_{name}": np.stack([frame, pasted]) for name in look}
   return {
     **stored,
     "case_frame": frame,

@@ -135,6 +135,9 @@ class Config:
   service: Network = group(Network)
   judges: dict[str, Network] = named(Network, second=Network(architecture="resnet", seed=1))
   service_data: OptionalDataset = group(OptionalDataset)
+  landmarks: str = key(
+    "", TEXT, "folder of a landmark network, for the report; '': geometry and realism are not measured"
+  )
 
   qualities: tuple[str, ...] = key(("expression",), SOME_NAMES, "from `quality`: what must stay, of task black_box")
   quality: dict[str, Quality] = named(Quality, **default_qualities())

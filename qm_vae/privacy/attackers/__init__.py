@@ -17,6 +17,7 @@ ATTACKERS = Registry(
     "inversion": "qm_vae.privacy.attackers.inversion:make",
     "codes": "qm_vae.privacy.attackers.codes:make",
     "residual": "qm_vae.privacy.attackers.residual:make",
+    "ridge": "qm_vae.privacy.attackers.ridge:make",
   },
   group="qm_vae.attackers",
 )

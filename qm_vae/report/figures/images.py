@@ -61,6 +61,37 @@ def examples(report, arrays):
   return figure
 
 
+LOOK_ROWS = (("original", "original"), ("output", "QM-VAE"), ("mean", "aligned mean"))
+"""What the page's first picture shows, from top to bottom, and what it is called there."""
+
+
+def first_look(arrays):
+  """A few test faces as they were, by QM-VAE, and as the mean of aligned strangers: crops, then in their frames.
+
+  Args:
+    arrays: dict with `look_original`, `look_output`, `look_mean` [E, S, S, 3], and the same as `look_frames_*`.
+
+  Returns:
+    Figure, or None without these pictures.
+  """
+  if any(f"look_{name}" not in arrays or f"look_frames_{name}" not in arrays for name, _ in LOOK_ROWS):
+    return None
+  columns = len(arrays["look_original"])
+  frames = len(arrays["look_frames_original"])
+  height, width = arrays["look_frames_original"].shape[1:3]
+  side, tall = drawing.WIDTH / (columns + 0.8), drawing.WIDTH / (frames + 0.4) * height / width
+  figure = drawing.new_figure(3 * (side + tall) + 0.5)
+  figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, wspace=0, hspace=0)
+  upper, lower = figure.subfigures(2, 1, height_ratios=(side, tall))
+  for part, prefix, count in ((upper, "look_", columns), (lower, "look_frames_", frames)):
+    panels = part.subplots(3, count, squeeze=False)
+    for row, (name, title) in zip(panels, LOOK_ROWS, strict=True):
+      for panel, image in zip(row, arrays[prefix + name], strict=True):
+        _show(panel, image)
+      row[0].set_ylabel(title, fontsize=9)
+  return figure
+
+
 def case(report, arrays):
   """Figs. 13 and 14: the frame with its face box, the crop, its views, the output, and the frame given back.
 

@@ -16,7 +16,7 @@ from qm_vae import types
 from qm_vae.data.augment import Augmentation
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.evaluate import black_box as evaluate_black_box
-from qm_vae.experiments import run
+from qm_vae.experiments import run, schema
 from qm_vae.experiments.black_box import BlackBoxParts, reserve
 from qm_vae.io import records
 from qm_vae.io.checkpoints import Checkpoints, digest
@@ -309,7 +309,7 @@ def test_black_box_report_run(whole, tmp_path, monkeypatch):
     one, {"views": ((),)}, weights(), Split(TRAIN, TEST, None, 23, 0), 0, 3, 6, 1, 1, 2, parts
   )  # fmt: skip
   monkeypatch.setattr(run, "restore", lambda config, workdir: (experiment, whole[1]))
-  report = evaluate_black_box.of_run(config, tmp_path, "test")
+  report = evaluate_black_box.of_run(schema.view(config), tmp_path, "test")
   assert [row["name"] for row in report["methods"]] == ["identity", "blank", "mosaic", "qm_vae"]
   assert [one["name"] for one in report["services"]] == ["expression", "face"]
   for service in report["services"]:
@@ -321,14 +321,14 @@ def test_black_box_report_run(whole, tmp_path, monkeypatch):
   assert "Loss rate by face itself" in (tmp_path / "report.html").read_text()
   controls = report["controls"]
   budget = reserve(len(TEST))  # what training leaves
-  report = evaluate_black_box.of_run(config, tmp_path, "test")
+  report = evaluate_black_box.of_run(schema.view(config), tmp_path, "test")
   assert "mosaic (expression)" in report["not_measured"]["methods"] and report["controls"] == controls
   assert [one["queries"] for one in report["services"]] == [budget, budget]
   budget = len(TEST)  # the originals alone
   with pytest.raises(
     ValueError, match=r"expression.*needs its answers on qm_vae, identity, blank; .*quality.expression.budget"
   ):
-    evaluate_black_box.of_run(config, tmp_path, "test")
+    evaluate_black_box.of_run(schema.view(config), tmp_path, "test")
 
 
 def _first():

@@ -1,0 +1,39 @@
+"""What the page says of QM-VAE beside the aligned mean."""
+
+import fabricated_run
+import pytest
+
+from qm_vae.report import tables_faces
+
+
+def test_tables_faces_rows_hold_methods_then_floors():
+  """Every method has a row, and the instruments' floors are last."""
+  rows = tables_faces.rows(fabricated_run.report())
+  names = [row["name"] for row in rows]
+  assert names[:2] == ["identity", "blank"] and names[-2:] == ["jpeg95", "two halves of the originals"]
+  assert all(len(row["measures"]) == len(tables_faces.COLUMNS) for row in rows)
+
+
+@pytest.mark.parametrize(
+  ("ours", "sentence"),
+  [
+    ((0.05, 0.04, 0.06), "QM-VAE is better in the service's answer."),
+    ((0.16, 0.12, 0.20), "QM-VAE is no different in the service's answer."),
+    ((0.40, 0.35, 0.45), "QM-VAE is worse in the service's answer."),
+  ],
+)
+def test_conclusion_compares_intervals(ours, sentence):
+  """Only intervals that do not overlap make one method better than the other."""
+  rate = lambda value, low, high: {"value": value, "low": low, "high": high, "n": 200}
+  report = {
+    "methods": [
+      {"name": "qm_vae", "loss_rate": rate(*ours)},
+      {"name": "aligned_mean", "loss_rate": rate(0.16, 0.12, 0.21)},
+    ]
+  }
+  assert tables_faces.conclusion(report).endswith(sentence)
+
+
+def test_conclusion_without_the_yardstick():
+  """Reports of earlier versions have no aligned mean, and no conclusion is drawn."""
+  assert tables_faces.conclusion({"methods": [{"name": "qm_vae"}]}) == ""
