@@ -28,6 +28,8 @@ def images(
   margin: float | None = None,
   shape: str = "box",
   seed: int | None = None,
+  gallery: str = "",
+  service: str = "",
   landmarker: str | Callable[[np.ndarray], np.ndarray] | None = None,
 ) -> Protected:
   """Pictures with every face that is found hidden.
@@ -44,6 +46,8 @@ def images(
     margin: share of the box's longer side that is covered around it; None: the method's own.
     shape: 'box' or 'ellipse'.
     seed: of the noise; None draws a secret one.
+    gallery: folder of pictures of other people, for methods that average faces.
+    service: folder of an expression network, for methods that keep its answer.
     landmarker: folder of a landmark network, or a function uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that
       need landmarks.
 
@@ -68,7 +72,13 @@ def images(
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
   finder = detectors.open_detector(detector, threshold=threshold, min_size=min_size)
-  hider = Hider(methods.open_method(method), margin=margin, shape=shape, seed=seed, landmarker=landmarker)
+  hider = Hider(
+    methods.open_method(method, gallery=gallery, service=service),
+    margin=margin,
+    shape=shape,
+    seed=seed,
+    landmarker=landmarker,
+  )
   batch = array if array.ndim == 4 else array[None]
   done = [pictures.protect(picture, finder, hider, Selection()) for picture in batch]
   made = np.stack([one.image for one in done]) if done else batch.copy()

@@ -10,7 +10,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
-from qm_vae.deidentify import protector
+from qm_vae.deidentify import protector, strangers
 from qm_vae.experiments import config_file, qm_vae, schema, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping
@@ -29,17 +29,20 @@ _SMALLEST = (
 
 
 def names() -> tuple[str, ...]:
-  """De-identifiers that hide something and need no faces of other people beforehand."""
-  useless = lambda factory: trait(factory, "hides_nothing") or trait(factory, "needs_gallery")
-  return tuple(name for name, factory in DEIDENTIFIERS.items() if not useless(factory))
+  """De-identifiers that hide something."""
+  return tuple(name for name, factory in DEIDENTIFIERS.items() if not trait(factory, "hides_nothing"))
 
 
-def open_method(given: str | os.PathLike | Deidentifier | Callable) -> protector.Method:
+def open_method(
+  given: str | os.PathLike | Deidentifier | Callable, *, gallery: str = "", service: str = ""
+) -> protector.Method:
   """The method that `given` is or names.
 
   Args:
     given: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), the folder of a finished QM-VAE
       run, a de-identifier, or a function of one crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
+    gallery: folder of pictures of other people, for methods that average faces.
+    service: folder of an expression network, for methods that keep its answer; '': they keep none.
 
   Raises:
     ValueError: for what is neither, options out of range, or a run that is not finished or is damaged.
@@ -54,7 +57,7 @@ def open_method(given: str | os.PathLike | Deidentifier | Callable) -> protector
     found = spec.parse(text)
     if found is None:
       raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
-    return _deidentifier(*found)
+    return _deidentifier(*found, gallery, service)
   if (pathlib.Path(text).expanduser() / "config.json").is_file():
     return _run(pathlib.Path(text).expanduser())
   raise ValueError(
@@ -70,7 +73,7 @@ def warning(name: str) -> str:
   return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
 
 
-def _deidentifier(name, given):
+def _deidentifier(name, given, gallery, service):
   factory = DEIDENTIFIERS[name]
   options = trait(factory, "in_frames", {}) | given
   # A member's own option called `size` is its own; the side of the crop is then called `crop`.
@@ -78,7 +81,13 @@ def _deidentifier(name, given):
   size = options.pop(key, _CROP)
   if not isinstance(size, int) or not 16 <= size <= 1024:
     raise ValueError(f"{name}: {key} {size!r} must be a whole number of pixels from 16 to 1024; try {_CROP}")
-  return protector.of_deidentifier(factory(**options), size, {"name": name, "options": options | {key: size}})
+  description = {"name": name, "options": options | {key: size}}
+  if trait(factory, "needs_gallery"):
+    if not gallery:
+      raise ValueError(f"{name} averages faces of other people; name a folder of their pictures: --gallery=FOLDER")
+    options = options | strangers.gallery_options(gallery, size, service if trait(factory, "needs_service") else "")
+    description |= {"gallery": str(gallery), "gallery_faces": len(options["gallery"]), "service": str(service)}
+  return protector.of_deidentifier(factory(**options), size, description)
 
 
 def _run(folder):
@@ -92,10 +101,11 @@ def _run(folder):
       f"{folder} releases faces by k-same, which groups all people beforehand; faces that come one by one have no "
       "group: give another run"
     )
-  if "k_same" in config.views:
+  averaging = [name for name in config.views if trait(DEIDENTIFIERS[name], "needs_gallery")]
+  if averaging:
     raise ValueError(
-      f"{folder} sees the view k_same, which averages the run's training faces, and a run is opened without its data: "
-      "give another run"
+      f"{folder} sees the view {averaging[0]}, which averages the run's training faces, and a run is opened without "
+      "its data: give another run"
     )
   rows = records.read_rows(folder)
   epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)

@@ -64,6 +64,10 @@ def _hiding(add):
     help=f"{', '.join(methods.names())}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), or the folder "
     "of a QM-VAE run (default: %(default)s)",
   )
+  others = "pictures of other people, whose faces aligned_mean and k_same average"
+  add("--gallery", default="", metavar="FOLDER", help=others)
+  kept = "expression network whose answer aligned_mean keeps (default: it keeps none)"
+  add("--service", default="", metavar="FOLDER", help=kept)
   covered = "share of the face's side that is covered around it (default: 0.2, or as a QM-VAE was trained)"
   add("--margin", type=_between(0, 2), metavar="SHARE", help=covered)
   add("--mask-scale", type=_between(1, 3), metavar="M", help="deface's word for --margin: M - 1")

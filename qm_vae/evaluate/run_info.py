@@ -8,7 +8,7 @@ from qm_vae.experiments import settings
 from qm_vae.experiments.schema import Config
 from qm_vae.experiments.schema.networks import Network
 from qm_vae.io import networks, records
-from qm_vae.metrics import utility
+from qm_vae.metrics import convergence, utility
 from qm_vae.training.state import Split
 from qm_vae.types import FaceSet
 
@@ -63,6 +63,7 @@ def training(config: Config, workdir: pathlib.Path, last: int) -> dict:
     "alpha": config.alpha,
     "service_loss": config.service_loss,
     "preset": settings.preset(config),
+    "trend": convergence.trend([row["loss_rate"] for row in curve(workdir, last) if row.get("loss_rate") is not None]),
   }
 
 
@@ -87,6 +88,7 @@ def network(name: str, config: Network, logits: np.ndarray, test: FaceSet, class
     "checkpoint": config.checkpoint,
     "sha256": meta["sha256"],
     "architecture": meta["architecture"],
+    "source": meta.get("source"),
     "classes": list(classes),
     "accuracy": accuracy,
   }

@@ -1,5 +1,7 @@
 """From a config to the run that trains an expression recogniser."""
 
+import pathlib
+
 import numpy as np
 import optax
 
@@ -28,7 +30,9 @@ def classifier_run(config: Config) -> Experiment:
     )
   steps = network.epochs * (len(data.train) // network.batch_size)
   rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)
-  meta = expression.describe(network.architecture, network.input_size, data.train.classes)
+  place = pathlib.Path(config.data.root).name
+  source = f"trained by qm_vae on {config.data.name}" + (f", {place}" if place else "")
+  meta = expression.describe(network.architecture, network.input_size, data.train.classes, source=source)
   task = classifier.make(
     meta,
     optax.adamw(rate, weight_decay=network.weight_decay),

@@ -15,6 +15,7 @@ from qm_vae.deidentify import hiding, methods, options, pictures, selection
 from qm_vae.deidentify import protector as protect
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.faces import cropping, detectors, pasting
+from qm_vae.io import images
 
 
 @pytest.fixture(scope="module")
@@ -257,3 +258,25 @@ def test_pictures_detections_contract_arrays():
   """Detections are a contract of arrays."""
   found = detectors.open_detector("haar").find(np.zeros((30, 30, 3), np.uint8))
   assert isinstance(found, types.Detections) and found.boxes.shape == (0, 4) and found.scores.dtype == np.float32
+
+
+def test_pictures_aligned_mean_of_a_gallery(tmp_path, monkeypatch):
+  """A method that averages other people takes them from a folder, and asks for one by name where there is none."""
+  monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+  drawn = synthetic.make(num_people=14, images_per_person=1, frame_size=128)
+  (tmp_path / "gallery").mkdir()
+  for i in range(1, 14):
+    images.write_image(tmp_path / "gallery" / f"{i}.png", drawn[i].image)
+  picture = np.asarray(drawn[0].image)
+  found = deidentify(picture, "aligned_mean:k=5", gallery=str(tmp_path / "gallery"), seed=1)
+  assert len(found.faces[0]) == 1
+  x, y, width, height = (int(v) for v in found.faces[0][0]["box"])
+  changed = (found.images != picture).any(-1)
+  assert changed[y + height // 3 : y + 2 * height // 3, x + width // 3 : x + 2 * width // 3].mean() > 0.9
+  outside = np.ones(changed.shape, bool)
+  outside[max(y - height // 3, 0) : y + 4 * height // 3, max(x - width // 3, 0) : x + 4 * width // 3] = False
+  assert not changed[outside].any()
+  with pytest.raises(ValueError, match="--gallery=FOLDER"):
+    deidentify(picture, "aligned_mean")
+  with pytest.raises(ValueError, match="k is 50, but the gallery has"):
+    deidentify(picture, "aligned_mean:k=50", gallery=str(tmp_path / "gallery"))
