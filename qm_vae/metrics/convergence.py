@@ -31,12 +31,12 @@ def trend(values, share: float = 0.5) -> dict:
   last = values[len(values) - round(len(values) * share) :]
   if len(last) < LEAST:
     return {"points": len(last), "change": None, "low": None, "high": None, "falling": None}
-  slope, _, low, high = stats.theilslopes(last, np.arange(len(last)), 0.95)
+  slope, _, low, high = (float(one) for one in np.asarray(stats.theilslopes(last, np.arange(len(last)), 0.95)))
   steps = len(last) - 1
   return {
     "points": len(last),
-    "change": float(slope * steps),
-    "low": float(low * steps),
-    "high": float(high * steps),
-    "falling": bool(high < 0),
+    "change": slope * steps,
+    "low": low * steps,
+    "high": high * steps,
+    "falling": high < 0,
   }

@@ -3,6 +3,8 @@
 import importlib
 import pathlib
 
+import numpy as np
+
 from qm_vae.registry import Registry
 from qm_vae.types import Detector
 
@@ -36,10 +38,38 @@ def open_detector(
     raise ValueError(f"max_side is {max_side}; faces are sought in frames of at least 32 pixels a side")
   options = {key: value for key, value in (("threshold", threshold), ("max_side", max_side)) if value is not None}
   if name in DETECTORS:
-    return DETECTORS[name](min_size=min_size, **options)
+    return checked(DETECTORS[name](min_size=min_size, **options))
   if pathlib.Path(name).suffix.lower() != ".onnx":
     raise ValueError(
       f"no face detector is called {name!r}; choose one of {', '.join(DETECTORS)}, or give the path of an .onnx file"
     )
   module, attribute = _FILE.split(":")
-  return getattr(importlib.import_module(module), attribute)(name, min_size=min_size, **options)
+  return checked(getattr(importlib.import_module(module), attribute)(name, min_size=min_size, **options))
+
+
+def checked(detector: Detector) -> Detector:
+  """The detector, whose every answer is checked: what is no list of boxes with scores is an error, never "no face".
+
+  Its `find` raises ValueError, naming the detector, for boxes or scores of another shape, that are not finite, without
+  an area, or with scores outside [0, 1].
+  """
+
+  def find(image):
+    found = detector.find(image)
+    boxes, scores = np.asarray(found.boxes), np.asarray(found.scores)
+    wrong = ""
+    if boxes.ndim != 2 or boxes.shape[1:] != (4,) or scores.shape != boxes.shape[:1]:
+      wrong = f"boxes of shape {boxes.shape} with scores of shape {scores.shape}"
+    elif not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+      wrong = "numbers that are not finite"
+    elif (boxes[:, 2:] <= 0).any():
+      wrong = "boxes without an area"
+    elif ((scores < 0) | (scores > 1)).any():
+      wrong = "scores outside [0, 1]"
+    if wrong:
+      raise ValueError(
+        f"the face detector {detector.description.get('name')} answers with {wrong}; its file is damaged"
+      )
+    return found
+
+  return detector._replace(find=find)

