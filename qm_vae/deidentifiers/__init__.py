@@ -7,6 +7,7 @@ marked with `options.member`, declares its options in its signature, and may dec
   hides_nothing      no method for footage
   needs_gallery      it averages faces of other people, which the factory takes as `gallery`, `identity` and `eyes`
   needs_service      it keeps the answer of a service, which the factory takes as `service`
+  uses_landmarker    a landmark network places faces better, which the factory takes as `landmarker`
   removes_identity   recognisers were measured to fail on what it leaves, so that footage needs no warning
   in_frames          options in place of the defaults where faces of whole frames are hidden
 

@@ -18,14 +18,15 @@ _CENTRE, _WIDE, _HIGH = 0.4, 1.15, 1.5  # of the oval: below the eyes, half widt
 _EDGE = 0.3  # width of the oval's soft edge, eye distances
 
 
-def aligned_mean(params, face, key, *, k, light, context, classify):
+def aligned_mean(params, face, key, *, k, light, context, classify, find_landmarks):
   """Replaces the face by the mean of k gallery faces, drawn by lot among those with the same answer of the service.
 
   The gallery's faces are aligned by their eyes; their mean is placed on the eyes of the face. Where fewer than k have
   the answer, faces with others fill up.
 
   Args:
-    params: {"gallery" uint8 [N, S, S, 3] aligned, "answer" int32 [N], "service": parameters of `classify`}.
+    params: {"gallery" uint8 [N, S, S, 3] aligned, "answer" int32 [N], "service": parameters of `classify`,
+      "landmarker": those of `find_landmarks`}.
     face: Face with image [H, W, 3] float32 in [0, 1], mask [H, W, 1] in {0, 1} and eyes [4].
     key: of the lot.
     k: gallery faces that are averaged.
@@ -33,6 +34,7 @@ def aligned_mean(params, face, key, *, k, light, context, classify):
       original's; 0: the mean's own.
     context: 'keep': outside the face's oval the original, with a soft edge; 'hide': the mean everywhere.
     classify: (service parameters, image [H, W, 3]) -> logits [C]; None: every face has the same answer.
+    find_landmarks: (landmarker parameters, image) -> [68, 2], whose eyes count; None: `face.eyes` do.
 
   Returns:
     [H, W, 3] float32 in [0, 1]; outside the mask the input, bit for bit.
@@ -41,6 +43,8 @@ def aligned_mean(params, face, key, *, k, light, context, classify):
   """
   inside = face.mask > 0
   shown = jnp.where(inside, face.image, 0.0)
+  if find_landmarks:
+    face = face._replace(eyes=eyes_of(find_landmarks(params["landmarker"], shown)))
   answer = jnp.argmax(classify(params["service"], shown)) if classify else 0
   lot = jax.random.uniform(key, params["answer"].shape) + (params["answer"] == answer)
   _, chosen = jax.lax.top_k(lot, k)
@@ -54,6 +58,12 @@ def aligned_mean(params, face, key, *, k, light, context, classify):
     weight = jnp.clip((1 - oval_radius(face)) * _HIGH / _EDGE, 0, 1)
     placed = shown + weight * (placed - shown)
   return region.write_inside(face, placed)
+
+
+def eyes_of(landmarks):
+  """Centres of the eyes, [..., 4] as in types.Face, of landmarks [..., 68, 2]."""
+  left, right = landmarks[..., 36:42, :].mean(-2), landmarks[..., 42:48, :].mean(-2)
+  return jnp.concatenate([left, right], -1)
 
 
 def oval_radius(face):
@@ -73,7 +83,7 @@ def canonical_eyes(side: int) -> jax.Array:
   return jnp.asarray(types.AVERAGE_EYES, jnp.float32) * side
 
 
-@member(needs_gallery=True, needs_service=True)
+@member(needs_gallery=True, needs_service=True, uses_landmarker=True)
 def make(
   *,
   k: Annotated[int, Option(integer(1), "faces that are averaged")] = 10,
@@ -83,6 +93,7 @@ def make(
   identity: np.ndarray | None = None,
   eyes: np.ndarray | None = None,
   service: types.Service | None = None,
+  landmarker: types.Landmarker | None = None,
 ) -> types.Deidentifier:
   """The mean of `k` faces of a gallery that share the service's answer.
 
@@ -94,6 +105,7 @@ def make(
     identity: unused here; galleries come with it.
     eyes: float32 [N, 4], as in Face.
     service: whose answer must be the same; None: any face may be averaged.
+    landmarker: places the eyes of the gallery and of the face; None: `eyes` and the face's own do.
 
   Raises:
     ValueError: without a gallery, or with fewer than k faces.
@@ -105,27 +117,37 @@ def make(
     )
   if len(gallery) < k:
     raise ValueError(f"aligned_mean: k is {k}, but the gallery has {len(gallery)} faces; lower k or give more faces")
-  aligned, answer = _prepared(np.asarray(gallery), np.asarray(eyes, np.float32), service)
-  params: dict[str, Any] = {"gallery": aligned, "answer": answer, "service": service.params if service else ()}
+  aligned, answer = _prepared(np.asarray(gallery), np.asarray(eyes, np.float32), service, landmarker)
+  params: dict[str, Any] = {"gallery": aligned, "answer": answer}
+  params |= {"service": service.params if service else (), "landmarker": landmarker.params if landmarker else ()}
   classify: Callable | None = service.apply if service else None
-  apply = functools.partial(aligned_mean, k=k, light=float(light), context=context, classify=classify)
-  return types.Deidentifier(params, apply, needs=("eyes",))
+  apply = functools.partial(
+    aligned_mean,
+    k=k,
+    light=float(light),
+    context=context,
+    classify=classify,
+    find_landmarks=landmarker.apply if landmarker else None,
+  )
+  return types.Deidentifier(params, apply, needs=() if landmarker else ("eyes",))
 
 
-def _prepared(gallery, eyes, service):
+def _prepared(gallery, eyes, service, landmarker):
   """The gallery aligned, uint8 [N, S, S, 3], and the service's answers on it, int32 [N]."""
   side = gallery.shape[1]
 
   @jax.jit
-  def prepare(params, image, eyes):
+  def prepare(params, places, image, eyes):
     image = image.astype(jnp.float32) / 255
+    if landmarker:
+      eyes = eyes_of(landmarker.apply(places, image))
     to_canonical = lambda x, e: align(x, e, canonical_eyes(side), (side, side))
     answer = jnp.argmax(service.apply(params, image), -1) if service else jnp.zeros(len(image), jnp.int32)
     return jnp.rint(jax.vmap(to_canonical)(image, eyes) * 255).astype(jnp.uint8), answer.astype(jnp.int32)
 
-  params, rows = service.params if service else (), []
+  params, places, rows = service.params if service else (), landmarker.params if landmarker else (), []
   for start in range(0, len(gallery), _BATCH):
     chunk = np.minimum(np.arange(start, start + _BATCH), len(gallery) - 1)  # one program for all batches
-    rows.append(jax.device_get(prepare(params, gallery[chunk], eyes[chunk])))
+    rows.append(jax.device_get(prepare(params, places, gallery[chunk], eyes[chunk])))
   aligned, answer = (np.concatenate(column)[: len(gallery)] for column in zip(*rows, strict=True))
   return aligned, answer

@@ -66,6 +66,7 @@ def images(
   from qm_vae.deidentify.selection import Selection
   from qm_vae.faces import detectors
 
+  folder = landmarker if isinstance(landmarker, str) else ""
   if isinstance(landmarker, str):
     landmarker = landmarkers.on_host(landmarkers.load(landmarker))
   array = np.asarray(array)
@@ -73,7 +74,7 @@ def images(
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
   finder = detectors.open_detector(detector, threshold=threshold, min_size=min_size)
   hider = Hider(
-    methods.open_method(method, gallery=gallery, service=service),
+    methods.open_method(method, gallery=gallery, service=service, landmarks=folder),
     margin=margin,
     shape=shape,
     seed=seed,

@@ -46,7 +46,9 @@ def open_job(options, command: str) -> Job:
   detector = detectors.open_detector(
     options.detector, threshold=options.thresh, max_side=options.scale, min_size=options.min_size
   )
-  method = methods.open_method(options.method, gallery=options.gallery, service=options.service)
+  method = methods.open_method(
+    options.method, gallery=options.gallery, service=options.service, landmarks=options.landmarks or ""
+  )
   landmarker = landmarkers.on_host(landmarkers.load(options.landmarks)) if options.landmarks else None
   hider = Hider(
     method,

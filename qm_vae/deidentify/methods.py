@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import jax
 import numpy as np
 
-from qm_vae import types
+from qm_vae import landmarkers, types
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.deidentify import protector, strangers
 from qm_vae.experiments import config_file, qm_vae, schema, settings
@@ -34,7 +34,7 @@ def names() -> tuple[str, ...]:
 
 
 def open_method(
-  given: str | os.PathLike | Deidentifier | Callable, *, gallery: str = "", service: str = ""
+  given: str | os.PathLike | Deidentifier | Callable, *, gallery: str = "", service: str = "", landmarks: str = ""
 ) -> protector.Method:
   """The method that `given` is or names.
 
@@ -43,6 +43,7 @@ def open_method(
       run, a de-identifier, or a function of one crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
     gallery: folder of pictures of other people, for methods that average faces.
     service: folder of an expression network, for methods that keep its answer; '': they keep none.
+    landmarks: folder of a landmark network, for methods that place faces by it; '': by the eyes that a cascade finds.
 
   Raises:
     ValueError: for what is neither, options out of range, or a run that is not finished or is damaged.
@@ -57,7 +58,7 @@ def open_method(
     found = spec.parse(text)
     if found is None:
       raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
-    return _deidentifier(*found, gallery, service)
+    return _deidentifier(*found, gallery, service, landmarks)
   if (pathlib.Path(text).expanduser() / "config.json").is_file():
     return _run(pathlib.Path(text).expanduser())
   raise ValueError(
@@ -73,7 +74,7 @@ def warning(name: str) -> str:
   return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
 
 
-def _deidentifier(name, given, gallery, service):
+def _deidentifier(name, given, gallery, service, landmarks):
   factory = DEIDENTIFIERS[name]
   options = trait(factory, "in_frames", {}) | given
   # A member's own option called `size` is its own; the side of the crop is then called `crop`.
@@ -87,6 +88,9 @@ def _deidentifier(name, given, gallery, service):
       raise ValueError(f"{name} averages faces of other people; name a folder of their pictures: --gallery=FOLDER")
     options = options | strangers.gallery_options(gallery, size, service if trait(factory, "needs_service") else "")
     description |= {"gallery": str(gallery), "gallery_faces": len(options["gallery"]), "service": str(service)}
+  if landmarks and trait(factory, "uses_landmarker"):
+    options = options | {"landmarker": landmarkers.load(landmarks)}
+    description |= {"landmarks": str(landmarks)}
   return protector.of_deidentifier(factory(**options), size, description)
 
 

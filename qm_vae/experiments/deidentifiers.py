@@ -1,5 +1,6 @@
 """De-identifiers with the options that a config gives them."""
 
+from qm_vae import landmarkers
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.experiments.schema import Config
 from qm_vae.options import trait
@@ -28,4 +29,6 @@ def _deid_options(config, name, gallery):
     options |= {"gallery": gallery.image, "identity": gallery.identity, "eyes": gallery.eyes}
   if trait(DEIDENTIFIERS[name], "needs_service") and config.service.checkpoint:
     options["service"] = SERVICES["expression"](config.service.checkpoint)
+  if trait(DEIDENTIFIERS[name], "uses_landmarker") and config.landmarks:
+    options["landmarker"] = landmarkers.load(config.landmarks)
   return options

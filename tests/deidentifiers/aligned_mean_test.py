@@ -46,6 +46,25 @@ def test_aligned_mean_places_the_mean_on_the_eyes():
   np.testing.assert_allclose(found, (eyes[:2] + eyes[2:]) / 2, atol=0.6)  # of a mark three pixels wide
 
 
+def test_aligned_mean_follows_a_landmarker():
+  """With a landmark network its eyes count, those of the gallery and of the face, and not the ones that are given."""
+  gallery = np.zeros((3, SIDE, SIDE, 3), np.uint8)
+  gallery[:, 9:12, 9:12] = 255  # a mark midway between the eyes that the network finds in the gallery
+  points = np.zeros((68, 2), np.float32)
+  points[36:42], points[42:48] = (6, 10.5), (15, 10.5)
+  apply = lambda params, image: jnp.broadcast_to(points, (*image.shape[:-3], 68, 2))
+  landmarker = types.Landmarker((), apply, apply)
+  nowhere = np.tile(np.float32([1, 1, 2, 1]), (3, 1))
+  made = DEIDENTIFIERS["aligned_mean"](
+    k=3, light=0.0, context="hide", gallery=gallery, eyes=nowhere, landmarker=landmarker
+  )
+  image = np.asarray(made.apply(made.params, face(np.zeros((SIDE, SIDE, 3)), nowhere[0]), jax.random.key(0)))[..., 0]
+  rows, columns = np.mgrid[:SIDE, :SIDE] + 0.5
+  found = np.array([(columns * image).sum(), (rows * image).sum()]) / image.sum()
+  np.testing.assert_allclose(found, (10.5, 10.5), atol=0.6)  # of a mark three pixels wide
+  assert made.needs == ()
+
+
 def test_aligned_mean_takes_faces_of_the_same_answer():
   """Only faces to which the service gives the same answer are averaged, and another key draws others."""
   gallery = np.concatenate([np.full((8, SIDE, SIDE, 3), 40 + i, np.uint8) for i in range(3)])

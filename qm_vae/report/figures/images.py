@@ -61,7 +61,7 @@ def examples(report, arrays):
   return figure
 
 
-LOOK_ROWS = (("original", "original"), ("output", "QM-VAE"), ("mean", "aligned mean"))
+LOOK_ROWS = (("original", "original"), ("output", "QM-VAE"), ("mean", "aligned\nmean"))
 """What the page's first picture shows, from top to bottom, and what it is called there."""
 
 
