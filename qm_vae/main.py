@@ -6,9 +6,9 @@ r"""Trains QM-VAE (or a network it needs), judges it and writes the report.
   python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv
 
 The part after the colon chooses the data: synthetic (default), folder, celeb_a, celeba_folder, lfw or fer2013. Single
-keys are overridden as --config.KEY=VALUE; configs/default.py lists every key with its unit and what is allowed. The run
-lives in --workdir: config.json, metrics.jsonl, checkpoints/, report.json, report.html, figures/. The same command goes
-on where a killed run stopped.
+keys are overridden as --config.KEY=VALUE; qm_vae/experiments/schema/config.py lists each with unit and rule. The run
+lives in --workdir: config.json, metrics.jsonl, checkpoints/, report.json, report.html, figures/. Rerun the command to
+resume an interrupted run.
 """
 
 import json
@@ -99,7 +99,9 @@ def _members(config, workdir):
       raise ValueError(f"--members: {folder.name!r} is no plain name of a folder in --workdir, {workdir}")
     unknown = [key for key in point if key not in known]
     if unknown:
-      raise ValueError(f"--members: {folder.name}: {unknown[0]!r} is no key; configs/default.py lists them all")
+      raise ValueError(
+        f"--members: {folder.name}: {unknown[0]!r} is no key; qm_vae/experiments/schema/config.py lists them all"
+      )
     configs[folder] = config.copy_and_resolve_references()
     try:
       configs[folder].update_from_flattened_dict(point)

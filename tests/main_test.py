@@ -63,7 +63,7 @@ def test_main_report_holds_controls_judges_views(finished):
   """The report holds controls judges views and the run itself."""
   found = report(finished)
   assert [m["name"] for m in found["methods"]] == [
-    "identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae"
+    "identity", "blank", "aligned_mean", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae"
   ]  # fmt: skip
   identity, blank, *_, qm_vae = found["methods"]
   assert identity["loss_rate"]["value"] == 0
@@ -88,7 +88,7 @@ def test_main_privacy_measured_people_trained_nothing(finished):
   privacy = report(finished)["privacy"]
   assert privacy["controls"]["void"] == []
   names = [row["name"] for row in privacy["methods"]]
-  assert names == ["identity", "blank", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae", "union"]
+  assert names == ["identity", "blank", "aligned_mean", "blindfold", "mosaic", "laplace", "cartoon", "qm_vae", "union"]
   assert all(row["headline"]["rank_1"]["n"] == privacy["people"]["probes"] for row in privacy["methods"])
   experiment, _ = run.restore(config_file.load(finished), finished)
   test = set(experiment.data.test.name)
@@ -297,7 +297,7 @@ def test_main_members_grid_runs_like_any(home, finished):
   [
     ("alpha", "is no JSON of the form"),
     ("{}", "names no run"),
-    ('{"a": {"alhpa": 1.0}}', "a: 'alhpa' is no key; configs/default.py lists them all"),
+    ('{"a": {"alhpa": 1.0}}', "a: 'alhpa' is no key; qm_vae/experiments/schema/config.py lists them all"),
     ('{"a": {}, "b": {"epochs": 3}}', "config.epochs shapes the program and differs, 2 and 3"),
   ],
 )

@@ -33,7 +33,7 @@ def run(
   `config.service.checkpoint` takes.
 
   Args:
-    config: see configs/default.py; services without a checkpoint are refused here, `resolve` trains them.
+    config: see schema/config.py; services without a checkpoint are refused here, `resolve` trains them.
     workdir: folder of the run.
     group: the processes that train, every one of which calls this; None: this one. The first alone writes.
 
