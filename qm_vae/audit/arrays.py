@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from qm_vae import embedders, types
-from qm_vae.privacy import measure, protocol, training
+from qm_vae.privacy import contract, measure, protocol, training
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,7 +68,9 @@ def audit_arrays(
   eyes = np.tile(np.multiply(types.AVERAGE_EYES, (width, height) * 2).astype(np.float32), (len(original), 1))
 
   def pairs(image):
-    return types.Pairs(original, image, eyes, eyes, person.astype(np.int32), tuple(map(str, range(len(image)))), image)
+    return contract.Pairs(
+      original, image, eyes, eyes, person.astype(np.int32), tuple(map(str, range(len(image)))), image
+    )
 
   chosen = protocol.choose(person, people=people, probes=1, seed=seed)
   methods = [

@@ -16,6 +16,7 @@ from qm_vae.data import file_source
 from qm_vae.faces import cache, cropping
 from qm_vae.io import images, progress
 from qm_vae.metrics import images as metrics
+from qm_vae.privacy import contract
 
 WINDOW = 160
 """Pixels: the largest side of what Pairs.pixels keeps of a picture."""
@@ -58,7 +59,7 @@ class Swapped(NamedTuple):
 class PairedFaces:
   """The faces of two sides, and what became of the pictures that gave none."""
 
-  pairs: types.Pairs  # in the order of the pictures
+  pairs: contract.Pairs  # in the order of the pictures
   original_pixels: np.ndarray  # uint8 [N, h, w, 3], of the originals what `pairs.pixels` is of the protected pictures
   missed: tuple[types.Missed, ...]  # originals in which no face was found
   unreadable: tuple[types.Missed, ...]  # either side
@@ -139,7 +140,7 @@ def load(
   pixels = [_stacked(side) for side in zip(*windows, strict=True)] or [np.empty((0, 0, 0, 3), np.uint8)] * 2
   thumbnails = np.array(thumbnails, np.float32).reshape(-1, 2, swaps.SIDE, swaps.SIDE)
   return PairedFaces(
-    pairs=types.Pairs(
+    pairs=contract.Pairs(
       original=found.image if len(rows) == len(found) else found.image[rows],
       protected=protected[: len(rows)],
       eyes=found.eyes[rows],

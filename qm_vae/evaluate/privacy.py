@@ -15,8 +15,9 @@ from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
 from qm_vae.io import progress
 from qm_vae.privacy import guarantees, measure, protocol, training
+from qm_vae.privacy.contract import Pairs
 from qm_vae.training.state import Experiment, Split, State
-from qm_vae.types import Deidentifier, Pairs
+from qm_vae.types import Deidentifier
 
 
 class Attacked(NamedTuple):

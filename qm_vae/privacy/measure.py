@@ -8,7 +8,7 @@ import numpy as np
 
 from qm_vae import embedders, types
 from qm_vae.metrics import images
-from qm_vae.privacy import controls, statistics
+from qm_vae.privacy import contract, controls, statistics
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 from qm_vae.privacy.protocol import Protocol
 
@@ -22,7 +22,7 @@ class Method(NamedTuple):
 
   name: str
   kind: str  # control | view | model | audited
-  pairs: types.Pairs
+  pairs: contract.Pairs
 
 
 class Union(NamedTuple):
@@ -116,7 +116,7 @@ def _told(one):
   return {"name": one.name, "trainable": one.embedder is not None, "source": one.source, "sha256": one.sha256}
 
 
-def psnr(pairs: types.Pairs) -> np.ndarray:
+def psnr(pairs: contract.Pairs) -> np.ndarray:
   """float64 [N], dB, of each protected face against its original; infinite for equal ones."""
   both = zip(pairs.original, pairs.protected, strict=True)
   return np.array([images.psnr_of_difference(np.subtract(x, y, dtype=np.int16)) for x, y in both])

@@ -173,12 +173,12 @@ class BlackBox:
   def _agreed(self, answers, count):
     """float32 [count, names] from whatever form of answer the contract allows."""
     try:
-      return broadcast(self.quality, answers, count)
+      return validated(self.quality, answers, count)
     except ValueError as error:
       raise ServiceFailed(f"service {self.name!r}: {error}") from error
 
 
-def broadcast(quality: Quality, answers, count: int) -> np.ndarray:
+def validated(quality: Quality, answers, count: int) -> np.ndarray:
   """The answers to `count` images as float32 [count, names].
 
   Args:

@@ -208,9 +208,9 @@ def measured(qualities, fidelity, raw, target, weight, decay):
   kept = jnp.power(decay, n)
   result = {}
   for name, quality in qualities.items():
-    broadcast = 1 - answers.lost(quality, wanted[name], answers.decide(quality, said[name]))
+    agrees = 1 - answers.lost(quality, wanted[name], answers.decide(quality, said[name]))
     result[name] = {
-      "agreed": kept * fidelity[name]["agreed"] + jnp.sum(jnp.where(weight > 0, broadcast, 0.0)),
+      "agreed": kept * fidelity[name]["agreed"] + jnp.sum(jnp.where(weight > 0, agrees, 0.0)),
       "n": kept * fidelity[name]["n"] + n,
     }
   return result

@@ -164,7 +164,7 @@ def test_black_box_answered_before_failure_kept(tmp_path):
 def test_black_box_forms_answers(kind, names, answers, expected):
   """Forms of answers."""
   tolerance = (1.0,) * len(names) if kind == "values" else ()
-  found = black_box.broadcast(Quality(kind, names, tolerance), answers, 2)
+  found = black_box.validated(Quality(kind, names, tolerance), answers, 2)
   assert found.dtype == np.float32
   np.testing.assert_array_equal(found, np.float32(expected))
 

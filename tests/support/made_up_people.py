@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
+from qm_vae.privacy import contract
 
 SIDE, PEOPLE, EACH, ATTACKED = 16, 90, 4, 30
 CHANCE = 1 / ATTACKED
@@ -18,7 +19,7 @@ def world(protect=lambda image, random: image):
   protected = protect(image, random)
   # What a quantizer might make of the protected picture: the brightness of each block in 8 steps.
   codes = (protected.reshape(-1, 4, 4, 4, 4, 3).mean((2, 4, 5)) / 32).astype(np.int32)
-  return types.Pairs(
+  return contract.Pairs(
     original=image,
     protected=protected,
     eyes=np.tile(np.float32([5, 6, 11, 6]), (len(image), 1)),

@@ -13,7 +13,7 @@ _CROWN = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class LossInputs:
+class Scene:
   """What every painter needs: who, what expression, which photograph, seen how, drawn where."""
 
   person: Person
@@ -43,7 +43,7 @@ def draw(person: Person, action: ActionUnits, photo: Nuisance, size: int) -> np.
   chin = person.chin + 0.15 * action.au26 - 0.02 * action.au24
   view = view_of(person, photo, size)
   brightness = photo.exposure * (photo.ambient + 0.85 * (1 - photo.ambient))
-  inputs = LossInputs(
+  scene = Scene(
     person=person,
     action=action,
     photo=photo,
@@ -53,21 +53,21 @@ def draw(person: Person, action: ActionUnits, photo: Nuisance, size: int) -> np.
     chin=chin,
     tone=brightness * np.asarray(photo.light_colour, np.float32),
   )
-  face_surroundings.background(inputs)
-  face_hair.back_hair(inputs)
-  face_surroundings.body(inputs)
+  face_surroundings.background(scene)
+  face_hair.back_hair(scene)
+  face_surroundings.body(scene)
   if person.hair_style not in face_hair.COVERED_EARS:
-    _ears(inputs)
-  _head(inputs)
-  face_features.folds(inputs)
-  face_features.nose(inputs)
-  face_hair.beard(inputs)
-  face_features.mouth(inputs)
-  face_features.eyes(inputs)
-  face_features.brows(inputs)
-  face_hair.front_hair(inputs)
-  face_surroundings.glasses(inputs)
-  return np.minimum(np.maximum(inputs.canvas.pixels, 0), 1)
+    _ears(scene)
+  _head(scene)
+  face_features.folds(scene)
+  face_features.nose(scene)
+  face_hair.beard(scene)
+  face_features.mouth(scene)
+  face_features.eyes(scene)
+  face_features.brows(scene)
+  face_hair.front_hair(scene)
+  face_surroundings.glasses(scene)
+  return np.minimum(np.maximum(scene.canvas.pixels, 0), 1)
 
 
 def view_of(person: Person, photo: Nuisance, size: int) -> View:
@@ -97,12 +97,12 @@ def _outline(person, chin):
   return x, y
 
 
-def _ears(inputs):
-  person, view, canvas = inputs.person, inputs.view, inputs.canvas
+def _ears(scene):
+  person, view, canvas = scene.person, scene.view, scene.canvas
   radius, side, v = person.ear_size, person.head_width + 0.01, person.eye_height + 0.12
   window = view.window(-side - 0.15, side + 0.15, v - 0.3, v + 0.3)
   across, down = np.abs(view.flat_u[window]), view.flat_v[window] - v
-  skin = np.asarray(person.skin) * inputs.tone
+  skin = np.asarray(person.skin) * scene.tone
 
   def oval(width, height, offset):
     distance = 1 - np.sqrt(((across - side - offset + 0.25 * down) / width) ** 2 + (down / height) ** 2)
@@ -112,9 +112,9 @@ def _ears(inputs):
   canvas.multiply(window, 0.7 * oval(0.32 * radius, 0.9 * radius, 0.02), SHADOW)
 
 
-def _relief(inputs, u, v):
+def _relief(scene, u, v):
   """Height of the features over the ellipsoid of the head, head units."""
-  person, action = inputs.person, inputs.action
+  person, action = scene.person, scene.action
   across = np.abs(u)
   eyes, nose, mouth = person.eye_height, person.nose_length, person.mouth_height
   wrinkle = action.au9
@@ -128,21 +128,21 @@ def _relief(inputs, u, v):
   cheek = (person.eye_spacing + 0.08, eyes + 0.33 - 0.06 * raised)
   height += (person.cheek + 0.06 * raised) * dome(across, v, cheek, (0.27, 0.24))
   height += 0.05 * dome(u, v, (0, mouth), (0.40, 0.20))
-  height -= 0.03 * dome(u, v, (0, mouth + 0.15 + 0.5 * (inputs.chin - person.chin)), (0.24, 0.08))
-  height += (0.05 + 0.03 * action.au17) * dome(u, v, (0, inputs.chin - 0.15), (0.27, 0.17))
+  height -= 0.03 * dome(u, v, (0, mouth + 0.15 + 0.5 * (scene.chin - person.chin)), (0.24, 0.08))
+  height += (0.05 + 0.03 * action.au17) * dome(u, v, (0, scene.chin - 0.15), (0.27, 0.17))
   return height
 
 
-def _head(inputs):
+def _head(scene):
   """The skin of the head under the light: Lambert's law and a soft gloss on ellipsoid plus relief."""
-  person, photo, view = inputs.person, inputs.photo, inputs.view
+  person, photo, view = scene.person, scene.photo, scene.view
   side = person.head_width + 0.02
-  window = view.window(-side, side, -_CROWN - 0.02, inputs.chin + 0.02)
+  window = view.window(-side, side, -_CROWN - 0.02, scene.chin + 0.02)
   index, radius = view.polar
   index = index[window]
-  coverage = edge((inputs.outline[0][index] - radius[window]) * inputs.outline[1][index], view.pixel)
+  coverage = edge((scene.outline[0][index] - radius[window]) * scene.outline[1][index], view.pixel)
   u, v = view.u[window], view.v[window]
-  height = _relief(inputs, u, v)
+  height = _relief(scene, u, v)
   slope = np.zeros((2, *height.shape), np.float32)
   half = np.float32(0.5 / view.pixel)
   slope[0, :, 1:-1] = (height[:, 2:] - height[:, :-2]) * half
@@ -163,17 +163,17 @@ def _head(inputs):
   for plane, bounce in enumerate((0.14, 0.05, 0.03)):  # light scattered in skin leaves shadows red
     tint = photo.exposure * photo.light_colour[plane]
     colour[plane] = tint * (skin[plane] * (bounce + (1 - bounce) * shade) + 0.10 * gloss)
-  blush = (0.03 + 0.17 * person.blush + 0.08 * inputs.action.au6) * dome(
+  blush = (0.03 + 0.17 * person.blush + 0.08 * scene.action.au6) * dome(
     np.abs(u), v, (person.eye_spacing + 0.1, person.eye_height + 0.34), (0.24, 0.2)
   )
   colour[1:] *= 1 - blush
   hollow = dome(np.abs(u), v, (person.eye_spacing - 0.03, person.eye_height - 0.035), (0.32, 0.215))
   colour *= 1 - np.asarray((0.36, 0.43, 0.43), np.float32)[:, None, None] * hollow
-  inputs.canvas.over(window, coverage, colour)
+  scene.canvas.over(window, coverage, colour)
   for u0, v0, size in (*person.freckles, *person.moles):
     spot = view.window(u0 - size, u0 + size, v0 - size, v0 + size)
     distance = size - np.hypot(view.u[spot] - np.float32(u0), view.v[spot] - np.float32(v0))
-    inputs.canvas.multiply(
+    scene.canvas.multiply(
       spot, (0.35 if size < 0.0181 else 0.8) * edge(distance, max(view.pixel, 0.012)), (0.5, 0.35, 0.3)
     )
 

@@ -11,11 +11,11 @@ from qm_vae.data.synthetic.drawing import SHADOW, both, dome, edge, ramp, stroke
 from qm_vae.data.synthetic.face_hair import moustache
 
 
-def folds(inputs):
+def folds(scene):
   """Wrinkles and folds that the action units cut: forehead, glabella, bridge of the nose, beside nose and mouth."""
-  person, action, view = inputs.person, inputs.action, inputs.view
+  person, action, view = scene.person, scene.action, scene.view
   blur = max(view.pixel, 0.03)
-  window = view.window(-0.62, 0.62, -0.5, inputs.chin)
+  window = view.window(-0.62, 0.62, -0.5, scene.chin)
   u, v = view.u[window], view.v[window]
   across = np.abs(u)
   eyes, nose = person.eye_height, person.nose_length
@@ -43,14 +43,14 @@ def folds(inputs):
   bag = v - (eyes + 0.15 - 0.03 * action.au6 - 0.5 * (across - person.eye_spacing) ** 2)
   tired = 0.10 + 0.25 * person.age + 0.5 * max(action.au6, action.au7, action.au9)
   dark += tired * stroke(bag, 0.012, blur) * (1 - ramp(np.abs(across - person.eye_spacing + 0.02), 0.08, 0.17))
-  chin = v - inputs.chin + 0.24 + 1.5 * u * u
+  chin = v - scene.chin + 0.24 + 1.5 * u * u
   dark += (0.15 + 0.4 * action.au17) * stroke(chin, 0.014, blur) * (1 - ramp(across, 0.07, 0.17))
-  inputs.canvas.multiply(window, np.minimum(dark, 1), SHADOW)
+  scene.canvas.multiply(window, np.minimum(dark, 1), SHADOW)
 
 
-def nose(inputs):
+def nose(scene):
   """Wings, nostrils and the shadow under the tip; AU9 lifts and widens them. The ridge is part of the head's relief."""
-  person, action, view = inputs.person, inputs.action, inputs.view
+  person, action, view = scene.person, scene.action, scene.view
   tip, wide = person.nose_length - 0.02 * action.au9, person.nose_width * (1 + 0.12 * action.au9)
   window = view.window(-0.35, 0.35, tip - 0.15, tip + 0.25)
   u, v = view.u[window], view.v[window]
@@ -60,15 +60,15 @@ def nose(inputs):
   wing = np.hypot(across - wide + 0.015, v - wing_v) - np.float32(0.062)
   ala = 0.75 * stroke(wing, 0.011, soft) * ramp(across, wide - 0.01, wide + 0.03)
   under = dome(u, v, (0, tip + 0.095), (wide + 0.05, 0.055))
-  inputs.canvas.multiply(window, np.maximum(ala, 0.65 * under), SHADOW)
+  scene.canvas.multiply(window, np.maximum(ala, 0.65 * under), SHADOW)
   nostril = dome(across, v, (0.55 * wide, tip + 0.066 - 0.025 * action.au9), (0.055 + 0.1 * (wide - 0.12), 0.032))
-  inputs.canvas.multiply(window, np.minimum(1.6 * nostril, 0.9), (0.30, 0.18, 0.17))
+  scene.canvas.multiply(window, np.minimum(1.6 * nostril, 0.9), (0.30, 0.18, 0.17))
 
 
-def mouth(inputs):
+def mouth(scene):
   """Lips, teeth and tongue between four curves over the mouth's width (AU10, 12, 15, 17, 20, 24, 25, 26)."""
-  person, action, view, canvas = inputs.person, inputs.action, inputs.view, inputs.canvas
-  side = math.copysign(1, inputs.photo.light[0])
+  person, action, view, canvas = scene.person, scene.action, scene.view, scene.canvas
+  side = math.copysign(1, scene.photo.light[0])
   open_jaw = action.au26 * (1 - 0.4 * action.au20)
   half = person.mouth_width
   half *= 1 + 0.27 * action.au12 + 0.28 * action.au20 - 0.30 * open_jaw - 0.12 * action.au24 - 0.05 * action.au10
@@ -93,7 +93,7 @@ def mouth(inputs):
   outer_up = inner_up - upper * rounder * bow
   outer_low = inner_low + lower * curve * (1 + 0.25 * square)
   pixel = view.pixel
-  lip = np.asarray(person.lip_colour) * inputs.tone
+  lip = np.asarray(person.lip_colour) * scene.tone
   up = both(edge(v - outer_up, pixel), edge(inner_up - v, pixel))
   low = both(edge(v - inner_low, pixel), edge(outer_low - v, pixel))
   shadow = dome(u, v, (0, middle + gap - lift + lower + 0.045), (0.8 * half, 0.07))
@@ -104,28 +104,28 @@ def mouth(inputs):
   canvas.over(window, 0.22 * shine * low, np.minimum(lip * 1.2 + 0.15, 1))
   if gap > 0.012:
     inside = both(edge(v - inner_up, pixel), edge(inner_low - v, pixel))
-    canvas.over(window, inside, np.array((0.24, 0.07, 0.08)) * inputs.tone)
+    canvas.over(window, inside, np.array((0.24, 0.07, 0.08)) * scene.tone)
     if open_jaw > 0.25:
       tongue = dome(u, v, (0, middle + gap - lift), (0.75 * half, 0.55 * gap))
-      canvas.over(window, inside * np.minimum(1.5 * tongue, 1), np.array((0.70, 0.32, 0.33)) * inputs.tone)
+      canvas.over(window, inside * np.minimum(1.5 * tongue, 1), np.array((0.70, 0.32, 0.33)) * scene.tone)
     teeth = 0.10 - 0.055 * open_jaw if action.au12 > 0.2 else 0.075 - 0.03 * open_jaw
     edge_of_teeth = inner_up + np.minimum(teeth, 0.85 * (inner_low - inner_up))
     row = inside * edge(edge_of_teeth - v, pixel) * edge((0.86 - np.abs(t)) * half, pixel)
-    canvas.over(window, row, np.array((0.90, 0.87, 0.82)) * (0.55 + 0.42 * max(person.skin)) * inputs.tone)
+    canvas.over(window, row, np.array((0.90, 0.87, 0.82)) * (0.55 + 0.42 * max(person.skin)) * scene.tone)
   seam = inner_up if gap > 0.012 else line
-  dark = np.asarray(person.lip_colour) * inputs.tone * (0.42, 0.32, 0.34)
+  dark = np.asarray(person.lip_colour) * scene.tone * (0.42, 0.32, 0.34)
   width = 0.010 + 0.008 * action.au24
   canvas.over(window, 0.85 * stroke(v - seam, width, pixel) * edge((1.02 - np.abs(t)) * half, pixel), dark)
   # The pits at the corners of the mouth carry much of its expression.
   pit = dome(np.abs(u), v, (half, middle + 0.4 * corner - corner * (1 + 0.4 * action.au12)), (0.06, 0.05))
   canvas.multiply(window, (0.5 + 0.4 * max(action.au12, action.au15, action.au24)) * pit, SHADOW)
-  moustache(inputs, window, outer_up, t)
+  moustache(scene, window, outer_up, t)
 
 
-def eyes(inputs):
+def eyes(scene):
   """Both eyes at once, the coordinates folded at the midline; the lids follow AU5, 6, 7, 9 and 43."""
-  person, action, view, canvas = inputs.person, inputs.action, inputs.view, inputs.canvas
-  width, spacing, level, pixel = person.eye_width, person.eye_spacing, person.eye_height, inputs.view.pixel
+  person, action, view, canvas = scene.person, scene.action, scene.view, scene.canvas
+  width, spacing, level, pixel = person.eye_width, person.eye_spacing, person.eye_height, scene.view.pixel
   window = view.window(-spacing - width - 0.04, spacing + width + 0.04, level - 0.24, level + 0.2)
   u, v = view.u[window], view.v[window]
   right = np.sign(u)
@@ -146,14 +146,14 @@ def eyes(inputs):
   lower = base + low * curve
   opening = both(edge(v - upper, pixel), edge(lower - v, pixel))
   lid_shadow = 1 - 0.38 * (1 - ramp(v - upper, 0.0, 0.07))
-  white = np.array((0.90, 0.88, 0.86)) * (0.42 + 0.55 * max(person.skin)) * inputs.tone
+  white = np.array((0.90, 0.88, 0.86)) * (0.42 + 0.55 * max(person.skin)) * scene.tone
   canvas.over(window, opening, white.astype(np.float32)[:, None, None] * lid_shadow)
   iris = 0.47 * width
-  gaze_u, gaze_v = (width * g for g in inputs.photo.gaze)
+  gaze_u, gaze_v = (width * g for g in scene.photo.gaze)
   centre_v = level + rest + 0.1 * iris + gaze_v
   du, dv = outward - right * gaze_u, v - np.float32(centre_v)
   far = np.sqrt(du * du + dv * dv)
-  colour = np.asarray(person.iris) * inputs.tone
+  colour = np.asarray(person.iris) * scene.tone
   canvas.over(window, opening * edge(iris - far, pixel), colour * 0.55)
   canvas.over(
     window,
@@ -161,10 +161,10 @@ def eyes(inputs):
     colour.astype(np.float32)[:, None, None] * (0.75 + 0.35 * ramp(dv, -iris, iris)),
   )
   canvas.over(window, opening * edge(0.45 * iris - far, pixel), (0.03, 0.03, 0.04))
-  side = math.copysign(1, inputs.photo.light[0])
+  side = math.copysign(1, scene.photo.light[0])
   spark_u = du - right * side * 0.38 * iris
   spark = np.hypot(spark_u, dv + np.float32(0.38 * iris))
-  canvas.over(window, 0.9 * opening * edge(0.25 * iris - spark, pixel), np.minimum(inputs.tone * 1.05, 1))
+  canvas.over(window, 0.9 * opening * edge(0.25 * iris - spark, pixel), np.minimum(scene.tone * 1.05, 1))
   ends = edge((1.04 - np.abs(e)) * width, pixel)
   lash = np.asarray(person.hair_colour) * 0.25 + 0.02
   thick = person.lashes * (0.75 + 0.35 * np.maximum(e, -1))
@@ -177,9 +177,9 @@ def eyes(inputs):
   canvas.multiply(window, 0.5 * action.au6 * smile, SHADOW)
 
 
-def brows(inputs):
+def brows(scene):
   """Both brows: AU1 lifts the inner end, AU2 the outer, AU4 lowers both and draws them together."""
-  person, action, view = inputs.person, inputs.action, inputs.view
+  person, action, view = scene.person, scene.action, scene.view
   half = person.brow_length
   centre = person.eye_spacing + 0.015 - 0.045 * action.au4
   level = person.eye_height - person.brow_height
@@ -201,5 +201,5 @@ def brows(inputs):
   soft = max(view.pixel, 0.02)
   coverage = both(edge(v - line + thick, soft), edge(line + 0.7 * thick - v, soft)) * edge((1 - np.abs(t)) * half, soft)
   # Brows stay darker than the skin, however light the hair.
-  colour = np.asarray(person.hair_colour) * min(0.6, 0.36 * max(person.skin) / max(person.hair_colour)) * inputs.tone
-  inputs.canvas.over(window, 0.9 * coverage, colour)
+  colour = np.asarray(person.hair_colour) * min(0.6, 0.36 * max(person.skin) / max(person.hair_colour)) * scene.tone
+  scene.canvas.over(window, 0.9 * coverage, colour)

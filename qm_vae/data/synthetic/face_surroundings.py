@@ -11,10 +11,10 @@ import numpy as np
 from qm_vae.data.synthetic.drawing import SHADOW, dome, edge, ramp, stroke
 
 
-def background(inputs):
+def background(scene):
   """A gradient of two colours, up to three blurred blobs, and a coarse pattern."""
-  photo, canvas = inputs.photo, inputs.canvas
-  size = inputs.view.size
+  photo, canvas = scene.photo, scene.canvas
+  size = scene.view.size
   line = (np.arange(size, dtype=np.float32) + 0.5) / size - 0.5
   x, y = line[None, :], line[:, None]
   mix = 0.5 + 0.7 * (math.cos(photo.background_angle) * x + math.sin(photo.background_angle) * y)
@@ -27,15 +27,15 @@ def background(inputs):
   canvas.pixels *= np.float32(photo.exposure)
 
 
-def body(inputs):
+def body(scene):
   """Neck, shoulders and clothes; the body does not follow the head's pose."""
-  person, view, canvas = inputs.person, inputs.view, inputs.canvas
+  person, view, canvas = scene.person, scene.view, scene.canvas
   pixel = view.pixel
   top = view.window(-0.8, 0.8, 0.2, 0.2)[0].start
   window = slice(top, None), slice(None)
   x, y = view.x[window], view.y[window]
   across = np.abs(x)
-  skin = np.asarray(person.skin) * inputs.tone
+  skin = np.asarray(person.skin) * scene.tone
   neck = person.neck_width
   width = neck + 0.25 * ramp(y, 1.15, 1.6) ** 2
   round_neck = (0.95 - 0.35 * (x / neck) ** 2).astype(np.float32)
@@ -44,9 +44,7 @@ def body(inputs):
     edge(width - across, pixel),
     (skin * (0.88, 0.82, 0.80)).astype(np.float32)[:, None, None] * np.maximum(round_neck, 0.5),
   )
-  canvas.multiply(
-    window, 0.85 * dome(x, y, (0, inputs.chin - 0.05), (0.75, 0.42)) * edge(width - across, pixel), SHADOW
-  )
+  canvas.multiply(window, 0.85 * dome(x, y, (0, scene.chin - 0.05), (0.75, 0.42)) * edge(width - across, pixel), SHADOW)
   reach = across / person.shoulder_width
   shoulder = 1.22 + 0.34 * reach**2 + 0.30 * reach**8
   if person.collar == "v":
@@ -56,16 +54,16 @@ def body(inputs):
   else:
     opening = 1.36 - 0.28 * (across / neck) ** 2 - (0.05 if person.collar == "hood" else 0)
   cloth = edge((y - np.maximum(shoulder, opening)) / np.sqrt(1 + (2.4 * reach**7) ** 2), pixel)
-  shade = 0.92 + 0.14 * math.copysign(1, inputs.photo.light[0]) * x - 0.10 * ramp(y, 1.3, 1.8)
-  canvas.over(window, cloth, (np.asarray(person.clothes) * inputs.tone).astype(np.float32)[:, None, None] * shade)
-  trim = np.asarray(person.clothes_second) * inputs.tone
+  shade = 0.92 + 0.14 * math.copysign(1, scene.photo.light[0]) * x - 0.10 * ramp(y, 1.3, 1.8)
+  canvas.over(window, cloth, (np.asarray(person.clothes) * scene.tone).astype(np.float32)[:, None, None] * shade)
+  trim = np.asarray(person.clothes_second) * scene.tone
   width = 0.05 if person.collar in ("crew", "v") else 0.10
   canvas.over(window, cloth * stroke(y - opening - 0.02, width, pixel) * edge(0.75 - across, pixel), trim)
 
 
-def glasses(inputs):
+def glasses(scene):
   """Two rims, a bridge and the temples, over a faint tint of the lenses."""
-  person, view, canvas = inputs.person, inputs.view, inputs.canvas
+  person, view, canvas = scene.person, scene.view, scene.canvas
   if person.glasses == "none":
     return
   wide = person.glasses_size
@@ -87,5 +85,5 @@ def glasses(inputs):
   canvas.multiply(window, 0.10 * lens, (0.6, 0.75, 0.8))
   glare = lens * dome(across - 0.5 * (v - level), v, (centre - 0.05, level - 0.3 * high), (0.07, 0.6 * high))
   canvas.over(window, 0.16 * glare, (1.0, 1.0, 1.0))
-  frame = np.asarray(person.glasses_colour) * inputs.tone
+  frame = np.asarray(person.glasses_colour) * scene.tone
   canvas.over(window, np.maximum(np.maximum(rim, bridge), temple), frame)

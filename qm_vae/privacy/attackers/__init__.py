@@ -1,4 +1,4 @@
-"""Attackers: those who try to tell who a protected face is. The contract is `types.Attacker`."""
+"""Attackers: those who try to tell who a protected face is. The contract is `contract.Attacker`."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,7 +21,7 @@ ATTACKERS = Registry(
   },
   group="qm_vae.attackers",
 )
-"""Each is `make(tools) -> types.Attacker`."""
+"""Each is `make(tools) -> contract.Attacker`."""
 
 
 class AttackTraining(NamedTuple):

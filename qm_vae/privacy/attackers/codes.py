@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae import types
 from qm_vae.data.augment import Augmentation
 from qm_vae.models.code_embedder import CodeEmbedder
+from qm_vae.privacy import contract
 from qm_vae.privacy.attackers import learning
 from qm_vae.training.tasks import embedder
 
@@ -15,7 +15,7 @@ _LEARNING_RATE = 1e-3
 _ROWS = 256  # faces at a time
 
 
-def make(tools) -> types.Attacker:
+def make(tools) -> contract.Attacker:
   """An embedder of code indices, taught by the clear faces' embeddings; it compares codes with clear faces."""
 
   def fit(train):
@@ -33,9 +33,9 @@ def make(tools) -> types.Attacker:
       embedding /= np.maximum(np.linalg.norm(embedding, axis=1, keepdims=True), 1e-12)
       return embedding @ tools.embed(gallery.original, gallery.eyes).T
 
-    return types.Attack(scores, losses)
+    return contract.Attack(scores, losses)
 
   def unmet_requirements(train):
     return "only for methods that make codes" if train.codes is None else learning.unmet_requirements(train)
 
-  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)
+  return contract.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)

@@ -1,13 +1,13 @@
 """The attacker who brings clear and protected pictures of one person together."""
 
-from qm_vae import types
+from qm_vae.privacy import contract
 from qm_vae.privacy.attackers import learning
 
 EPOCHS = 4
 _LEARNING_RATE = 3e-4
 
 
-def make(tools) -> types.Attacker:
+def make(tools) -> contract.Attacker:
   """Two encoders: the frozen recogniser for clear faces, a trained one that answers alike for protected ones."""
 
   def fit(train):
@@ -18,9 +18,9 @@ def make(tools) -> types.Attacker:
     def scores(gallery, probe):
       return embed(probe.protected, probe.protected_eyes) @ tools.embed(gallery.original, gallery.eyes).T
 
-    return types.Attack(scores, losses)
+    return contract.Attack(scores, losses)
 
   def unmet_requirements(train):
     return learning.unmet_requirements(train) if tools.embedder else learning.NO_EMBEDDER
 
-  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)
+  return contract.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)

@@ -7,6 +7,7 @@ import optax
 from qm_vae import types
 from qm_vae.metrics import images
 from qm_vae.models.translator import Translator
+from qm_vae.privacy import contract
 from qm_vae.privacy.attackers import AttackTraining
 from qm_vae.training import schedule
 from qm_vae.training.tasks import translator
@@ -19,7 +20,7 @@ _HELD_OUT = 0.05
 _ROWS = 64  # faces at a time
 
 
-def make(tools) -> types.Attacker:
+def make(tools) -> contract.Attacker:
   """Translates protected faces back, then compares them with clear ones by the cosine of their embeddings.
 
   `measures` gives the SSIM of what it made against the original, and that of the mean training face, which knows
@@ -52,9 +53,9 @@ def make(tools) -> types.Attacker:
       of = lambda made: float(np.mean(images.ssim(made.astype(np.float32), wanted)))
       return {"ssim": of(undo(probe.protected) / 255), "ssim_mean_face": of(np.broadcast_to(mean, wanted.shape))}
 
-    return types.Attack(scores, losses, measures)
+    return contract.Attack(scores, losses, measures)
 
   def unmet_requirements(train):
     return "" if len(train) >= MIN_FACES else f"learns from {len(train)} faces; needs {MIN_FACES}"
 
-  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)
+  return contract.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements, trains=True)

@@ -6,7 +6,7 @@ import optax
 
 from qm_vae import embedders, types
 from qm_vae.data.augment import Augmentation
-from qm_vae.privacy import protocol
+from qm_vae.privacy import contract, protocol
 from qm_vae.privacy.attackers import AttackTraining, Tools
 from qm_vae.training import schedule
 from qm_vae.training.tasks import embedder
@@ -22,7 +22,7 @@ _MARGIN = 0.3  # radians
 _TOWARDS = 4.0  # weight of the distance to the teacher's embedding
 
 
-def unmet_requirements(train: types.Pairs) -> str:
+def unmet_requirements(train: contract.Pairs) -> str:
   """Why these faces cannot teach an embedder; '' when they can."""
   return protocol.unmet_requirements(train.identity, MIN_PEOPLE)
 
@@ -37,7 +37,7 @@ def person_means(embedding: np.ndarray, identity: np.ndarray) -> np.ndarray:
 
 
 def adapt(
-  name: str, tools: Tools, train: types.Pairs, *, epochs: int, learning_rate: float, towards: np.ndarray | None
+  name: str, tools: Tools, train: contract.Pairs, *, epochs: int, learning_rate: float, towards: np.ndarray | None
 ):
   """Trains `tools.embedder` on to know people by their protected faces.
 

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from qm_vae import types
-from qm_vae.privacy import protocol
+from qm_vae.privacy import contract, protocol
 
 MIN_PEOPLE = 10
 """Fewest people with two pictures or more from whom the probe learns."""
@@ -12,7 +11,7 @@ _MOST = 2000  # faces that teach: at 160 x 160 pixels each is 300 kB, several ti
 _LARGEST = 1e4  # of a feature's weight: one that never changes within a person would drown all others
 
 
-def make(tools) -> types.Attacker:
+def make(tools) -> contract.Attacker:
   """A linear probe on the least significant bits and on what a small blur takes away.
 
   Every feature is weighted by how much more it differs between the people of the training faces than between pictures
@@ -28,10 +27,10 @@ def make(tools) -> types.Attacker:
     def scores(gallery, probe):
       return sum(one(probe) @ one(gallery).T for one in probes)
 
-    return types.Attack(scores, ())
+    return contract.Attack(scores, ())
 
   unmet_requirements = lambda train: protocol.unmet_requirements(train.identity, MIN_PEOPLE)
-  return types.Attacker(fit, gallery="protected", unmet_requirements=unmet_requirements, recognises=False)
+  return contract.Attacker(fit, gallery="protected", unmet_requirements=unmet_requirements, recognises=False)
 
 
 class _Probe:

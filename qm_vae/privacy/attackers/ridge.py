@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from qm_vae import types
-from qm_vae.privacy import protocol
+from qm_vae.privacy import contract, protocol
 
 MIN_PEOPLE = 10
 """Fewest people with two pictures or more from whom the map is learnt."""
@@ -14,7 +13,7 @@ PENALTIES = np.geomspace(1e-4, 1e2, 13)
 _SPECTRUM = 1e-10  # share of the largest singular value below which a direction is none
 
 
-def make(tools) -> types.Attacker:
+def make(tools) -> contract.Attacker:
   """Maps protected embeddings onto clear ones by ridge regression and compares by the cosine.
 
   It costs seconds, trains no network, and needs no access to the face recogniser beyond its answers. The penalty is
@@ -33,10 +32,10 @@ def make(tools) -> types.Attacker:
       mapped = _unit(to_clear(tools.embed(probe.protected, probe.protected_eyes)))
       return mapped @ _unit(tools.embed(gallery.original, gallery.eyes) - y.mean(0)).T
 
-    return types.Attack(scores, ())
+    return contract.Attack(scores, ())
 
   unmet_requirements = lambda train: protocol.unmet_requirements(train.identity, MIN_PEOPLE)
-  return types.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements)
+  return contract.Attacker(fit, gallery="clear", unmet_requirements=unmet_requirements)
 
 
 def ridge(x: np.ndarray, y: np.ndarray):
