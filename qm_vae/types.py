@@ -1,4 +1,4 @@
-"""The words that every part of the house shares.
+"""The types that every layer shares.
 
 Arrays that live on the device are float32 in [0, 1], RGB, channels last. Arrays that live on the host are what the
 files hold: uint8 in 0..255, RGB.
@@ -24,13 +24,12 @@ UNKNOWN = -1
 
 
 class Face(NamedTuple):
-  """One face crop (or, with leading dimensions, many)."""
+  """One face crop, or a batch of them: every field has the same leading dimensions."""
 
   image: jax.Array  # [..., H, W, 3] float32 in [0, 1]
   mask: jax.Array  # [..., H, W, 1] float32 in {0, 1}: the region that a de-identifier may change
-  eyes: (
-    jax.Array
-  )  # [..., 4] float32, pixels of the crop: x, y of the eye at the image's left, x, y of the one at its right
+  # [..., 4] float32, pixels of the crop: x, y of the eye at the image's left, x, y of the one at its right
+  eyes: jax.Array
   landmarks: jax.Array | None = None  # [..., 68, 2] float32, x, y in pixels of the crop, in the order of iBUG 300-W
 
 

@@ -1,4 +1,4 @@
-"""What attackers are given, what they give back, and the contract that each of them keeps."""
+"""The types of the re-identification attacks: the faces they receive, and what an attacker provides."""
 
 import dataclasses
 from collections.abc import Callable
@@ -33,18 +33,18 @@ class Pairs:
 
 
 class Attack(NamedTuple):
-  """A fitted attacker."""
+  """A fitted attacker: it scores how alike a gallery face and a protected probe are."""
 
   scores: Callable[[Pairs, Pairs], np.ndarray]  # (gallery, probe) -> float32 [P, G], higher = more alike
   losses: tuple[float, ...]  # of its training, epoch by epoch; () where nothing is trained
-  measures: Callable[[Pairs], dict[str, float]] = lambda probe: {}  # what else it tells of the probes
+  measures: Callable[[Pairs], dict[str, float]] = lambda probe: {}  # other figures of the probes, by name
 
 
 class Attacker(NamedTuple):
-  """One who tries to tell who a protected face is."""
+  """A re-identification attack on protected faces, before it is fitted; members of registry ATTACKERS return one."""
 
-  fit: Callable[[Pairs], Attack]  # from the faces of other people than those it is tried on
+  fit: Callable[[Pairs], Attack]  # from faces of people who are not in the evaluation
   gallery: str  # clear | protected: what it compares a protected face with
   unmet_requirements: Callable[[Pairs], str]  # why these training faces do not allow it; '' where they do
-  recognises: bool = True  # by the recogniser it is given; False: without one
+  recognises: bool = True  # whether it compares embeddings of the recogniser it is given
   trains: bool = False  # whether `fit` trains a network
