@@ -1,8 +1,8 @@
 """Further terms of the loss: what makes an output look real, and what takes a person out of it.
 
-A term sees what the generator made of a batch and says what the generator pays for it. A term may have parameters of
-its own, trained in the same step against the generator (or, as a discriminator's, against its pictures). A factory that
-works with given networks is marked with `options.member` and the trait `needs`: the config key that names them.
+A term receives the generator's inputs and outputs and returns a loss per image. It may have parameters of its own,
+trained in the same step (a discriminator, an identity attacker). A factory that works with given networks is marked
+with `options.member` and the trait `needs`: the config key that names them.
 """
 
 from collections.abc import Callable
@@ -25,27 +25,30 @@ TERMS = Registry(
   },
   group="qm_vae.terms",
 )
-"""Each is make(...) -> Term; what it is made of is its own."""
+"""Each is make(...) -> Term; its arguments differ from term to term."""
 
 
 class LossInputs(NamedTuple):
-  """A batch before and after the generator."""
+  """A batch before and after the generator: what every loss term receives."""
 
-  face: Face  # image [B, H, W, 3]; what the generator was given
-  image: jax.Array  # [B, H, W, 3] in [0, 1], what it made of it
-  seen: jax.Array  # [B, H, W, 3], the same as services see it in the loss, augmented
+  face: Face  # image [B, H, W, 3]; the generator's input
+  image: jax.Array  # [B, H, W, 3] in [0, 1], its output
+  seen: jax.Array  # [B, H, W, 3], the output augmented, as services see it in the loss
   target: jax.Array  # [B, C] logits of the answer that the output should bring
   mask: jax.Array  # [B] in {0, 1}, 0 for padding
 
 
 class Term(NamedTuple):
-  """One term, pure. No gradient flows into `frozen`, nor from `loss` into `params`, nor from `learn` into the scene."""
+  """One loss term as pure functions; members of registry TERMS return one.
+
+  Gradients of `loss` reach the generator only, those of `learn` the term's own params only; `frozen` gets none.
+  """
 
   frozen: Any  # networks that nobody trains, an argument of every function
   init: Callable[[jax.Array], Any]  # key -> params; () where there is nothing to train
-  loss: Callable  # (params, frozen, scene, key) -> [B], what the generator pays
-  learn: Callable | None = None  # (params, frozen, scene, key) -> [B], what the term's own params pay
-  renew_every: int = 0  # steps after which its params begin anew; 0: never
+  loss: Callable  # (params, frozen, LossInputs, key) -> [B], the generator's loss
+  learn: Callable | None = None  # (params, frozen, LossInputs, key) -> [B], the loss of the term's own params
+  renew_every: int = 0  # steps after which its params are initialised again; 0: never
 
 
 def untrained(key: jax.Array) -> tuple:
