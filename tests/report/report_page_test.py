@@ -103,7 +103,10 @@ def test_page_numbers_stand_belong(run):
     in reader.text
   )
   assert f"independent judge: small_cnn {tables.number(judge['service_answer']['value'])} 0 1" in reader.text
-  assert "Gap: the adversarial share 0.175 0 1 95 % interval [ 0.110 , 0.240 ], n = 200 Independent" in reader.text
+  assert (
+    "Gap: the adversarial share 0.175 0 the two loss rates 1 95 % interval [ 0.110 , 0.240 ], n = 200 Independent"
+    in reader.text
+  )
   assert "bootstrap over people" in reader.text  # the gap's own method stands at the foot
   assert "the two already differ on 0.235" in reader.text  # 1 - 0.765
   for name, value in published.LOSS_RATES.items():
