@@ -1,6 +1,6 @@
 """The features of a drawn face: folds, nose, mouth, eyes and brows, moved by the action units.
 
-Every painter takes the `Scene` of `qm_vae.data.face_drawing`.
+Every painter takes the `Scene` of `qm_vae.data.synthetic.face_drawing`.
 """
 
 import math

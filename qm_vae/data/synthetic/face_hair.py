@@ -1,6 +1,6 @@
 """The hair of a drawn face: behind the head, over the forehead, and on chin and lip.
 
-Every painter takes the `Scene` of `qm_vae.data.face_drawing`.
+Every painter takes the `Scene` of `qm_vae.data.synthetic.face_drawing`.
 """
 
 import math

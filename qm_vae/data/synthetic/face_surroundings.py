@@ -1,6 +1,6 @@
 """What surrounds a drawn face: background, body and glasses.
 
-Every painter takes the `Scene` of `qm_vae.data.face_drawing`.
+Every painter takes the `Scene` of `qm_vae.data.synthetic.face_drawing`.
 """
 
 import math
