@@ -1,4 +1,4 @@
-r"""The frontier: the private mode at several strengths, the paper's mode, and classical de-identifiers, each attacked.
+r"""The frontier: the private modes, the paper's, and classical de-identifiers, each attacked.
 
 python -m launch.sweep --config=configs/frontier.py:celeba_folder --runner=local -- --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
@@ -7,10 +7,8 @@ python -m launch.sweep --config=configs/frontier.py:celeba_folder --runner=local
 Writes frontier.png beside the runs: what an independent recogniser no longer reads against who is still named.
 """
 
-import functools
-import operator
-
-from configs import default, private
+from configs import default, private, private_code
+from qm_vae.experiments import schema
 
 BASELINES = (
   "mosaic:block=4", "mosaic:block=16", "blur:sigma=2.0", "blur:sigma=4.0", "blur:sigma=8.0",
@@ -19,24 +17,23 @@ BASELINES = (
 
 
 def get_config(arg=None):
-  config = private.get_config(arg)
+  config = private_code.get_config(arg)
   config.baselines = BASELINES
   return config
 
 
 def sweep():
-  """Released at four strengths, with more codes, and the paper's mode, which receives no answer."""
+  """The private mode, codes released at four strengths and with more of them, and the paper's mode."""
+  yield _instead(private.get_config())
   for epsilon in (0.1, 0.7, 3.0):
     yield {"release.epsilon": epsilon}
   yield {"release.mechanism": "none"}
   yield {"release.mechanism": "none", "model.tokens": 4}
-  yield _paper()
+  yield _instead(default.get_config()) | {"alpha": 0.4}
 
 
-def _paper():
-  plain = default.get_config()
-  keys = (
-    "alpha", "views", "service_weight", "condition.answer", "model.tokens", "quantizer.vq.num_codes",
-    "release.mechanism", "terms.ensemble.weight", "terms.discriminator.weight",
-  )  # fmt: skip
-  return {key: functools.reduce(operator.getitem, key.split("."), plain) for key in keys} | {"alpha": 0.4}
+def _instead(other):
+  """The overrides that make this experiment another one; epochs, networks and baselines stay those of this one."""
+  here, there = (schema.flatten(schema.plain(schema.view(one))) for one in (get_config(), other))
+  kept = ("epochs", "baselines", "ensemble.", "judges.", "service.", "data.", "service_data.")
+  return {key: value for key, value in there.items() if here.get(key) != value and not key.startswith(kept)}

@@ -32,6 +32,7 @@ DEIDENTIFIERS = Registry(
     "k_same": "qm_vae.deidentifiers._k_same:make",
     "dp_pixel": "qm_vae.deidentifiers._dp_pixel:make",
     "aligned_mean": "qm_vae.deidentifiers._aligned_mean:make",
+    "warped_mean": "qm_vae.deidentifiers._warped_mean:make",
   },
   group="qm_vae.deidentifiers",
 )

@@ -12,6 +12,7 @@ from qm_vae import landmarkers, types
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.deidentify import protector, strangers
 from qm_vae.experiments import config_file, qm_vae, schema, settings
+from qm_vae.experiments import gallery as run_gallery
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
@@ -105,12 +106,6 @@ def _run(folder):
       f"{folder} releases faces by k-same, which groups all people beforehand; faces that come one by one have no "
       "group: give another run"
     )
-  averaging = [name for name in config.views if trait(DEIDENTIFIERS[name], "needs_gallery")]
-  if averaging:
-    raise ValueError(
-      f"{folder} sees the view {averaging[0]}, which averages the run's training faces, and a run is opened without "
-      "its data: give another run"
-    )
   rows = records.read_rows(folder)
   epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)
   if epoch != config.epochs:
@@ -123,9 +118,12 @@ def _run(folder):
   service = _service(folder, config)
   for name in config.views:
     _check_trained_with(folder, f"deid.{name}", config.deid.get(name, {}).get("checkpoint", ""))
-  views = {name: deidentifier(config, name) for name in config.views}
+  if settings.landmarks_shape(config):
+    _check_trained_with(folder, "landmarks", config.landmarks)
+  averaged = run_gallery.load(folder) if run_gallery.is_needed(config) else None
+  views = {name: deidentifier(config, name, averaged) for name in config.views}
   generator, _ = qm_vae.generator_of(config, views, len(service.classes) if service else 0)
-  params = tuple(view.params for view in views.values())
+  params = qm_vae.views_params(config, views)
   size = settings.image_size(config)
   shapes = jax.eval_shape(generator.init, jax.random.key(0), params, _faces(size))
   trained, model_state = (

@@ -165,13 +165,23 @@ def black_box_run(config: Config) -> Experiment:
   for name in qualities:
     client(config, name)  # what cannot be asked is refused before hours of work
   _check_left_out(config)
-  settings = _settings(config)
+  learning = _learning(config)
   data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   views = {name: deidentifier(config, name, data.train) for name in config.views}
   vq, code_dim = qm_vae.quantizer(config)
   preset, dtype = PRESETS[settings.preset(config)], jnp.dtype(config.model.dtype)
   size = settings.image_size(config)
-  made = generator.make(tuple(views.values()), preset, code_dim, vq, dtype, tokens=config.model.tokens, size=size)
+  made = generator.make(
+    tuple(views.values()),
+    preset,
+    code_dim,
+    vq,
+    dtype,
+    tokens=config.model.tokens,
+    size=size,
+    refine=config.model.refine,
+    finish=qm_vae.finish_of(config),
+  )
   steps = config.epochs * (len(data.train) // config.batch_size)
   own, about = config.black_box, tuple(qualities.values())
   augment_faces, augment_before = (
@@ -186,8 +196,8 @@ def black_box_run(config: Config) -> Experiment:
   def host(workdir):
     return asking.Host(
       open_all(workdir),
-      delay=settings.delay,
-      questions=settings.questions,
+      delay=learning.delay,
+      questions=learning.questions,
       batch_size=config.batch_size,
       mirrored=augment_faces.flip > 0,
       reserve=reserve(len(data.test)),
@@ -203,7 +213,7 @@ def black_box_run(config: Config) -> Experiment:
       "student": optax.adamw(own.learning_rate, weight_decay=own.weight_decay),
     },
     host,
-    settings,
+    learning,
     service_loss=config.service_loss,
     augment_faces=augment_faces,
     augment_before_service=augment_before,
@@ -216,7 +226,7 @@ def black_box_run(config: Config) -> Experiment:
     structure=jnp.float32(own.structure_weight),
   )
   judges, networks = _judges(config, qualities, digests(config) | _start(config))
-  frozen = {"views": tuple(view.params for view in views.values())}
+  frozen = {"views": qm_vae.views_params(config, views)}
   parts = BlackBoxParts(made, views, qualities, open_all, judges, networks)
   return experiment_of(config, task, frozen, weights, data, config, parts)
 
@@ -242,7 +252,7 @@ def _check_left_out(config):
     raise ValueError(f"{', '.join(wrong)}: the task black_box does not do this; leave it at its default")
 
 
-def _settings(config):
+def _learning(config):
   own = config.black_box
   if not own.explored <= own.questions <= min(config.batch_size, own.rehearsed, own.replay):
     raise ValueError(

@@ -2,13 +2,14 @@
 
 from qm_vae import landmarkers
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
+from qm_vae.experiments.gallery import Gallery
 from qm_vae.experiments.schema import Config
 from qm_vae.options import trait
 from qm_vae.services import SERVICES
 from qm_vae.types import Deidentifier, FaceSet
 
 
-def deidentifier(config: Config, name: str, gallery: FaceSet | None = None) -> Deidentifier:
+def deidentifier(config: Config, name: str, gallery: FaceSet | Gallery | None = None) -> Deidentifier:
   """The de-identifier called `name` with its options from `config.deid`; `gallery` is given to those that need one.
 
   Raises:

@@ -22,6 +22,8 @@ def digests(config: Config, experiment: Experiment) -> dict:
   paths = {name: one.checkpoint for name, one in networks.items()}
   if config.task in ("qm_vae", "black_box"):
     # A baseline may change between training and judging; what QM-VAE was trained on or to may not.
+    if settings.landmarks_shape(config):
+      paths["landmarks"] = config.landmarks
     paths |= {
       f"deid.{name}": config.deid[name]["checkpoint"]
       for name in (*config.views, config.target.image)

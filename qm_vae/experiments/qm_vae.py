@@ -1,18 +1,20 @@
 """From a config to a QM-VAE run: the generator, its views, its loss and who judges it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import optax
 
-from qm_vae import embedders
+from qm_vae import embedders, landmarkers
 from qm_vae.data.augment import Augmentation
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.deidentifiers import baseline, deidentifier
 from qm_vae.experiments.parts import experiment_of
 from qm_vae.experiments.schema import Config
 from qm_vae.experiments.tasks import TaskRow
+from qm_vae.faces import compositing, shape
 from qm_vae.io import networks as network_file
 from qm_vae.losses import TERMS
 from qm_vae.losses import qm_vae as losses
@@ -67,8 +69,36 @@ def generator_of(config: Config, views: dict[str, Deidentifier], answers: int):
     condition=config.condition.answer,
     answers=answers,
     release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
+    refine=config.model.refine,
+    finish=finish_of(config),
   )
   return made, vq
+
+
+def views_params(config: Config, views: dict[str, Deidentifier]) -> tuple:
+  """What the generator of `generator_of` takes as `views_params`."""
+  params = tuple(view.params for view in views.values())
+  if config.composite.region == "crop":
+    return params
+  landmarker = _landmarker(config)
+  return (*params, landmarker.params if landmarker else ())
+
+
+def finish_of(config: Config) -> Callable | None:
+  """How a decoded image comes into its crop, see generator.make; None where it replaces all of it."""
+  if config.composite.region == "crop":
+    return None
+  landmarker, light = _landmarker(config), config.composite.light
+
+  def finish(params, face, image):
+    landmarks = landmarker.apply(params, face.image) if landmarker else shape.by_eyes(face.eyes)
+    return compositing.composite(image, face.image, jax.lax.stop_gradient(landmarks), light)
+
+  return finish
+
+
+def _landmarker(config):
+  return landmarkers.load(config.landmarks) if config.landmarks else None
 
 
 def qm_vae_run(config: Config) -> Experiment:
@@ -101,7 +131,7 @@ def qm_vae_run(config: Config) -> Experiment:
     terms=terms,
   )
   frozen = {
-    "views": tuple(view.params for view in views.values()),
+    "views": views_params(config, views),
     "service": service.params,
     "judges": {name: judge.params for name, judge in judges.items()},
     "terms": {name: term.frozen for name, term in terms.items()},
@@ -169,7 +199,9 @@ _TERMS = {
   "ensemble": _ensemble,
   "smoothness": lambda config, ensemble, size: TERMS["smoothness"](),
   "perceptual": _perceptual,
-  "discriminator": lambda config, ensemble, size: TERMS["discriminator"](size, config.terms.discriminator.hidden),
+  "discriminator": lambda config, ensemble, size: TERMS["discriminator"](
+    size, config.terms.discriminator.hidden, adaptive=config.terms.discriminator.adaptive
+  ),
   "identity": _identity,
   "parrot": _parrot,
 }

@@ -8,7 +8,7 @@ import re
 import jax
 import ml_collections
 
-from qm_vae.experiments import assemble, provenance, schema
+from qm_vae.experiments import assemble, gallery, provenance, schema
 from qm_vae.experiments.parts import NetworkParts
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, records, run_folder
@@ -54,6 +54,8 @@ def run(
     group.broadcast(begin)
     experiment = group.leader_first(lambda: assemble.experiment(config))
     _check_alike(group, config, experiment, workdir)
+    if group.is_leader and gallery.is_needed(config):
+      gallery.save(workdir, experiment.data.train)
     checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.is_leader else None
     state = loop.fit(
       experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples, group=group

@@ -6,8 +6,10 @@ from typing import Any
 import jax
 import ml_collections
 
+from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.experiments import schema
 from qm_vae.io.cache import user_cache
+from qm_vae.options import trait
 
 AnyConfig = schema.Config | ml_collections.ConfigDict
 
@@ -41,6 +43,12 @@ def service_config(config: ml_collections.ConfigDict, network: ml_collections.Co
     derived.ensemble = ml_collections.ConfigDict()
     derived.checkpoint_every = 1
   return derived
+
+
+def landmarks_shape(config: AnyConfig) -> bool:
+  """Whether the landmark network has a part in what a run makes of faces, and not only in judging it."""
+  placed = any(trait(DEIDENTIFIERS[name], "uses_landmarker") for name in config.views)
+  return bool(config.landmarks) and (placed or config.composite.region == "face")
 
 
 def networks_of(config: AnyConfig) -> dict[str, Any]:

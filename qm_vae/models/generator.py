@@ -14,6 +14,9 @@ CONDITIONS = ("none", "class", "probabilities")
 """What the decoder may receive of the service's answer on the original."""
 
 
+_DARKEST = 1e-3
+
+
 class Generated(NamedTuple):
   """What the generator returns for a batch."""
 
@@ -36,12 +39,18 @@ class Generator(NamedTuple):
   condition: str  # one of CONDITIONS
 
 
+def _logit(image):
+  """Logits of values in [0, 1], kept where sigmoid brings them back to within a thousandth."""
+  clipped = jnp.clip(image, _DARKEST, 1 - _DARKEST)
+  return jnp.log(clipped) - jnp.log1p(-clipped)
+
+
 def make_views(views: Sequence[Deidentifier], views_params: Sequence[Any], face: Face, key: jax.Array) -> jax.Array:
   """The de-identified views of a batch of faces, [B, V, H, W, 3]; every example and view draws its own noise."""
 
   def of_one(face, key):
     keys = jax.random.split(key, len(views))
-    images = [v.apply(p, face, k) for v, p, k in zip(views, views_params, keys, strict=True)]
+    images = [v.apply(p, face, k) for v, p, k in zip(views, views_params[: len(views)], keys, strict=True)]
     return jnp.stack(images)
 
   return jax.vmap(of_one)(face, jax.random.split(key, len(face.image)))
@@ -72,6 +81,8 @@ def make(
   condition: str = "none",
   answers: int = 0,
   release: Callable | None = None,
+  refine: bool = False,
+  finish: Callable | None = None,
 ) -> Generator:
   """A generator for faces whose height and width divide by `vqvae.STRIDE`.
 
@@ -85,6 +96,9 @@ def make(
     size: side of the faces, pixels; needed with tokens.
     condition: one of `CONDITIONS`.
     answers: classes of the service; needed with a condition.
+    refine: the decoder's image changes the first view (their logits are added) instead of standing for itself.
+    finish: (params, one face, image [H, W, 3]) -> image, what happens to a decoded image; its params are the last of
+      `views_params`, after those of the views.
     release: (key, z_e, codes [K, D], ids) -> ids that are given away instead (privacy/guarantees.py); not in training.
   """
   encoder = vqvae.Encoder(preset, code_dim, dtype, tokens)
@@ -119,6 +133,10 @@ def make(
       ids = release(jax.random.fold_in(quantizer_key, 1), z_e, codes, quantized.ids)
       quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], model_state, ids))
     image = jnp.asarray(decoder.apply(params["decoder"], quantized.z_q, answer))
+    if refine:
+      image = jax.nn.sigmoid(_logit(stacked[:, 0]) + _logit(image))
+    if finish:
+      image = jax.vmap(finish, (None, 0, 0))(views_params[-1], face, image)
     chex.assert_equal_shape([image, face.image])
     return Generated(image, stacked, quantized)
 

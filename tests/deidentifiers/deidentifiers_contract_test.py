@@ -14,6 +14,7 @@ from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.deidentifiers import _ugatit as ugatit_file
 from qm_vae.io import networks
 from qm_vae.models import amt_gan, ugatit
+from tests.support.landmarks import frontal
 
 HEIGHT, WIDTH = 40, 37  # neither divides by the usual block
 # Compiled code may fuse and reorder sums; the steepest filter (the cartoon's lines, about 50 per unit, times its gain
@@ -38,6 +39,13 @@ def made(name):
   if name == "aligned_mean":
     gallery = np.random.default_rng(0).integers(0, 256, (6, 16, 16, 3)).astype(np.uint8)
     return DEIDENTIFIERS[name](k=2, gallery=gallery, eyes=np.tile(np.float32([5, 6, 11, 6]), (6, 1)))
+  if name == "warped_mean":
+    gallery = np.random.default_rng(0).integers(0, 256, (8, 32, 32, 3)).astype(np.uint8)
+    find = lambda params, image: (
+      jnp.broadcast_to(frontal(32), (*image.shape[:-3], 68, 2)) + image.mean((-3, -2))[..., None, :2]
+    )
+    deidentifier = DEIDENTIFIERS[name](k=2, gallery=gallery, landmarker=types.Landmarker((), find, find))
+    return deidentifier._replace(apply=jax.jit(deidentifier.apply))
   if name not in ("amt_gan", "ugatit_network"):
     return DEIDENTIFIERS[name]()
   random, size = np.random.default_rng(0), 16
@@ -140,6 +148,8 @@ class ContractTest(parameterized.TestCase):
     ("aligned_mean", {"gallery": None}),
     ("aligned_mean", {"k": 0}),
     ("aligned_mean", {"context": "other"}),
+    ("warped_mean", {"k": 1}),
+    ("warped_mean", {"light": "other"}),
     ("amt_gan", {"checkpoint": ""}),
     ("dp_pixel", {"block": 0}),
     ("dp_pixel", {"pixels": 0.5}),

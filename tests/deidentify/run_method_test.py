@@ -71,11 +71,6 @@ def test_run_method_not_finished_damaged_refused(folder, tmp_path):
 
 def test_run_method_refused_needs_faces_another_network(tmp_path):
   """A run is refused that needs its faces or another network."""
-  config = smoke.get_config()
-  config.views = ("mosaic", "k_same")
-  (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
-  with pytest.raises(ValueError, match="the view k_same, which averages the run's training faces"):
-    methods.open_method(str(tmp_path))
   with pytest.raises(ValueError, match="k_same averages faces of other people"):
     methods.open_method("k_same:k=3")
   networks.save(tmp_path / "network", {"kind": "ugatit"}, {"params": {"a": np.zeros(2)}})

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import private, smoke
-from qm_vae.data.batches import batches
+from configs import private, private_code, smoke
+from qm_vae.data.batches import batches, to_face
 from qm_vae.embedders import network
 from qm_vae.experiments import assemble, provenance, resolve
 from qm_vae.io import networks as network_file
@@ -37,7 +37,7 @@ def networks(tmp_path_factory):
 
 @pytest.fixture
 def config(networks, tmp_path):
-  made = private.get_config()
+  made = private_code.get_config()
   small = smoke.get_config()
   made.image_size, made.data, made.batch_size = 32, small.data, 4
   made.data.limit = 24
@@ -99,3 +99,22 @@ def test_qm_vae_run_promises_follow_release(config):
   assert (message()["k"], message()["answers"]) == (5, 1)
   config.release.mechanism, config.condition.answer = "none", "probabilities"
   assert message() is None
+
+
+def test_qm_vae_run_of_the_private_mode(networks, tmp_path):
+  """The private mode's generator sees the mean of other faces, and replaces the face from brow to chin alone."""
+  made, small = private.get_config(), smoke.get_config()
+  made.image_size, made.data, made.batch_size, made.cache_dir = 32, small.data, 4, str(tmp_path)
+  made.data.limit, made.deid.warped_mean.k, made.privacy.embedders = 24, 2, (networks["judges"],)
+  made.service.checkpoint = networks["service"]
+  made.ensemble.other.checkpoint = networks["other"]
+  made.judges.second.checkpoint = networks["judge"]
+  experiment = assemble.experiment(made)
+  face = to_face(next(iter(batches(experiment.data.train, np.arange(4), 4, pad=True))))
+  generator, views = experiment.parts.generator, experiment.frozen["views"]
+  params, state = generator.init(jax.random.key(0), views, face)
+  answer = jnp.zeros((4, len(EXPRESSIONS)))
+  image = generator.apply(params, state, views, face, jax.random.key(1), train=False, answer=answer).image
+  changed = np.abs(np.asarray(image) - face.image).max(-1) > 1e-6
+  assert changed[:, 14:22, 12:20].mean() > 0.9
+  assert not changed[:, 0].any() and not changed[:, :, 0].any()

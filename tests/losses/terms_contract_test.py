@@ -138,3 +138,13 @@ def test_term_listener_points_somewhere():
   network = Listener(7)
   heard = network.apply(network.init(KEY, jnp.zeros((1, SIZE, SIZE, 3))), inputs().image)
   np.testing.assert_allclose(np.linalg.norm(heard, axis=-1), 1, rtol=1e-5)
+
+
+def test_discriminator_adaptive_gradient_is_as_long_as_that_of_the_mse():
+  """Image by image, the adaptive term's gradient has the length of the MSE's."""
+  term = TERMS["discriminator"](SIZE, 4, adaptive=True)
+  params, shown = term.init(KEY), inputs()
+  pays = lambda image: jnp.sum(term.loss(params, (), shown._replace(image=image), KEY))
+  mse = lambda image: jnp.sum(jnp.mean(jnp.square(image - shown.face.image), (1, 2, 3)))
+  length = lambda f: jnp.sqrt(jnp.sum(jnp.square(jax.grad(f)(shown.image)), (1, 2, 3)))
+  np.testing.assert_allclose(length(pays), length(mse), rtol=1e-3)  # float32, and 1e-8 against division by zero

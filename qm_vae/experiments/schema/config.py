@@ -12,6 +12,7 @@ from qm_vae.experiments.schema.rivals import AmtGan, Ugatit
 from qm_vae.experiments.schema.rules import PATHS, SOME_NAMES, multiple_of, names_from
 from qm_vae.experiments.schema.services import BlackBox, Quality, default_qualities
 from qm_vae.experiments.tasks import TASKS
+from qm_vae.faces.compositing import LIGHTS
 from qm_vae.losses.qm_vae import SERVICE_LOSSES
 from qm_vae.models.generator import CONDITIONS
 from qm_vae.options import FLAG, NOT_NEGATIVE, POSITIVE, TEXT, Rule, between, integer, one_of, trait
@@ -56,6 +57,7 @@ class Discriminator(Term):
   """Least squares, on patches."""
 
   hidden: int = key(24, integer(1), "channels of its first layer")
+  adaptive: bool = key(False, FLAG, "the weight is the length of its gradient at the image over that of the MSE")
 
 
 @dataclasses.dataclass
@@ -82,6 +84,14 @@ class Terms:
   discriminator: Discriminator = group(Discriminator)
   identity: Identity = group(Identity)
   parrot: Parrot = group(Parrot)
+
+
+@dataclasses.dataclass
+class Composite:
+  """How an output comes into its crop."""
+
+  region: str = key("crop", one_of("crop", "face"), "crop: it replaces all of it, the paper; face: from brow to chin")
+  light: str = key("color", one_of(*LIGHTS), "of the original, that a replaced face takes over")
 
 
 @dataclasses.dataclass
@@ -124,6 +134,7 @@ class Config:
   terms: Terms = group(Terms)
   ensemble: dict[str, Network] = named(Network)  # for the terms ensemble and perceptual
   recognisers: tuple[str, ...] = key((), PATHS, "face recognisers for the terms identity and parrot (the first)")
+  composite: Composite = group(Composite)
   release: Release = group(Release)
   baselines: tuple[str, ...] = key((), _BASELINES, "further de-identifiers beside the views in the report")
   model: Model = group(Model)

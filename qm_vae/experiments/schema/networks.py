@@ -64,6 +64,7 @@ class Model:
   preset: str = key("auto", one_of("auto", *PRESETS), "paper: hidden 128, small: hidden 48; auto: small on a CPU")
   dtype: str = key("float32", one_of("float32", "bfloat16"), "what the convolutions compute in")
   tokens: int = key(0, integer(0), "codes that describe a face in all; 0: one for every 4 x 4 pixels, as in the paper")
+  refine: bool = key(False, FLAG, "the decoder's image changes the first view instead of standing for itself")
 
 
 @dataclasses.dataclass
