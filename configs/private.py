@@ -15,18 +15,18 @@ def get_config(arg=None):
   if arg in ("celeba_folder", "celeb_a"):
     config.data.update(limit=0, split="identity", train_fraction=0.7)  # all faces, and people who trained nothing
   config.alpha = 0.4
-  config.epochs = 20
+  config.epochs = 16
   config.schedule = "cosine"
   config.views = ("warped_mean",)
   config.deid.warped_mean.update(context="hide", light="none")
   config.model.refine = True
   config.condition.update(answer="class", drop=0.0)
   config.composite.region = "face"
-  config.service_weight = 0.05
+  config.service_weight = 0.012
   config.augment_before_service.update(channels=1.0, jpeg=0.3)
   config.augment_faces.update(contrast=0.0, brightness=0.0)  # an output is judged by its light
   config.ensemble.other = default.network("resnet", seed=2)
-  config.terms.ensemble.weight = 0.015
+  config.terms.ensemble.weight = 0.004
   config.terms.perceptual.weight = 0.01
-  config.terms.discriminator.update(weight=0.5, adaptive=True, hidden=32)
+  config.terms.discriminator.update(weight=1.0, adaptive=True, hidden=32)
   return config
