@@ -22,8 +22,8 @@ def warped_mean(params, face, key, *, k, context, light, classify, find_landmark
 
   Args:
     params: see `appearance.prepare`; with "service" and "landmarker", parameters of the two functions below.
-    face: Face with image [H, W, 3] float32 in [0, 1], mask [H, W, 1] in {0, 1}; eyes [4] where `find_landmarks` is
-      None.
+    face: Face with image [H, W, 3] float32 in [0, 1], mask [H, W, 1] in {0, 1}; its landmarks count where
+      it has some, else its eyes [4] where `find_landmarks` is None.
     key: of the lot.
     k: no face of the gallery weighs more than 1/k.
     context: 'keep': outside the region from brow to chin the original; 'hide': the mean everywhere.
@@ -38,7 +38,9 @@ def warped_mean(params, face, key, *, k, context, light, classify, find_landmark
   (Cootes et al. 2001) so that nothing ghosts; here the k are drawn by lot and weighed by what must stay.
   """
   shown = jnp.where(face.mask > 0, face.image, 0.0)
-  landmarks = find_landmarks(params["landmarker"], shown) if find_landmarks else shape.by_eyes(face.eyes)
+  landmarks = face.landmarks
+  if landmarks is None:
+    landmarks = find_landmarks(params["landmarker"], shown) if find_landmarks else shape.by_eyes(face.eyes)
   answer = jax.nn.softmax(classify(params["service"], shown)) if classify else jnp.zeros(1)
   wanted = appearance.condition(answer, shape.descriptor(landmarks))
   texture = appearance.mean_texture(params, wanted, key, k)

@@ -180,7 +180,7 @@ def black_box_run(config: Config) -> Experiment:
     tokens=config.model.tokens,
     size=size,
     refine=config.model.refine,
-    finish=qm_vae.finish_of(config),
+    **qm_vae.placing_of(config),
   )
   steps = config.epochs * (len(data.train) // config.batch_size)
   own, about = config.black_box, tuple(qualities.values())

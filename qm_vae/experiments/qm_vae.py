@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import jax
 import jax.numpy as jnp
 import optax
 
@@ -70,7 +69,7 @@ def generator_of(config: Config, views: dict[str, Deidentifier], answers: int):
     answers=answers,
     release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
     refine=config.model.refine,
-    finish=finish_of(config),
+    **placing_of(config),
   )
   return made, vq
 
@@ -78,27 +77,19 @@ def generator_of(config: Config, views: dict[str, Deidentifier], answers: int):
 def views_params(config: Config, views: dict[str, Deidentifier]) -> tuple:
   """What the generator of `generator_of` takes as `views_params`."""
   params = tuple(view.params for view in views.values())
-  if config.composite.region == "crop":
-    return params
-  landmarker = _landmarker(config)
-  return (*params, landmarker.params if landmarker else ())
+  return (*params, landmarkers.load(config.landmarks).params) if settings.landmarks_shape(config) else params
 
 
-def finish_of(config: Config) -> Callable | None:
-  """How a decoded image comes into its crop, see generator.make; None where it replaces all of it."""
-  if config.composite.region == "crop":
-    return None
-  landmarker, light = _landmarker(config), config.composite.light
+def placing_of(config: Config) -> dict[str, Callable | None]:
+  """The keywords `find_landmarks` and `finish` of generator.make: where a face is, and how an image comes into it."""
+  find = landmarkers.load(config.landmarks).apply if settings.landmarks_shape(config) else None
+  light = config.composite.light
 
-  def finish(params, face, image):
-    landmarks = landmarker.apply(params, face.image) if landmarker else shape.by_eyes(face.eyes)
-    return compositing.composite(image, face.image, jax.lax.stop_gradient(landmarks), light)
+  def finish(face, image):
+    landmarks = shape.by_eyes(face.eyes) if face.landmarks is None else face.landmarks
+    return compositing.composite(image, face.image, landmarks, light)
 
-  return finish
-
-
-def _landmarker(config):
-  return landmarkers.load(config.landmarks) if config.landmarks else None
+  return {"find_landmarks": find, "finish": finish if config.composite.region == "face" else None}
 
 
 def qm_vae_run(config: Config) -> Experiment:

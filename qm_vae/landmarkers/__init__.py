@@ -1,5 +1,6 @@
 """Landmarkers: frozen networks that find the 68 landmarks of a face. The contract is `types.Landmarker`."""
 
+import functools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.io import networks
+from qm_vae.landmarkers import second_look
 from qm_vae.models.landmarks import LANDMARK_NETWORKS
 from qm_vae.types import Landmarker
 
@@ -86,11 +88,16 @@ def load(directory: str | os.PathLike) -> Landmarker:
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
   networks.check_shapes(directory, expected, variables)
 
-  def apply(params, image):
-    lead, side = image.shape[:-3], image.shape[-2]
-    shares = jnp.asarray(module.apply(params, preprocess(image.reshape(-1, *image.shape[-3:]), meta)))
+  def look(params, image):
+    side = image.shape[-2]
+    shares = jnp.asarray(module.apply(params, preprocess(image, meta)))
     cut = round(meta["margin"] * side)
-    return (cut + shares * (side - 2 * cut)).reshape(*lead, 68, 2)
+    return cut + shares * (side - 2 * cut)
+
+  def apply(params, image):
+    flat = image.reshape(-1, *image.shape[-3:])
+    found = second_look.again(flat, look(params, flat), functools.partial(look, params), size)
+    return found.reshape(*image.shape[:-3], 68, 2)
 
   def features(params, image):
     x = preprocess(image.reshape(-1, *image.shape[-3:]), meta)

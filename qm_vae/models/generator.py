@@ -82,6 +82,7 @@ def make(
   answers: int = 0,
   release: Callable | None = None,
   refine: bool = False,
+  find_landmarks: Callable | None = None,
   finish: Callable | None = None,
 ) -> Generator:
   """A generator for faces whose height and width divide by `vqvae.STRIDE`.
@@ -97,15 +98,22 @@ def make(
     condition: one of `CONDITIONS`.
     answers: classes of the service; needed with a condition.
     refine: the decoder's image changes the first view (their logits are added) instead of standing for itself.
-    finish: (params, one face, image [H, W, 3]) -> image, what happens to a decoded image; its params are the last of
-      `views_params`, after those of the views.
+    find_landmarks: (params, image [B, H, W, 3]) -> [B, 68, 2], for views and `finish`; its params are the last of
+      `views_params`, after those of the views. None: faces keep the landmarks that they come with.
+    finish: (one face, image [H, W, 3]) -> image, what happens to a decoded image.
     release: (key, z_e, codes [K, D], ids) -> ids that are given away instead (privacy/guarantees.py); not in training.
   """
   encoder = vqvae.Encoder(preset, code_dim, dtype, tokens)
   grid = (size // vqvae.STRIDE, size // vqvae.STRIDE)
   decoder = vqvae.Decoder(preset, dtype, tokens, grid, answers if condition != "none" else 0)
 
+  def placed(views_params, face):
+    if not find_landmarks:
+      return face
+    return face._replace(landmarks=jax.lax.stop_gradient(find_landmarks(views_params[-1], face.image)))
+
   def init(key, views_params, face):
+    face = placed(views_params, face)
     view_key, encoder_key, quantizer_key, decoder_key = jax.random.split(key, 4)
     stacked = vqvae.views_to_channels(make_views(views, views_params, face, view_key))
     encoder_params = encoder.init(encoder_key, stacked[:1])
@@ -115,6 +123,7 @@ def make(
     return params, model_state
 
   def encode(params, views_params, face, key):
+    face = placed(views_params, face) if face.landmarks is None else face
     stacked = make_views(views, views_params, face, key)
     return encoder.apply(params["encoder"], vqvae.views_to_channels(stacked)), stacked
 
@@ -126,6 +135,7 @@ def make(
 
   def apply(params, model_state, views_params, face, key, *, train, mask=None, answer=None):
     view_key, quantizer_key = jax.random.split(key)
+    face = placed(views_params, face)
     z_e, stacked = encode(params, views_params, face, view_key)
     quantized = quantizer.apply(params["quantizer"], model_state, z_e, quantizer_key, train=train, mask=mask)
     if release and not train:
@@ -136,7 +146,7 @@ def make(
     if refine:
       image = jax.nn.sigmoid(_logit(stacked[:, 0]) + _logit(image))
     if finish:
-      image = jax.vmap(finish, (None, 0, 0))(views_params[-1], face, image)
+      image = jax.vmap(finish)(face, image)
     chex.assert_equal_shape([image, face.image])
     return Generated(image, stacked, quantized)
 

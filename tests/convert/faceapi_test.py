@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -97,7 +98,9 @@ def expected(tensors, image):
 def found(folder, tmp_path, image):
   """What the converted network answers, as shares of the side."""
   networks.save(tmp_path / "network", *faceapi_landmarks(folder))
-  return landmarkers.on_host(landmarkers.load(tmp_path / "network"))(image[None])[0] / 112
+  meta, variables = networks.load(tmp_path / "network")
+  shown = landmarkers.preprocess(jnp.asarray(image[None], jnp.float32) / 255, meta)
+  return np.asarray(landmarkers.network(meta).apply(variables, shown))[0]
 
 
 def test_faceapi_parity_with_numpy(tmp_path):
