@@ -43,6 +43,7 @@ class Deidentifier(NamedTuple):
   params: Any  # pytree, () where nothing was learned
   apply: Callable[[Any, Face, jax.Array], jax.Array]
   needs: tuple[str, ...] = ()  # of NEEDS: fields of the face that must be found, not assumed
+  keeps_context: bool = False  # outside one convex region the image is returned bit for bit
 
   def __call__(self, images, *, seed: int = 0, mask=None, eyes=None, landmarks=None) -> np.ndarray:
     """Face crops de-identified, all of them in one compiled program.

@@ -129,7 +129,7 @@ def make(
     classify=classify,
     find_landmarks=landmarker.apply if landmarker else None,
   )
-  return types.Deidentifier(params, apply, needs=() if landmarker else ("eyes",))
+  return types.Deidentifier(params, apply, needs=() if landmarker else ("eyes",), keeps_context=context == "keep")
 
 
 def _prepared(gallery, eyes, service, landmarker):

@@ -11,6 +11,8 @@ import numpy as np
 from qm_vae.deidentify import methods, protector
 from qm_vae.faces import cropping, pasting
 
+_COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
+
 
 class Hider:
   """Hides faces by one method; those that are too small for it by a plain area."""
@@ -40,6 +42,7 @@ class Hider:
     self._feather = feather / (1 + 2 * self._settings.margin)
     self._shape = shape
     self._smallest = method.smallest
+    self._keeps_context = method.keeps_context
     self._protector, self._key = protector.Protector(method), _key(seed)
     if "landmarks" in method.needs and landmarker is None:
       raise ValueError(
@@ -85,12 +88,27 @@ class Hider:
     hidden[large], fine[large] = self._protector(
       image[large], eyes[large], self._landmarks(image[large]), np.array([c[1] for c in crops])[large], self._key
     )
-    for (which, _, _, square, _), face, good in zip(crops, hidden, fine, strict=True):
+    for (which, _, crop, square, _), face, good, by_method in zip(crops, hidden, fine, large, strict=True):
       if not good:
         made[which] = None
       elif made[which] is not None:
+        if self._keeps_context and by_method:
+          region = pasting.changed_region(crop, face)
+          if self._covers(region):
+            pasting.blend_region(made[which], face, square, region)
+            continue
+          # The method found no face where the detector found one: hide all of it.
+          face = np.broadcast_to(np.rint(crop.mean((0, 1))).astype(np.uint8), face.shape)
         pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
     return made
+
+  def _covers(self, region):
+    """Whether a region of a crop hides the face that was found in it: its middle, and a third of its box."""
+    side = len(region)
+    edge = round(side * self._settings.margin / (1 + 2 * self._settings.margin))
+    inner, third = region[edge : side - edge, edge : side - edge], side // 3
+    middle = region[third + side // 12 : side - third - side // 12, third + side // 12 : side - third - side // 12]
+    return bool(inner.mean() >= _COVERED and middle.all())
 
 
 def _key(seed):

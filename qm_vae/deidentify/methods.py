@@ -152,8 +152,9 @@ def _run(folder):
     "release": config.release.mechanism,
     "smallest": smallest,
   }
+  needs = tuple({need for view in views.values() for need in view.needs})
   return protector.Method(
-    given, apply, size, margin, tuple({need for view in views.values() for need in view.needs}), smallest, description
+    given, apply, size, margin, needs, smallest, description, keeps_context=config.composite.region == "face"
   )
 
 

@@ -23,11 +23,21 @@ class Method(NamedTuple):
   needs: tuple[str, ...]  # of types.NEEDS: what must be found in a face
   smallest: int  # pixels of the frame, side of a crop: of smaller ones it leaves more than what is known of it says
   description: dict[str, Any]  # what it is, for the record
+  keeps_context: bool = False  # around the face it leaves the crop as it is, and the frame's own pixels may stay there
 
 
 def of_deidentifier(deidentifier: Deidentifier, size: int, description: dict[str, Any]) -> Method:
   """A de-identifier as a method for crops of `size` pixels."""
-  return Method(deidentifier.params, deidentifier.apply, size, None, deidentifier.needs, 0, description)
+  return Method(
+    deidentifier.params,
+    deidentifier.apply,
+    size,
+    None,
+    deidentifier.needs,
+    0,
+    description,
+    deidentifier.keeps_context,
+  )
 
 
 def of_function(function: Callable[[np.ndarray], np.ndarray], size: int) -> Method:

@@ -1,0 +1,45 @@
+"""Methods that keep the context: the frame's own pixels around the face, and all hidden where no face was found."""
+
+import numpy as np
+
+from qm_vae.deidentify import protector
+from qm_vae.deidentify.hiding import Hider
+
+BOX = np.array([60.0, 40.0, 80.0, 80.0])
+
+
+def method(region, level=1.0):
+  """Paints `region` of the crop, a slice of shares, and leaves the rest."""
+
+  def apply(params, face, key):
+    del params, key
+    side = face.image.shape[0]
+    rows, columns = (slice(int(a * side), int(b * side)) for a, b in region)
+    return face.image.at[rows, columns].set(level) if rows.stop > rows.start else face.image
+
+  return protector.Method((), apply, 48, None, (), 0, {"name": "painter"}, keeps_context=True)
+
+
+def hidden(region):
+  """A noisy frame, and what becomes of it."""
+  frame = np.random.default_rng(0).integers(0, 200, (200, 220, 3)).astype(np.uint8)
+  (made,) = Hider(method(region), seed=0)([frame], [[BOX]], [[1]])
+  assert made is not None
+  return frame, made
+
+
+def test_hider_keeps_the_frame_around_the_region():
+  """Where the method changes the face alone, the frame's pixels around it stay as sharp as they were."""
+  frame, made = hidden(((0.2, 0.8), (0.2, 0.8)))
+  assert (made[60:100, 80:120] == 255).all()
+  changed = (made != frame).any(-1)
+  assert not changed[:34].any() and not changed[:, :54].any()  # the region begins at 44 and 64
+
+
+def test_hider_hides_all_of_a_face_that_the_method_did_not_find():
+  """A method that changes nothing, or too little, leaves a plain area, and never the face."""
+  for region in (((0, 0), (0, 0)), ((0.3, 0.4), (0.3, 0.4)), ((0, 0.5), (0, 1))):
+    frame, made = hidden(region)
+    inner = made[44:116, 64:136]
+    assert np.ptp(inner.reshape(-1, 3), 0).max() == 0, region
+    assert (inner != frame[44:116, 64:136]).any(-1).mean() > 0.9
