@@ -97,7 +97,8 @@ def make(
     size: side of the faces, pixels; needed with tokens.
     condition: one of `CONDITIONS`.
     answers: classes of the service; needed with a condition.
-    refine: the decoder's image changes the first view (their logits are added) instead of standing for itself.
+    refine: the decoder's image, without its colours, changes the first view (their logits are added) instead of standing
+      for itself.
     find_landmarks: (params, image [B, H, W, 3]) -> [B, 68, 2], for views and `finish`; its params are the last of
       `views_params`, after those of the views. None: faces keep the landmarks that they come with.
     finish: (one face, image [H, W, 3]) -> image, what happens to a decoded image.
@@ -144,7 +145,8 @@ def make(
       quantized = quantized._replace(ids=ids, z_q=quantizer.decode(params["quantizer"], model_state, ids))
     image = jnp.asarray(decoder.apply(params["decoder"], quantized.z_q, answer))
     if refine:
-      image = jax.nn.sigmoid(_logit(stacked[:, 0]) + _logit(image))
+      # The same for all channels: a service that sees grey would else have the face painted in colours it ignores.
+      image = jax.nn.sigmoid(_logit(stacked[:, 0]) + jnp.mean(_logit(image), -1, keepdims=True))
     if finish:
       image = jax.vmap(finish)(face, image)
     chex.assert_equal_shape([image, face.image])
