@@ -4,11 +4,12 @@ from qm_vae.report import attacks, drawing, files, rendering, tables, tables_fac
 from qm_vae.report.figures import privacy as figures_privacy
 
 OUTCOMES = {
-  0: "exit status 0, nothing refused",
-  1: "exit status 1, some pictures could not be judged",
-  2: "exit status 2, a control failed",
-  3: "exit status 3, too many people are recognised or pictures are not protected",
+  0: "nothing to object to, as far as these attackers can tell",
+  1: "incomplete, some pictures could not be judged",
+  2: "void, a control failed",
+  3: "refused, too many people are recognised or pictures are not protected",
 }
+"""The verdict in words, by exit status."""
 
 
 def audited(privacy):
@@ -46,11 +47,11 @@ def render(report, arrays, drawn):
   return rendering.template("audit.html").render(
     report=report,
     figures=drawn,
-    privacy=tables_privacy.common(privacy),
+    privacy=tables_privacy.common(privacy, method),
     headline=attacks.headline(privacy, method),
     audited=tables_privacy.shown(privacy, method),
     references=[tables_privacy.shown(privacy, one) for one in privacy.get("methods") or () if one is not method],
-    outcome=OUTCOMES.get(status, f"exit status {status}"),
+    outcome=OUTCOMES.get(status),
     best=cases(arrays, "best"),
     worst=cases(arrays, "worst"),
     interval_methods=tables.interval_methods(report),

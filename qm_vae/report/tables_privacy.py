@@ -114,15 +114,40 @@ def of_run(report):
     return {}
   ours = tables.method(privacy, "qm_vae")
   return {
-    **common(privacy),
+    **common(privacy, ours),
     "headline": attacks.headline(privacy, ours) if ours else "QM-VAE was not attacked.",
     "methods": methods(privacy, report),
     "attacks": [shown(privacy, method) for method in privacy.get("methods") or ()],
   }
 
 
-def common(privacy):
-  """What the two pages share."""
+def reach(method):
+  """What the attackers that ran on a method can and cannot conclude, in words; '' where none did."""
+  tried = method.get("attacks") or []
+  if not tried:
+    return ""
+  listed = lambda names: ", ".join(dict.fromkeys(names))
+  ran = listed(attack["attacker"] for attack in tried)
+  learned = [attack for attack in tried if attack.get("losses")]
+  sound = [attack for attack in learned if not attacks.doubts(attack)]
+  left = listed(one["attacker"] for one in method.get("left_out") or ())
+  parts = [f"Attackers that ran: {ran}." + (f" Left out: {left}." if left else "")]
+  if sound:
+    parts.append(
+      f"Of these, {listed(attack['attacker'] for attack in sound)} trained a network on pictures protected alike. A low "
+      "rate holds for attackers like these; it bounds no stronger one."
+    )
+  else:
+    failed = listed(attack["attacker"] for attack in learned)
+    none = (
+      f"The networks that were trained ({failed}) learnt too little to count" if failed else "None trained a network"
+    )
+    parts.append(f"{none}: a high rate proves a leak, a low rate does not prove protection.")
+  return " ".join(parts)
+
+
+def common(privacy, method):
+  """What the two pages share; `method` is the one that the page is about."""
   people, verdicts = attacks.largest_crowd(privacy), privacy.get("controls") or {}
   return {
     "measured": privacy,
@@ -131,6 +156,7 @@ def common(privacy):
     "controls": controls(privacy),
     "void": verdicts.get("void") or [],
     "warnings": verdicts.get("warnings") or [],
+    "reach": reach(method),
     "yardstick": [
       (gallery_size, clear_rows(privacy, gallery_size)) for gallery_size in reversed(privacy.get("crowds") or ())
     ],

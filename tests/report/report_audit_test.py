@@ -64,7 +64,7 @@ def test_audit_page_headline_unprotected_files_verdict_come(audit):
   """Headline unprotected files and verdict come before everything else."""
   text = audit[2].text
   marks = ["The strongest attacker, parrot with mobilefacenet, names", "2 pictures are not protected.", "identical",
-           "people/7/2.png : 41.2 dB", "Verdict: exit status 3", "above --max-rank1 0.10", "Control Verdict",
+           "people/7/2.png : 41.2 dB", "Verdict: refused, too many people", "above --max-rank1 0.10", "Control Verdict",
            "Every attack on the protected pictures, 120 people", "The same among 40 people",
            "codes : only for methods that make codes", "Most surely named", "Could not be read: 9"]  # fmt: skip
   assert sorted(marks, key=text.index) == marks
@@ -89,8 +89,31 @@ def test_audit_page_void():
   report["verdict"] = {"exit": 2, "lines": ["a control failed"]}
   reader = rendered(report)
   assert reader.text.index("VOID The controls of the privacy") < reader.text.index("The strongest attacker")
-  assert ("body", "class", "isvoid") in reader.attributes and "Verdict: void" in reader.text
-  assert "Verdict: exit status 2, a control failed" in reader.text
+  assert ("body", "class", "isvoid") in reader.attributes
+  assert "Verdict: void, a control failed" in reader.text and "Exit status 2." in reader.text
+
+
+def test_audit_page_verdict_says_which_attackers_ran():
+  """The verdict names the attackers that ran and what they cannot conclude."""
+  report = fabricated_privacy.audit()
+  report["verdict"] = {"exit": 0, "lines": []}
+  text = rendered(report).text
+  assert "Verdict: nothing to object to" in text and "Attackers that ran: naive, linkage, parrot" in text
+  assert "parrot, inversion trained a network" in text and "it bounds no stronger one" in text
+  method = report["privacy"]["methods"][-1]
+  for attack in method["attacks"]:
+    attack["loss_fell"] = attack["loss_fell"] and False
+  assert "(parrot, inversion) learnt too little to count" in rendered(report).text
+  method["attacks"] = [attack for attack in method["attacks"] if not attack["losses"]]
+  text = rendered(report).text
+  assert "None trained a network: a high rate proves a leak, a low rate does not prove protection" in text
+
+
+def test_audit_page_pictures_are_described_by_their_own_number():
+  """The alternative text of a picture counts cases, not columns."""
+  report = fabricated_privacy.audit()
+  alts = [value for _, key, value in rendered(report, fabricated_audit.arrays()).attributes if key == "alt"]
+  assert [alt for alt in alts if alt.startswith("protected, ")] == [f"protected, case {i}" for i in (1, 2, 3, 4)] * 2
 
 
 def test_audit_page_without_pictures_says_why():

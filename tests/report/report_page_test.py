@@ -419,3 +419,11 @@ def test_page_pickled_arrays_refused(tmp_path):
   fabricated_run.write(tmp_path, {"version": 1}, {"original": np.array([{}], object)})
   with pytest.raises(files.UnreadableReport, match=r"evaluation\.npz cannot be read"):
     files.read(tmp_path)
+
+
+def test_page_example_pictures_are_described_by_their_row():
+  """The alternative text of an example counts faces, not columns."""
+  alts = [
+    value for _, key, value in rendered(fabricated_run.report(), fabricated_run.arrays()).attributes if key == "alt"
+  ]
+  assert [alt for alt in alts if alt.startswith("QM-VAE of")] == [f"QM-VAE of example {i + 1}" for i in range(6)]
