@@ -1,6 +1,5 @@
 """Judges a QM-VAE that was trained against black boxes: the services are asked, as far as their budgets go."""
 
-import json
 import pathlib
 
 import jax
@@ -8,16 +7,18 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.data.batches import batches, to_face
-from qm_vae.evaluate import outputs, run_info
-from qm_vae.evaluate.report_files import CONTROLS, header, kind_of
+from qm_vae.evaluate import first_look, outputs, run_info
+from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import images as image_files
 from qm_vae.io import networks, progress, records
+from qm_vae.landmarkers import instruments
 from qm_vae.metrics import utility
 from qm_vae.models.generator import make_views
 from qm_vae.report import page
 from qm_vae.services import answers as qualities
+from qm_vae.services import distil
 from qm_vae.services.black_box import BudgetSpent
 from qm_vae.services.offered import probabilities
 
@@ -33,7 +34,9 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   """
   experiment, state = run.restore(config, workdir)
   test, parts = experiment.data.test, experiment.parts
-  controls = {name: deidentifier(config, name, experiment.data.train) for name in CONTROLS}
+  train, student = experiment.data.train, (state.params["student"], state.model_state["student"])
+  stand_in = distil.as_service(parts.student, parts.qualities, *student)
+  controls = {name: deidentifier(config, name, train, stand_in) for name in (*CONTROLS, YARDSTICK)}
   images = _images(experiment, state, controls, test)
   boxes = parts.open(workdir)
   order = [*_LAST, *(name for name in images if name not in _LAST)]
@@ -46,7 +49,12 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
   finally:
     for box in boxes.values():
       box.close()
-  methods = [_method(name, image, services, by_judge, config, parts, test) for name, image in images.items()]
+  opened = instruments.open_instruments(config.landmarks)
+  methods = [
+    _method(name, image, services, by_judge, config, parts, test)
+    | instruments.measure(opened, test.image, image, test.eyes, test.identity)
+    for name, image in images.items()
+  ]
   controls_told = [
     utility.controls(s["methods"], s["constant_answer"], test, varied=s["kind"] != "values") | {"service": s["name"]}
     for s in services
@@ -67,6 +75,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
       "reasons": [f"{one['service']}: {reason}" for one in controls_told for reason in one["reasons"]],
     },
     "noise_floor": services[0]["noise_floor"],
+    "instrument_floors": instruments.floors(opened, test.image, test.eyes, test.identity),
     "methods": methods,
     "curve": [],
     "training": run_info.training(config, workdir, int(state.step)),
@@ -83,11 +92,11 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     report["not_measured"]["methods"] = f"the budget did not suffice for {', '.join(unaffordable)}"
   shown = np.linspace(0, len(test) - 1, min(8, len(test))).astype(int)
   arrays = {"original": test.image[shown]} | {f"method_{name}": image[shown] for name, image in images.items()}
+  arrays |= first_look.pictures(experiment.data, images)
   report["examples"] = [_example(i, test, services) for i in shown]
   for one in services:
     del one["answers"]
-  records.write_arrays(workdir / "evaluation.npz", arrays)
-  records.write_text(workdir / "report.json", json.dumps(report, indent=1, allow_nan=False) + "\n")
+  write(workdir, report, arrays)
   page.write(workdir)
   return report
 

@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from qm_vae.deidentifiers import spec
-from qm_vae.evaluate import end_to_end, outputs, privacy, run_info
+from qm_vae.evaluate import end_to_end, first_look, outputs, privacy, run_info
 from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
@@ -85,7 +85,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   arrays = {"original": test.image[chosen], "probabilities_original": before, "probabilities_output": after}
   arrays |= {f"method_{name}": image[chosen] for name, image in made.images.items()}
   arrays |= _case(experiment.data, made, int(chosen[0]))
-  arrays |= _first_look(experiment.data, made.images)
+  arrays |= first_look.pictures(experiment.data, made.images)
   write(workdir, report, arrays)
   page.write(workdir)
   return report
@@ -104,30 +104,6 @@ def _example(i, test, truth, by_method, classes):
     "service_answer_output": answers.pop("qm_vae"),
     "answers": answers,
   }
-
-
-_LOOKED_AT = 8  # faces of the page's first picture, half of them in their frames
-_FRAME_SIDE = 192  # pixels, longer side of those frames
-
-
-def _first_look(data, images):
-  """Evenly spaced test faces as they were, as QM-VAE makes them and as the aligned mean: crops, then whole frames."""
-  test = data.test
-  rows = np.unique(np.linspace(0, len(test) - 1, _LOOKED_AT).round().astype(int))
-  methods = {"original": test.image, "output": images["qm_vae"], "mean": images[YARDSTICK]}
-  found = {f"look_{name}": image[rows] for name, image in methods.items()}
-  for name, image in methods.items():
-    frames = []
-    for i in rows[::2]:
-      frame = data.test_source[int(test.index[i])].image
-      pasted = frame if name == "original" else cropping.paste(frame, image[i], test.box[i])
-      frames.append(cropping.shrink(pasted, _FRAME_SIDE))
-    height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
-    filled = np.full((len(frames), height, width, 3), 255, np.uint8)
-    for canvas, frame in zip(filled, frames, strict=True):
-      canvas[: frame.shape[0], : frame.shape[1]] = frame
-    found[f"look_frames_{name}"] = filled
-  return found
 
 
 def _case(data, made, i):

@@ -42,6 +42,7 @@ class BlackBoxParts(NamedTuple):
   open: Callable[[pathlib.Path], dict[str, BlackBox]]  # from the run's folder; nothing is asked by it
   judges: dict[str, Service]  # of those services that tell their classes
   networks: dict[str, str]  # SHA-256 of what is known of the services, and of the judges
+  student: distil.Student
 
 
 def quality(config: Config, name: str) -> answers.Quality:
@@ -204,10 +205,11 @@ def black_box_run(config: Config) -> Experiment:
       shuffle=own.shuffle_answers,
     )
 
+  student = distil.student(qualities, own.architecture, own.input_size, own.start)
   task = black_box.make(
     made,
     qualities,
-    distil.student(qualities, own.architecture, own.input_size, own.start),
+    student,
     {
       "generator": optax.adam(schedule.make(config.schedule, config.learning_rate, steps)),
       "student": optax.adamw(own.learning_rate, weight_decay=own.weight_decay),
@@ -227,7 +229,7 @@ def black_box_run(config: Config) -> Experiment:
   )
   judges, networks = _judges(config, qualities, digests(config) | _start(config))
   frozen = {"views": qm_vae.views_params(config, views)}
-  parts = BlackBoxParts(made, views, qualities, open_all, judges, networks)
+  parts = BlackBoxParts(made, views, qualities, open_all, judges, networks, student)
   return experiment_of(config, task, frozen, weights, data, config, parts)
 
 

@@ -6,16 +6,23 @@ from qm_vae.experiments.gallery import Gallery
 from qm_vae.experiments.schema import Config
 from qm_vae.options import trait
 from qm_vae.services import SERVICES
-from qm_vae.types import Deidentifier, FaceSet
+from qm_vae.types import Deidentifier, FaceSet, Service
 
 
-def deidentifier(config: Config, name: str, gallery: FaceSet | Gallery | None = None) -> Deidentifier:
+def deidentifier(
+  config: Config, name: str, gallery: FaceSet | Gallery | None = None, service: Service | None = None
+) -> Deidentifier:
   """The de-identifier called `name` with its options from `config.deid`; `gallery` is given to those that need one.
+
+  `service`, where given, takes the place of `config.service`.
 
   Raises:
     ValueError: for options out of range, a network that cannot be used, or a missing gallery.
   """
-  return DEIDENTIFIERS[name](**_deid_options(config, name, gallery))
+  options = _deid_options(config, name, gallery)
+  if service is not None and trait(DEIDENTIFIERS[name], "needs_service"):
+    options["service"] = service
+  return DEIDENTIFIERS[name](**options)
 
 
 def baseline(config: Config, text: str, gallery: FaceSet) -> Deidentifier:

@@ -134,8 +134,8 @@ def reach(method):
   parts = [f"Attackers that ran: {ran}." + (f" Left out: {left}." if left else "")]
   if sound:
     parts.append(
-      f"Of these, {listed(attack['attacker'] for attack in sound)} trained a network on pictures protected alike. A low "
-      "rate holds for attackers like these; it bounds no stronger one."
+      f"Of these, {listed(attack['attacker'] for attack in sound)} trained a network on pictures protected alike. "
+      "A low rate holds for attackers like these; it bounds no stronger one."
     )
   else:
     failed = listed(attack["attacker"] for attack in learned)

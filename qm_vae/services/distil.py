@@ -11,6 +11,7 @@ from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.services import answers, expression
 from qm_vae.services.answers import Quality
+from qm_vae.types import Service
 
 
 class Settings(NamedTuple):
@@ -67,6 +68,30 @@ def student(qualities: Mapping[str, Quality], architecture: str, input_size: int
     return raw, changed["batch_stats"]
 
   return Student(init, apply)
+
+
+def as_service(student: Student, qualities: Mapping[str, Quality], params: Any, statistics: Any) -> Service | None:
+  """What the student takes the first service that tells classes to answer, as a service in the graph; asks nobody.
+
+  Args:
+    student: of these qualities.
+    qualities: name -> quality.
+    params: the student's weights.
+    statistics: the student's, as `Student.apply` takes them.
+
+  Returns:
+    None where no service tells classes.
+  """
+  name = next((name for name, one in qualities.items() if one.kind == "classes"), None)
+  if name is None:
+    return None
+
+  def apply(variables, image):
+    batch = image.reshape(-1, *image.shape[-3:])
+    raw, _ = student.apply(variables["params"], variables["statistics"], batch, False, None)
+    return by_service(qualities, raw)[name].reshape(*image.shape[:-3], -1)
+
+  return Service({"params": params, "statistics": statistics}, apply, qualities[name].names)
 
 
 def coloured(directory: str, architecture: str, qualities: Mapping[str, Quality]) -> dict[str, Any]:

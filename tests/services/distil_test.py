@@ -133,3 +133,16 @@ def test_distil_start_another_architecture_refused_name(start):
   """A start of another architecture is refused by name."""
   with pytest.raises(ValueError, match=r"network holds a resnet.*is a mini_xception"):
     distil.student(TOLD, "mini_xception", 48, start)
+
+
+def test_distil_student_answers_in_place_of_a_service():
+  """The student stands for the first service that tells classes, one picture or many; none where none does."""
+  images = np.random.default_rng(0).uniform(size=(3, 48, 48, 3)).astype(np.float32)
+  pupil = distil.student(TOLD, "resnet", 48)
+  variables = pupil.init(jax.random.key(0))
+  service = distil.as_service(pupil, TOLD, variables["params"], variables["batch_stats"])
+  raw, _ = pupil.apply(variables["params"], variables["batch_stats"], images, False, None)
+  assert service.classes == ("x", "y")
+  np.testing.assert_allclose(service.apply(service.params, images), raw[:, :2], atol=1e-5)  # float32 sums
+  np.testing.assert_allclose(service.apply(service.params, images[1]), raw[1, :2], atol=1e-5)
+  assert distil.as_service(pupil, {"b": TOLD["b"]}, None, None) is None

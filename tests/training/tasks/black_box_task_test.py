@@ -74,7 +74,7 @@ def faces(num, seed):
     image=image.astype(np.uint8),
     mask=np.ones((num, SIZE, SIZE, 1), np.uint8),
     eyes=np.tile(np.float32([5, 6, 11, 6]), (num, 1)),
-    box=np.zeros((num, 3), np.float32),
+    box=np.tile(np.float32([0, 0, SIZE]), (num, 1)),
     identity=np.arange(num, dtype=np.int32),
     label=np.full(num, -1, np.int32),
     index=np.arange(num, dtype=np.int32),
@@ -86,6 +86,15 @@ def faces(num, seed):
 
 
 TRAIN, TEST = faces(18, 0), faces(5, 1)
+
+
+class Frames:
+  """The test faces as frames that hold nothing else."""
+
+  def __getitem__(self, i):
+    return types.Record(TEST.image[i], str(i))
+
+
 COMPILE = loop.compile_task
 
 
@@ -304,21 +313,23 @@ def test_black_box_report_run(whole, tmp_path, monkeypatch):
       name: BlackBox(name, client, QUALITIES[name], Asking(1, budget=budget)) for name, client in clients().items()
     }
 
-  parts = BlackBoxParts(made, deid, QUALITIES, boxes, {}, {})
+  parts = BlackBoxParts(made, deid, QUALITIES, boxes, {}, {}, TinyStudent.make())
   experiment = Experiment(
-    one, {"views": ((),)}, weights(), Split(TRAIN, TEST, None, 23, 0), 0, 3, 6, 1, 1, 2, parts
+    one, {"views": ((),)}, weights(), Split(TRAIN, TEST, Frames(), 23, 0), 0, 3, 6, 1, 1, 2, parts
   )  # fmt: skip
   monkeypatch.setattr(run, "restore", lambda config, workdir: (experiment, whole[1]))
   report = evaluate_black_box.of_run(schema.view(config), tmp_path, "test")
-  assert [row["name"] for row in report["methods"]] == ["identity", "blank", "mosaic", "qm_vae"]
+  assert [row["name"] for row in report["methods"]] == ["identity", "blank", "aligned_mean", "mosaic", "qm_vae"]
   assert [one["name"] for one in report["services"]] == ["expression", "face"]
   for service in report["services"]:
     rates = {row["name"]: row["loss_rate"] for row in service["methods"]}
-    assert rates["identity"]["value"] == 0 and set(rates) == {"identity", "blank", "mosaic", "qm_vae"}
+    assert rates["identity"]["value"] == 0 and set(rates) == {"identity", "blank", "aligned_mean", "mosaic", "qm_vae"}
     assert rates["qm_vae"]["n"] == len(TEST)
     # What the run itself found at its last evaluation, on the same outputs.
     assert rates["qm_vae"]["value"] == pytest.approx(service["queries_curve"][-1]["loss_rate"])
-  assert "Loss rate by face itself" in (tmp_path / "report.html").read_text()
+  page = (tmp_path / "report.html").read_text()
+  assert "Loss rate by face itself" in page and "Look first" in page
+  assert report["methods"][2]["face"]["skin"]["n"] == len(TEST)
   controls = report["controls"]
   budget = reserve(len(TEST))  # what training leaves
   report = evaluate_black_box.of_run(schema.view(config), tmp_path, "test")
