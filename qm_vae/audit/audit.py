@@ -8,7 +8,7 @@ import json
 import numpy as np
 
 from qm_vae import embedders
-from qm_vae.audit import matching, people
+from qm_vae.audit import matching, people, yardstick
 from qm_vae.audit import pairs as paired_faces
 from qm_vae.data import split
 from qm_vae.faces import cropping
@@ -52,8 +52,12 @@ def _audit(options, command):
   methods = [
     _control("identity", pairs, pairs.original, found.original_pixels[kept]),
     _control("blank", pairs, *(np.full_like(one, 128) for one in (pairs.original, pairs.pixels))),
-    measure.Method(METHOD, "audited", pairs),
   ]
+  lacking = yardstick.missing(pairs, chosen.attack)
+  if not lacking:
+    mean = yardstick.aligned_mean(pairs, chosen.attack, options.seed)
+    methods.append(measure.Method(yardstick.NAME, "baseline", dataclasses.replace(pairs, protected=mean, pixels=mean)))
+  methods.append(measure.Method(METHOD, "audited", pairs))
   with progress.bar(len(methods) * len(options.attackers), "privacy", "attack") as bar:
     measured = measure.measure(
       methods,
@@ -82,6 +86,7 @@ def _audit(options, command):
     "max_rank1": options.max_rank1,
     "max_missed": options.max_missed,
     "pictures": options.pictures,
+    "not_measured": {yardstick.NAME: lacking} if lacking else {},
   }
   report["verdict"] = verdict(report)
   _write(

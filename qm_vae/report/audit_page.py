@@ -57,6 +57,10 @@ def render(report, arrays, drawn):
     interval_methods=tables.interval_methods(report),
     kept=tables_faces.rows(report.get("utility") or {}),
     face_columns=tables_faces.COLUMNS,
+    conclusion=tables_faces.conclusion(
+      (report.get("utility") or {}).get("methods"), privacy, method.get("name"), "the protected pictures are"
+    ),
+    why=lambda section: tables.reason(report, section),
   )
 
 

@@ -68,7 +68,7 @@ def render(report, arrays, drawn):
     headline=tables.headline(report),
     methods=tables.methods(report),
     kept=tables_faces.rows(report),
-    conclusion=tables_faces.conclusion(report),
+    conclusion=tables_faces.conclusion(report.get("methods"), report.get("privacy") or {}, "qm_vae", "QM-VAE is"),
     face_columns=tables_faces.COLUMNS,
     qm_vae=tables.method(report, "qm_vae"),
     floor=tables.pipeline_floor(report),

@@ -40,37 +40,37 @@ def _row(name, kind, face, realism):
   return {"name": name, "kind": kind, "measures": [measures.get(key) or {} for key, _, _ in COLUMNS]}
 
 
-def conclusion(report):
-  """One sentence on what QM-VAE does better and worse than the aligned mean; '' where the two were not compared."""
-  ours, mean = tables.method(report, "qm_vae"), tables.method(report, YARDSTICK)
-  if not ours or not mean:
+def conclusion(methods, privacy, name, title):
+  """One sentence on what a method does better and worse than the aligned mean; '' where the two were not compared.
+
+  Args:
+    methods: rows of a report on what stays of a face.
+    privacy: section `privacy`, {} without.
+    name: of the method.
+    title: what the sentence calls it, with the verb.
+  """
+  both = [tables.method({"methods": methods}, one) for one in (name, YARDSTICK)]
+  if not all(both):
     return ""
-  pairs = [("the service's answer", ours.get("loss_rate"), mean.get("loss_rate"))]
-  for key, title in _COMPARED:
-    pairs.append(
-      (title, *((one.get("face") or {}).get(key) or (one.get("realism") or {}).get(key) for one in (ours, mean)))
-    )
-  rank_1 = [
-    ((tables.method(report.get("privacy") or {}, name) or {}).get("headline") or {}).get("rank_1")
-    for name in ("qm_vae", YARDSTICK)
-  ]
-  pairs.append(("privacy", *rank_1))
+  pairs = [("the service's answer", *(one.get("loss_rate") for one in both))]
+  pairs += [(text, *(_measure(one, key) for one in both)) for key, text in _COMPARED]
+  pairs.append(("privacy", *(_rank_1(privacy, one) for one in (name, YARDSTICK))))
   verdicts = {"better": [], "worse": [], "level": []}
-  for title, first, second in pairs:
+  for text, first, second in pairs:
     if _measured(first) and _measured(second):
-      verdicts[_compared(first, second)].append(title)
+      verdicts[_compared(first, second)].append(text)
   if not any(verdicts.values()):
     return ""
   parts = [f"{word} in {_listed(verdicts[key])}" for key, word in _WORDS.items() if verdicts[key]]
-  return f"Against the plain average of aligned strangers QM-VAE is {'; '.join(parts)}."
+  return f"Against the plain average of aligned strangers {title} {'; '.join(parts)}."
 
 
 def _measure(method, key):
   return ((method.get("face") or {}) | (method.get("realism") or {})).get(key)
 
 
-def _rank_1(report, name):
-  return (tables.method(report.get("privacy") or {}, name).get("headline") or {}).get("rank_1")
+def _rank_1(privacy, name):
+  return (tables.method(privacy, name).get("headline") or {}).get("rank_1")
 
 
 _WORDS = {"better": "better", "level": "no different", "worse": "worse"}

@@ -75,6 +75,9 @@ def test_audit_tool_audited_limit_kept(world, tmp_path, capsys):
   assert [row["attacker"] for row in report["privacy"]["methods"][-1]["left_out"]] == ["codes"]
   page = (tmp_path / "out" / "audit.html").read_text()
   assert "residual" in page and "data:image/png" in page and "Guessing names" in message
+  for rows in (report["privacy"]["methods"], report["utility"]["methods"]):
+    assert [row["name"] for row in rows] == ["identity", "blank", "aligned_mean", "protected"]
+  assert "the yardstick, aligned mean" in page and report["not_measured"] == {}
   with np.load(tmp_path / "out" / "audit.npz", allow_pickle=False) as arrays:
     assert arrays["worst_rank"][0] <= arrays["best_rank"][-1] and arrays["worst_original"].dtype == np.uint8
   status, report, message = run(

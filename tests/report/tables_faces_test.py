@@ -25,15 +25,13 @@ def test_tables_faces_rows_hold_methods_then_floors():
 def test_conclusion_compares_intervals(ours, sentence):
   """Only intervals that do not overlap make one method better than the other."""
   rate = lambda value, low, high: {"value": value, "low": low, "high": high, "n": 200}
-  report = {
-    "methods": [
-      {"name": "qm_vae", "loss_rate": rate(*ours)},
-      {"name": "aligned_mean", "loss_rate": rate(0.16, 0.12, 0.21)},
-    ]
-  }
-  assert tables_faces.conclusion(report).endswith(sentence)
+  methods = [
+    {"name": "qm_vae", "loss_rate": rate(*ours)},
+    {"name": "aligned_mean", "loss_rate": rate(0.16, 0.12, 0.21)},
+  ]
+  assert tables_faces.conclusion(methods, {}, "qm_vae", "QM-VAE is").endswith(sentence)
 
 
 def test_conclusion_without_the_yardstick():
   """Reports of earlier versions have no aligned mean, and no conclusion is drawn."""
-  assert tables_faces.conclusion({"methods": [{"name": "qm_vae"}]}) == ""
+  assert tables_faces.conclusion([{"name": "qm_vae"}], {}, "qm_vae", "QM-VAE is") == ""
