@@ -73,7 +73,7 @@ def section(
   """
   privacy_config = config.privacy
   if not privacy_config.attackers or not privacy_config.embedders:
-    lacking = [name for name in ("attackers", "embedders") if not privacy_config[name]]
+    lacking = [name for name in ("attackers", "embedders") if not getattr(privacy_config, name)]
     return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
   found, barred = attacked(config, experiment.data)
   try:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from configs import default
 from qm_vae.evaluate import privacy
+from qm_vae.experiments import schema
 
 K_SAME = {"mechanism": "k_same", "k": 10}
 ONE_EACH = {"attacked": 500, "probes": 500}
@@ -23,3 +25,11 @@ def test_privacy_section_nothing_promised_some_people_sought():
   assert one_each[0]["at_most"] == pytest.approx(0.011, abs=1e-3)
   for guarantee in (exponential, K_SAME):
     assert privacy.promised(guarantee, [100, 500], ONE_EACH | {"probes": 700}) is None
+
+
+def test_privacy_section_without_attackers_says_which_key_is_empty(tmp_path):
+  """A config without attackers gives a report that says why nothing was measured."""
+  config = schema.view(default.get_config())
+  config.privacy.attackers = ()
+  found = privacy.section(config, tmp_path, None, None, {}, None)
+  assert found["privacy"] is None and "config.privacy.attackers is empty" in found["not_measured"]["privacy"]

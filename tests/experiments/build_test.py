@@ -9,6 +9,7 @@ import pytest
 from configs import alpha04, black_box, default, expression, smoke
 from qm_vae import types
 from qm_vae.data import synthetic
+from qm_vae.experiments import black_box as black_box_experiment
 from qm_vae.experiments import datasets, resolve, run, schema, settings
 from qm_vae.io import images
 
@@ -147,3 +148,14 @@ def test_datasets_cached_service_found_shaped():
   assert folder_of(service__epochs=3) != base
   assert folder_of(service_data__options__synthetic__num_people=7) != base
   assert folder_of(image_size=32) != base
+
+
+def test_black_box_run_is_built_without_a_network(tmp_path):
+  """A run against a service that is a function here is built from its config."""
+  config = black_box.get_config()
+  config.qualities, config.judges, config.views = ("face",), {}, ("mosaic",)
+  config.image_size, config.model.preset, config.cache_dir = 32, "small", str(tmp_path)
+  config.data.limit = 40
+  experiment = black_box_experiment.black_box_run(schema.view(config))
+  assert list(experiment.parts.views) == ["mosaic"] and experiment.parts.student is not None
+  assert list(experiment.parts.qualities) == ["face"] and len(experiment.data.train) >= 10
