@@ -179,7 +179,9 @@ class Record(NamedTuple):
 class Source(Protocol):
   """A random-access source of records with known length and stable order.
 
-  `source[i]` raises `UnreadableImage` for a file that cannot be decoded; the others stay readable.
+  `source[i]` raises `UnreadableImage` for a file that cannot be decoded; the others stay readable. An optional
+  attribute `session`, int [len], numbers the sessions in which records were taken, UNKNOWN where nobody says; people
+  may share numbers.
   """
 
   @property

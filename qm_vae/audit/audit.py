@@ -42,12 +42,14 @@ def _audit(options, command):
   identity, _ = people.identities(
     [pair.name for pair in files], options.labels, options.image_column, options.identity_column
   )
+  session = people.sessions([pair.name for pair in files], options.labels, options.image_column, options.session_column)
   recognisers = embedders.open_all(options.embedder)
   settings = cropping.Settings(image_size=options.size, detector=options.detector)
   found = paired_faces.load(files, identity, settings, cache.user_cache() / "faces")
   _refuse_swapped(found.swapped)
   kept = split.distinct(found.pairs.original)
   pairs = found.pairs.take(kept)
+  session = session[found.index[kept]]
   chosen = protocol.choose(pairs.identity, people=options.people, probes=options.probes, seed=options.seed)
   methods = [
     _control("identity", pairs, pairs.original, found.original_pixels[kept]),
@@ -69,6 +71,7 @@ def _audit(options, command):
       training_scale=options.effort,
       seed=options.seed,
       tell=progress.teller(bar),
+      session=session,
     )
   report = {
     "utility": _utility(options, pairs, methods),

@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+from qm_vae.audit import people
 from qm_vae.privacy import measure, protocol
 from qm_vae.privacy.attackers import ATTACKERS
 
@@ -41,6 +42,7 @@ def parser(description: str, wrong: int) -> argparse.ArgumentParser:
   add("--labels", type=_path, metavar="CSV", help="who is who; without it, the folder that a picture lies in")
   add("--image-column", default="image", metavar="NAME", help="of the CSV (default: %(default)s)")
   add("--identity-column", default="identity", metavar="NAME", help="of the CSV (default: %(default)s)")
+  add("--session-column", default=people.SESSION, metavar="NAME", help="of the CSV, optional (default: %(default)s)")
   add("--out", type=_path, default=pathlib.Path("audit"), metavar="FOLDER", help="(default: %(default)s)")
   add("--max-rank1", type=_share, metavar="RATE", help="exit with 3 where the rank-1 rate may be above it, 0 to 1")
   add(

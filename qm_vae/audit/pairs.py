@@ -60,6 +60,7 @@ class PairedFaces:
   """The faces of two sides, and what became of the pictures that gave none."""
 
   pairs: contract.Pairs  # in the order of the pictures
+  index: np.ndarray  # int64 [N], which picture each face is of
   original_pixels: np.ndarray  # uint8 [N, h, w, 3], of the originals what `pairs.pixels` is of the protected pictures
   missed: tuple[types.Missed, ...]  # originals in which no face was found
   unreadable: tuple[types.Missed, ...]  # either side
@@ -149,6 +150,7 @@ def load(
       name=tuple(pairs[i].name for i in kept),
       pixels=pixels[1],
     ),
+    index=np.array(kept, np.int64),
     original_pixels=pixels[0],
     missed=tuple(missed),
     unreadable=tuple(left["unreadable"]),

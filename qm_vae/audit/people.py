@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qm_vae import types
 from qm_vae.audit import matching
 from qm_vae.data import file_source
 
@@ -52,6 +53,48 @@ def identities(
   return file_source.numbered(folders)
 
 
+SESSION = "session"
+"""The CSV's column of sessions, unless another is named; a CSV may lack it."""
+
+
+def sessions(
+  names: Sequence[str],
+  labels: str | os.PathLike | None = None,
+  image_column: str = "image",
+  session_column: str = SESSION,
+) -> np.ndarray:
+  """In which session pictures were taken: one sitting, one clip, one event.
+
+  Args:
+    names: of pairs.
+    labels: as for `identities`; None where nobody knows.
+    image_column: the CSV's column of pictures.
+    session_column: its column of sessions' names or numbers, empty where unknown.
+
+  Returns:
+    int32 [N], types.UNKNOWN where unknown.
+
+  Raises:
+    ValueError: for a CSV that cannot be read, lacks a column that is not SESSION, or gives a picture two sessions.
+  """
+  unknown = np.full(len(names), types.UNKNOWN, np.int32)
+  if labels is None:
+    if session_column != SESSION:
+      raise ValueError(f"there is no CSV for the column {session_column!r}; give --labels")
+    return unknown
+  path = pathlib.Path(labels).expanduser()
+  if session_column == SESSION and SESSION not in _table(path)[0]:
+    return unknown
+  known, double = {}, []
+  for _, name, session in _rows(path, image_column, session_column):
+    if known.setdefault(matching.stem(_plain(name)), session) != session:
+      double.append(name)
+  message = matching.refusal(f"{path} does not say when pictures were taken", {"pictures of two sessions": double})
+  if message:
+    raise ValueError(message)
+  return file_source.numbered([known.get(matching.stem(_plain(name)), "") for name in names])[0]
+
+
 def _from_csv(names, path, image_column, identity_column):
   by_name, by_stem = {}, {}  # picture -> person -> line of the CSV
   for line, name, person in _rows(path, image_column, identity_column):
@@ -75,24 +118,29 @@ def _from_csv(names, path, image_column, identity_column):
   return [next(iter(person)) for person in people]
 
 
-def _rows(path, image_column, identity_column):
-  """(Line number, picture, person) of every row that names a picture."""
-  try:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-      reader = csv.DictReader(file)
-      reader.fieldnames = header = [column.strip() for column in reader.fieldnames or ()]
-      rows = [(reader.line_num, row) for row in reader]
-  except (OSError, UnicodeDecodeError, csv.Error) as error:
-    reason = error.strerror if isinstance(error, OSError) else error
-    raise ValueError(f"{path} cannot be read as a UTF-8 CSV: {reason}") from error
-  lacking = [column for column in (image_column, identity_column) if column not in header]
+def _rows(path, image_column, value_column):
+  """(Line number, picture, value) of every row that names a picture."""
+  header, rows = _table(path)
+  lacking = [column for column in (image_column, value_column) if column not in header]
   if lacking:
     raise ValueError(
       f"{path} has no column {' and no column '.join(map(repr, lacking))}; its columns are "
       f"{', '.join(map(repr, header)) or 'none'}; name the columns that hold the pictures and the people"
     )
-  cells = ((line, (row[image_column] or "").strip(), (row[identity_column] or "").strip()) for line, row in rows)
-  return [(line, name, person) for line, name, person in cells if name]
+  cells = ((line, (row[image_column] or "").strip(), (row[value_column] or "").strip()) for line, row in rows)
+  return [(line, name, value) for line, name, value in cells if name]
+
+
+def _table(path):
+  """(Header, [(line number, row)]) of a CSV."""
+  try:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+      reader = csv.DictReader(file)
+      reader.fieldnames = header = [column.strip() for column in reader.fieldnames or ()]
+      return header, [(reader.line_num, row) for row in reader]
+  except (OSError, UnicodeDecodeError, csv.Error) as error:
+    reason = error.strerror if isinstance(error, OSError) else error
+    raise ValueError(f"{path} cannot be read as a UTF-8 CSV: {reason}") from error
 
 
 def _plain(name):

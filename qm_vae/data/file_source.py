@@ -52,6 +52,7 @@ class FileSource:
     identity: names of the people [N], '' where unknown; None where the dataset carries none.
     label: indices [N] into `classes`, types.UNKNOWN where unknown; None where the dataset carries none.
     classes: names of the labels.
+    session: names of the sessions [N] in which pictures were taken, '' where unknown; None where nobody says.
   """
 
   def __init__(
@@ -61,11 +62,13 @@ class FileSource:
     identity: Sequence[str] | None = None,
     label: Sequence[int] | None = None,
     classes: tuple[str, ...] = (),
+    session: Sequence[str] | None = None,
   ):
     self.root = root
     self.names = tuple(names)
     self.classes = classes
     self.identity, self.identities = numbered([""] * len(self.names) if identity is None else identity)
+    self.session = None if session is None else numbered(session)[0]
     self.label = np.full(len(self.names), types.UNKNOWN, np.int32) if label is None else np.array(label, np.int32)
 
   @functools.cached_property

@@ -9,7 +9,7 @@ from qm_vae.data import file_source, labels
 from qm_vae.io import images
 from qm_vae.options import TEXT, Option, member
 
-_DEFAULT = {"image": "image", "identity": "identity", "label": "expression"}
+_DEFAULT = {"image": "image", "identity": "identity", "label": "expression", "session": "session"}
 
 
 @member(place="root", labelled=True)
@@ -20,6 +20,7 @@ def make(
   image_column: Annotated[str, Option(TEXT)] = _DEFAULT["image"],
   identity_column: Annotated[str, Option(TEXT)] = _DEFAULT["identity"],
   label_column: Annotated[str, Option(TEXT)] = _DEFAULT["label"],
+  session_column: Annotated[str, Option(TEXT)] = _DEFAULT["session"],
 ) -> file_source.FileSource:
   """Images below a directory.
 
@@ -32,6 +33,8 @@ def make(
       name carries no identities.
     label_column: its column of expressions (labels.expression), empty where unknown. A CSV without a column of the
       default name carries no labels.
+    session_column: its column of the sessions (sittings, clips, events) in which pictures were taken, empty where
+      unknown; optional as before.
 
   Raises:
     ValueError: for a directory without images, or a CSV that cannot be read, lacks a column, or names missing files,
@@ -43,13 +46,13 @@ def make(
     if not names:
       raise ValueError(f"no image below {directory}; looked for files that end in {' '.join(images.SUFFIXES)}")
     return file_source.FileSource(directory, names)
-  columns = {"image": image_column, "identity": identity_column, "label": label_column}
+  columns = {"image": image_column, "identity": identity_column, "label": label_column, "session": session_column}
   lines, table = _read(pathlib.Path(csv).expanduser(), columns)
   _check_files(csv, directory, lines, table["image"])
   label, classes = None, ()
   if "label" in table:
     label, classes = _expressions(csv, lines, table["label"], label_column), types.EXPRESSIONS
-  return file_source.FileSource(directory, table["image"], table.get("identity"), label, classes)
+  return file_source.FileSource(directory, table["image"], table.get("identity"), label, classes, table.get("session"))
 
 
 def _read(path, columns):

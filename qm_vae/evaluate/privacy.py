@@ -25,6 +25,7 @@ class Attacked(NamedTuple):
 
   faces: types.FaceSet
   barred: np.ndarray  # positions in `faces` of those whose people the method has seen
+  session: np.ndarray  # int32 [N], in which session each face was taken; types.UNKNOWN where unknown
 
 
 def attacked(config: Config, data: Split) -> Attacked:
@@ -38,6 +39,9 @@ def attacked(config: Config, data: Split) -> Attacked:
   own = types.join(data.train, data.test)
   if not config.privacy.data.name:
     found, barred = own, np.arange(len(data.train))
+    # Those who trained are not attacked, so that nobody asks for their sessions.
+    unknown = np.full(len(data.train), types.UNKNOWN, np.int32)
+    session = np.concatenate([unknown, _sessions(data.test_source, data.test)])
   else:
     crop_settings = cropping.Settings(image_size=own.image.shape[1], **vars(config.privacy.data.faces))
     source = datasets.dataset(config.privacy.data)
@@ -45,9 +49,15 @@ def attacked(config: Config, data: Split) -> Attacked:
     found = face_cache.load_or_crop(source, crop_settings, cache, config.privacy.data.limit)
     names = {own.identities[i] for i in np.unique(own.identity) if i != types.UNKNOWN} if own.identities else set()
     of_run = [found.identities[i] in names if i != types.UNKNOWN else False for i in found.identity]
-    barred = np.flatnonzero(of_run)
+    barred, session = np.flatnonzero(of_run), _sessions(source, found)
   kept = split.distinct(found.image)
-  return Attacked(found.take(kept), np.flatnonzero(np.isin(kept, barred)))
+  return Attacked(found.take(kept), np.flatnonzero(np.isin(kept, barred)), session[kept])
+
+
+def _sessions(source, faces):
+  """int32 [N]: what a source says of the sessions of its faces; the attribute `session` is optional."""
+  known = getattr(source, "session", None)
+  return np.full(len(faces), types.UNKNOWN, np.int32) if known is None else known[faces.index]
 
 
 def section(
@@ -75,7 +85,7 @@ def section(
   if not privacy_config.attackers or not privacy_config.embedders:
     lacking = [name for name in ("attackers", "embedders") if not getattr(privacy_config, name)]
     return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
-  found, barred = attacked(config, experiment.data)
+  found, barred, session = attacked(config, experiment.data)
   try:
     chosen = protocol.choose(
       found.identity,
@@ -116,6 +126,7 @@ def section(
       training_scale=privacy_config.effort,
       seed=privacy_config.seed,
       tell=progress.teller(bar),
+      session=session,
     )
   bounds = promised(experiment.parts.guarantee, measured.report["crowds"], measured.report["people"])
   return {"privacy": measured.report | {"guarantee": bounds, "eyes": privacy_config.eyes}}

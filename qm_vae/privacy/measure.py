@@ -8,7 +8,7 @@ import numpy as np
 
 from qm_vae import embedders, types
 from qm_vae.metrics import images
-from qm_vae.privacy import contract, controls, statistics
+from qm_vae.privacy import contract, controls, sessions, statistics, surroundings, untrained
 from qm_vae.privacy.attackers import ATTACKERS, Tools
 from qm_vae.privacy.protocol import Protocol
 
@@ -51,6 +51,7 @@ def measure(
   training_scale: float = 1.0,
   seed: int = 0,
   tell: Callable[[str], None] = lambda doing: None,
+  session: np.ndarray | None = None,
 ) -> Measured:
   """Attacks every method and says how often the people who are attacked are named.
 
@@ -66,6 +67,7 @@ def measure(
     training_scale: epochs of attackers that learn are multiplied by it.
     seed: of the bootstrap and of the shuffled labels.
     tell: hears what begins, once for each attacker of each method.
+    session: int [N] of those faces, types.UNKNOWN where unknown, for recognition within sessions and across them.
 
   Raises:
     ValueError: without a recogniser, or where the controls do not lead the methods.
@@ -83,10 +85,18 @@ def measure(
   }
   clear = [{"embedder": name, "crowds": table.summaries(_clear(its, original, chosen))} for name, its in tools.items()]
   rows, scores = [], {}
+  by_session = None
+  if session is not None and (session != types.UNKNOWN).any():
+    by_session = sessions.choose(original.identity, session, chosen, seed)
+  without_sessions = sessions.unmet(by_session)
   for method in methods:
     # The controls need an attacker who can attack them, whichever were chosen.
     names = dict.fromkeys(("naive", *attackers)) if method.kind == "control" else attackers
     row, scores[method.name] = _attack(method, chosen, tools, tuple(names), table, tell)
+    if method.kind in untrained.KINDS:
+      row["surroundings"] = surroundings.compare(method.pairs, chosen, tools, attackers)
+    if by_session and not without_sessions and (method.kind in untrained.KINDS or method is methods[0]):
+      row["sessions"] = sessions.compare(method.pairs, by_session, tools, attackers)
     rows.append(row)
   on_clear = {_who(attack): attack["crowds"][-1]["rank_1"] for attack in rows[0]["attacks"]}
   for row in rows:
@@ -107,6 +117,7 @@ def measure(
     "embedders": [_told(one) for one in recognisers],
     "clear": clear,
     "methods": rows,
+    "without_sessions": without_sessions,
     "controls": controls.judge(rows, clear),
   }
   return Measured(report, {row["name"]: scores[row["name"]][_who(row["headline"])] for row in rows if row["headline"]})

@@ -48,7 +48,14 @@ def test_folder_columns_name(root):
   """Columns by name."""
   path = _csv(root, "file,who,mood\nb.jpg,Ann,angry\n")
   source = folder.make(root=str(root), csv=path, image_column="file", identity_column="who", label_column="mood")
+  assert source.session is None
   assert source.identities == ("Ann",) and source[0].label == 0
+
+
+def test_folder_sessions_by_column(root):
+  """Sessions come from a column of their own, which may have empty cells."""
+  path = _csv(root, "image,identity,session\nb.jpg,1,x\na/z.PNG,1,\nc.TIFF,2,x\n")
+  assert folder.make(root=str(root), csv=path).session.tolist() == [0, -1, 0]
 
 
 def test_folder_default_columns_absent(root):

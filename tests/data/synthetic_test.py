@@ -224,3 +224,15 @@ def test_haar_cascade_finds_the_faces():
   assert len(sides) >= 0.90 * 150
   assert pairs >= 0.85 * len(sides)
   assert np.quantile(sides, 0.05) >= 45 and np.quantile(sides, 0.95) <= 65
+
+
+def test_synthetic_sittings_share_light_and_background():
+  """Images of one sitting share light, background and camera, not pose; without sittings each image has its own."""
+  source = synthetic.make(num_people=2, images_per_person=5, images_per_sitting=2)
+  assert source.session.tolist() == [0, 0, 1, 1, 2] * 2
+  (first, second), other = (source.factors(i)[2] for i in (0, 1)), source.factors(2)[2]
+  assert first.light == second.light and first.background == second.background and first.yaw != second.yaw
+  assert first.light != other.light
+  plain = synthetic.make(num_people=2, images_per_person=5)
+  assert plain.session.tolist() == [0, 1, 2, 3, 4] * 2 and plain.fingerprint != source.fingerprint
+  assert plain.factors(0)[2].light != plain.factors(1)[2].light

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from made_up_people import ATTACKED, CHANCE, embedder, world
 
-from qm_vae import embedders
-from qm_vae.privacy import controls, measure, protocol, training
+from qm_vae import embedders, types
+from qm_vae.metrics import face_region
+from qm_vae.privacy import controls, measure, protocol, sessions, training
 
 BLANK = lambda image, random: np.full_like(image, 128)
 MEAN = lambda image, random: (0 * image + image.mean((1, 2), keepdims=True)).astype(np.uint8)  # one colour a picture
@@ -139,3 +140,61 @@ def test_measure_controls_lead(tmp_path):
   """Controls must lead."""
   with pytest.raises(ValueError, match="identity and blank"):
     table(tmp_path, CONTROLS[:1])
+
+
+def test_measure_face_that_adds_nothing_is_not_found_to_add(tmp_path):
+  """Blanking the face of pictures that keep it costs people their names; of pictures without it, nothing."""
+  eyes = np.float32([5, 6, 11, 6])
+  inside = face_region.radius(eyes, (16, 16)) <= 1
+
+  def hide(image, random):
+    image = image.copy()
+    image[:, inside] = 77
+    return image
+
+  def keep(image, random):
+    return np.where(inside[..., None], image, random.integers(0, 256, image.shape)).astype(np.uint8)
+
+  methods = [*CONTROLS, ("hidden", "baseline", hide), ("kept", "audited", keep)]
+  report = table(tmp_path, methods, ("naive",)).report
+  identity, _, hidden, kept = report["methods"]
+  assert "surroundings" not in identity
+  assert hidden["surroundings"]["test"]["p"] > 0.05 and hidden["surroundings"]["test"]["n"] == ATTACKED
+  kept = kept["surroundings"]
+  assert kept["output"]["rank_1"]["value"] > kept["blanked"]["rank_1"]["value"]
+  assert kept["test"]["p"] < 0.01 and kept["test"]["first_only"] > kept["test"]["second_only"]
+  assert report["without_sessions"] == "no session of any picture is known"
+
+
+def test_measure_sessions_are_told_apart(tmp_path):
+  """Pictures that keep nothing but the light of their session are linked within it and not across."""
+  identity = world().identity
+  session = np.tile(np.arange(4, dtype=np.int32) // 2, len(identity) // 4)
+  light = np.random.default_rng(9).uniform(20, 230, (len(identity) // 2, 4, 4, 3))
+  one_each = light[np.arange(len(identity)) // 2].repeat(4, 1).repeat(4, 2).astype(np.uint8)
+  methods = [*CONTROLS, ("light", "model", lambda image, random: one_each)]
+  report = table(tmp_path, methods, ("naive",), session=session).report
+  found = report["methods"][-1]["sessions"]
+  assert report["without_sessions"] == "" and set(report["methods"][0]["sessions"]) == {"same", "different"}
+  assert found["same"]["people"] == found["different"]["people"] == ATTACKED
+  assert found["same"]["attacker"] == "linkage" and found["same"]["rank_1"]["value"] == 1
+  assert found["different"]["rank_1"]["low"] < 3 * CHANCE
+  assert json.loads(json.dumps(report, allow_nan=False)) == report
+
+
+def test_sessions_draw_pairs_of_the_kind_asked_for():
+  """Each person is drawn once for either kind, people without such a pair are left out, and unknown is no session."""
+  identity = np.repeat(np.arange(12), 3)
+  session = np.tile([0, 0, 1], 12)
+  session[:3] = types.UNKNOWN
+  session[3:6] = 0
+  chosen = protocol.Protocol(np.arange(0), np.arange(0, 36, 3), np.arange(1, 36, 3))
+  found = sessions.choose(identity, session, chosen, seed=0)
+  assert identity[found["same"].gallery].tolist() == list(range(1, 12))
+  assert identity[found["different"].gallery].tolist() == list(range(2, 12))
+  for kind, rows in found.items():
+    assert (identity[rows.gallery] == identity[rows.probe]).all() and (rows.gallery != rows.probe).all()
+    assert ((session[rows.gallery] == session[rows.probe]) == (kind == "same")).all()
+  assert sessions.unmet(found) == ""
+  few = sessions.choose(identity[:9], session[:9], protocol.Protocol(np.arange(0), np.array([0, 3, 6]), None), seed=0)
+  assert "2 attacked people have two pictures of one session, 1 of two sessions" in sessions.unmet(few)

@@ -14,7 +14,7 @@ from qm_vae.types import EXPRESSIONS, Record
 VERSION = 1
 """Of the drawings: raise it with every change of what is drawn, so that caches of other drawings are not used."""
 
-_PERSON, _IMAGE, _LABELS = 0, 1, 2  # keep the generators of different purposes apart
+_PERSON, _IMAGE, _LABELS, _SITTING = 0, 1, 2, 3  # keep the generators of different purposes apart
 
 
 class Synthetic:
@@ -22,11 +22,14 @@ class Synthetic:
 
   classes = EXPRESSIONS
 
-  def __init__(self, num_people, images_per_person, frame_size, seed, first_person):
+  def __init__(self, num_people, images_per_person, frame_size, seed, first_person, images_per_sitting):
     self._shape = (num_people, images_per_person)
+    self._per_sitting = images_per_sitting
+    self.session = np.tile(np.arange(images_per_person, dtype=np.int32) // images_per_sitting, num_people)
     self._frame_size, self._seed, self._first = frame_size, seed, first_person
     self.identities = tuple(f"person-{first_person + p:05d}" for p in range(num_people))
-    settings = repr((VERSION, self._shape, frame_size, seed, first_person))
+    sittings = (images_per_sitting,) if images_per_sitting > 1 else ()
+    settings = repr((VERSION, self._shape, frame_size, seed, first_person, *sittings))
     self.fingerprint = f"synthetic-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"
 
   def __len__(self):
@@ -40,12 +43,11 @@ class Synthetic:
     person = self._first + offset
     label = self._label(person * self._shape[1] + image)
     expression, nuisance = _rng(self._seed, _IMAGE, person, image).spawn(2)
-    return (
-      _person(self._seed, person),
-      face_sampling.sample_action_units(expression, label),
-      face_sampling.sample_nuisance(nuisance),
-      label,
-    )
+    own = face_sampling.sample_nuisance(nuisance)
+    if self._per_sitting > 1:
+      sitting = _rng(self._seed, _SITTING, person, image // self._per_sitting)
+      own = face_sampling.in_sitting(own, face_sampling.sample_nuisance(sitting))
+    return _person(self._seed, person), face_sampling.sample_action_units(expression, label), own, label
 
   def landmarks(self, index):
     """Where the face of record `index` truly is, see `face_drawing.landmarks`."""
@@ -95,6 +97,9 @@ def make(
   frame_size: Annotated[int, Option(integer(32, 512), "pixels")] = 96,
   seed: Annotated[int, Option(integer(0, 2**63))] = 0,
   first_person: Annotated[int, Option(integer(0, 10**9), "ranges that do not overlap hold different people")] = 0,
+  images_per_sitting: Annotated[
+    int, Option(integer(1, 10**6), "of one person, in a row, that share light, background and camera")
+  ] = 1,
 ) -> Synthetic:
   """A source of drawn faces, balanced over the seven expressions.
 
@@ -107,6 +112,8 @@ def make(
     frame_size: side of the square frame in pixels, 32 to 512.
     seed: non-negative integer; another seed draws other people.
     first_person: number of the first person, at least 0.
+    images_per_sitting: of one person, in a row, that share light, background and camera; `session` numbers a person's
+      sittings.
 
   Returns:
     A `types.Source` with uint8 RGB images [frame_size, frame_size, 3].
@@ -114,4 +121,4 @@ def make(
   Raises:
     ValueError: for a value outside its range.
   """
-  return Synthetic(num_people, images_per_person, frame_size, seed, first_person)
+  return Synthetic(num_people, images_per_person, frame_size, seed, first_person, images_per_sitting)

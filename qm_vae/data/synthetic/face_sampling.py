@@ -161,6 +161,17 @@ def sample_nuisance(rng: np.random.Generator) -> Nuisance:
   )
 
 
+_OF_SITTING = (
+  "scale", "light", "light_colour", "ambient", "exposure", "background", "background_angle", "blobs", "texture", "blur",
+  "noise",
+)  # fmt: skip
+
+
+def in_sitting(own: Nuisance, sitting: Nuisance) -> Nuisance:
+  """One photograph of a sitting: pose, place and gaze of `own`; light, background and camera of `sitting`."""
+  return dataclasses.replace(own, **{name: getattr(sitting, name) for name in _OF_SITTING})
+
+
 def _mix(palette, position):
   low = min(int(position), len(palette) - 2)
   return palette[low] + (position - low) * (palette[low + 1] - palette[low])
