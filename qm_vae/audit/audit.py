@@ -15,7 +15,7 @@ from qm_vae.faces import cropping
 from qm_vae.io import cache, progress, records, run_folder
 from qm_vae.io.environment import environment
 from qm_vae.landmarkers import instruments
-from qm_vae.privacy import measure, protocol, training
+from qm_vae.privacy import end_to_end, measure, protocol, training
 from qm_vae.report import audit_page
 
 VERSION = 1
@@ -73,6 +73,7 @@ def _audit(options, command):
       tell=progress.teller(bar),
       session=session,
     )
+  end_to_end.add(measured.report, found.missed, len(found.pairs))
   report = {
     "utility": _utility(options, pairs, methods),
     "version": VERSION,

@@ -14,7 +14,7 @@ from qm_vae.experiments.schema import Config
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
 from qm_vae.io import progress
-from qm_vae.privacy import guarantees, measure, protocol, training
+from qm_vae.privacy import end_to_end, guarantees, measure, protocol, training
 from qm_vae.privacy.contract import Pairs
 from qm_vae.training.state import Experiment, Split, State
 from qm_vae.types import Deidentifier
@@ -26,6 +26,7 @@ class Attacked(NamedTuple):
   faces: types.FaceSet
   barred: np.ndarray  # positions in `faces` of those whose people the method has seen
   session: np.ndarray  # int32 [N], in which session each face was taken; types.UNKNOWN where unknown
+  found: int  # records that gave a face, duplicates included
 
 
 def attacked(config: Config, data: Split) -> Attacked:
@@ -51,7 +52,7 @@ def attacked(config: Config, data: Split) -> Attacked:
     of_run = [found.identities[i] in names if i != types.UNKNOWN else False for i in found.identity]
     barred, session = np.flatnonzero(of_run), _sessions(source, found)
   kept = split.distinct(found.image)
-  return Attacked(found.take(kept), np.flatnonzero(np.isin(kept, barred)), session[kept])
+  return Attacked(found.take(kept), np.flatnonzero(np.isin(kept, barred)), session[kept], len(found))
 
 
 def _sessions(source, faces):
@@ -85,7 +86,7 @@ def section(
   if not privacy_config.attackers or not privacy_config.embedders:
     lacking = [name for name in ("attackers", "embedders") if not getattr(privacy_config, name)]
     return _not_measured(" and ".join(f"config.privacy.{name} is empty" for name in lacking))
-  found, barred, session = attacked(config, experiment.data)
+  found, barred, session, num_found = attacked(config, experiment.data)
   try:
     chosen = protocol.choose(
       found.identity,
@@ -128,6 +129,7 @@ def section(
       tell=progress.teller(bar),
       session=session,
     )
+  end_to_end.add(measured.report, found.missed, num_found)
   bounds = promised(experiment.parts.guarantee, measured.report["crowds"], measured.report["people"])
   return {"privacy": measured.report | {"guarantee": bounds, "eyes": privacy_config.eyes}}
 

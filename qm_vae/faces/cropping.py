@@ -15,6 +15,9 @@ from qm_vae.io import progress
 MAX_SIDE = 1280
 """Pixels. A frame whose longer side is longer is shrunk to it before faces are sought; crops keep full resolution."""
 
+NO_FACE = "no face found"
+"""How the reason begins, in types.Missed, for a readable record in which the detector finds no face."""
+
 EYES = (0.32, 0.38, 0.67, 0.38)
 """Where eyes stand on average in the Haar cascade's box, as shares of its side: x, y at the left, x, y at the right."""
 
@@ -281,8 +284,8 @@ def _face(source, settings, position):
 def _no_face(image, settings):
   height, width = image.shape[:2]
   if min(height, width) < settings.min_size:
-    return f"no face found: the image is {width} x {height} pixels, faces.min_size is {settings.min_size}"
-  return "no face found"
+    return f"{NO_FACE}: the image is {width} x {height} pixels, faces.min_size is {settings.min_size}"
+  return NO_FACE
 
 
 def _margin(settings):

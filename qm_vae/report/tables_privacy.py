@@ -1,6 +1,6 @@
 """What the pages say about re-identification, worked out from a `privacy` section as plain values, without markup."""
 
-from qm_vae.report import attacks, tables
+from qm_vae.report import attacks, drawing, tables
 
 CONTROLS = {
   "clear": "the best frozen recogniser on clear pictures: more than a guess",
@@ -146,6 +146,30 @@ def reach(method):
   return " ".join(parts)
 
 
+ALPHA = 0.05
+"""Significance level of the sentence on what the face adds."""
+
+
+def surroundings(privacy):
+  """Rows on what the face adds to its surroundings: the method with its `surroundings`, and `words`."""
+  rows = [one for one in privacy.get("methods") or () if one.get("surroundings")]
+  return [{**one, "words": _adds(one["surroundings"].get("test") or {})} for one in rows]
+
+
+def _adds(test):
+  p, ahead, behind = (drawing.finite(test.get(key)) for key in ("p", "first_only", "second_only"))
+  if p != p:
+    return "–"
+  if p >= ALPHA:
+    return "no difference found"
+  return "the face tells more" if ahead > behind else "the face misleads"
+
+
+def sessions(privacy):
+  """Rows on recognition within sessions and across them: the methods that have it."""
+  return [one for one in privacy.get("methods") or () if one.get("sessions")]
+
+
 def common(privacy, method):
   """What the two pages share; `method` is the one that the page is about."""
   people, verdicts = attacks.largest_crowd(privacy), privacy.get("controls") or {}
@@ -157,6 +181,9 @@ def common(privacy, method):
     "void": verdicts.get("void") or [],
     "warnings": verdicts.get("warnings") or [],
     "reach": reach(method),
+    "surroundings": surroundings(privacy),
+    "sessions": sessions(privacy),
+    "ours": method,
     "yardstick": [
       (gallery_size, clear_rows(privacy, gallery_size)) for gallery_size in reversed(privacy.get("crowds") or ())
     ],

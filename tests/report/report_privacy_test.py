@@ -234,3 +234,33 @@ def test_privacy_page_numbers_not_known_dashes():
   reader = rendered({"version": 1, "privacy": privacy})
   assert "No attacker could be tried" in reader.text and not any(value != value for value in reader.values)
   assert drawing.png(figures_privacy.of_method(privacy, privacy["methods"][2])["rank_1"])
+
+
+@pytest.mark.parametrize(
+  ("test", "words"),
+  [
+    ({"p": 0.2, "first_only": 9, "second_only": 4}, "no difference found"),
+    ({"p": 0.004, "first_only": 14, "second_only": 2}, "the face tells more"),
+    ({"p": 0.004, "first_only": 2, "second_only": 14}, "the face misleads"),
+    ({}, "–"),
+  ],
+)
+def test_privacy_page_says_in_words_what_the_face_adds(test, words):
+  """A difference needs p below 0.05, and its direction is said."""
+  report = fabricated_run.report()
+  tables.method(report["privacy"], "qm_vae")["surroundings"]["test"] = test
+  text = rendered(report).text
+  assert words in text[text.index("Does the face add") : text.index("Same session against")]
+
+
+def test_privacy_page_says_why_sessions_are_not_compared():
+  """Without known sessions the page gives the reason; faces that nobody found are counted in words."""
+  report = fabricated_run.report()
+  assert "Rank 1 of the strongest attack that trains no network, among 40 people" in rendered(report).text
+  report["privacy"]["without_sessions"] = "no session of any picture is known"
+  for method in report["privacy"]["methods"]:
+    method.pop("sessions", None)
+  text = rendered(report).text
+  assert (
+    "not measured: no session of any picture is known" in text and "With each of them counted as recognised" in text
+  )

@@ -77,6 +77,14 @@ def _method(name, kind, levels, psnr, clear, rng):
       "chance": 1 / GALLERY_SIZES[-1],
     },
   }
+  if kind in ("control", "view", "union"):
+    return message
+  rank_1 = message["headline"]["rank_1"]
+  side = {"attacker": "linkage", "embedder": FIRST, "rank_1": rank_1}
+  test = {"n": 120, "both": 20, "first_only": 14, "second_only": 2, "neither": 84, "p": 0.0041809}
+  message["surroundings"] = {"output": side, "blanked": side, "test": test}
+  message["sessions"] = {"same": side | {"people": 40}, "different": side | {"people": 40}}
+  message["end_to_end"] = {**rank_1, "value": rank_1["value"] + 0.01}
   return message
 
 
@@ -110,6 +118,8 @@ def _text(methods):
       ],
       "clear": clear,
       "methods": message,
+      "without_sessions": "",
+      "shown_in_clear": {"value": 0.013, "n": 5270, "low": 0.0103, "high": 0.0165, "method": "wilson"},
       "controls": {
         "identity": {"ok": True, "rank_1": measured, "clear": clear[0]["crowds"][-1]["rank_1"], "share": 0.99},
         "blank": {"ok": True, "rank_1": message[1]["headline"]["rank_1"], "chance": 1 / n},
@@ -130,7 +140,9 @@ def privacy(methods=tuple(row[0] for row in METHODS)):
 def audit():
   """The content of `audit.json`: a tool that left two pictures as they were, one with a hostile name."""
   message = privacy(("identity", "blank", "mosaic"))
+  ours = privacy()["methods"][-1]
   message["methods"][2] |= {"name": "protected", "kind": "audited"}
+  message["methods"][2] |= {key: ours[key] for key in ("surroundings", "sessions", "end_to_end")}
   unprotected = [{"name": EVIL, "psnr": None}, {"name": "people/7/2.png", "psnr": 41.234}]
   message["methods"][2]["unprotected"] = unprotected
   return {
