@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.data.batches import batches, to_face
-from qm_vae.evaluate import first_look, outputs, run_info
+from qm_vae.evaluate import first_look, in_frames, memorized, outputs, run_info
 from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
@@ -50,11 +50,14 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     for box in boxes.values():
       box.close()
   opened = instruments.open_instruments(config.landmarks)
+  detector, no_detector = in_frames.open_detector(config.face_detector)
   methods = [
     _method(name, image, services, by_judge, config, parts, test)
     | instruments.measure(opened, test.image, image, test.eyes, test.identity)
+    | in_frames.measure(experiment.data, image, detector)
     for name, image in images.items()
   ]
+  no_memorization = memorized.add(methods, config.privacy.embedders, experiment.data, images)
   controls_told = [
     utility.controls(s["methods"], s["constant_answer"], test, varied=s["kind"] != "values") | {"service": s["name"]}
     for s in services
@@ -77,6 +80,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     "noise_floor": services[0]["noise_floor"],
     "instrument_floors": instruments.floors(opened, test.image, test.eyes, test.identity),
     "methods": methods,
+    "face_detector": detector and detector.description,
     "curve": [],
     "training": run_info.training(config, workdir, int(state.step)),
     "provenance": provenance.digests(config, experiment),
@@ -88,6 +92,8 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
       "service_accuracy": "a black box is taken for what it says",
     },
   }
+  report["not_measured"] |= {"found_again": no_detector} if no_detector else {}
+  report["not_measured"] |= {"memorization": no_memorization} if no_memorization else {}
   if unaffordable:
     report["not_measured"]["methods"] = f"the budget did not suffice for {', '.join(unaffordable)}"
   shown = np.linspace(0, len(test) - 1, min(8, len(test))).astype(int)

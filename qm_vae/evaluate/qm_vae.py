@@ -5,7 +5,7 @@ import pathlib
 import numpy as np
 
 from qm_vae.deidentifiers import spec
-from qm_vae.evaluate import end_to_end, first_look, outputs, privacy, run_info
+from qm_vae.evaluate import end_to_end, first_look, in_frames, memorized, outputs, privacy, run_info
 from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
@@ -32,6 +32,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   truth = originals["service"].argmax(-1)
   settings = cropping.Settings(image_size=test.image.shape[1], **vars(config.data.faces))
   opened, methods = instruments.open_instruments(config.landmarks), []
+  detector, no_detector = in_frames.open_detector(config.face_detector)
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
       methods.append(
@@ -40,8 +41,10 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
         | utility.fidelity(test, image)
         | end_to_end.measure(settings, experiment.data, image, truth, answer)
         | instruments.measure(opened, test.image, image, test.eyes, test.identity)
+        | in_frames.measure(experiment.data, image, detector)
       )
       bar.update()
+  no_memorization = memorized.add(methods, config.privacy.embedders, experiment.data, made.images)
   qm_vae = methods[-1]
   constant = utility.constant_answer(test, truth)
   report = header(config, experiment.data, command) | {
@@ -59,6 +62,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
     "noise_floor": utility.noise_floor(test, truth, answer),
     "instrument_floors": instruments.floors(opened, test.image, test.eyes, test.identity),
     "methods": methods,
+    "face_detector": detector and detector.description,
     "judged_expressions": utility.judged_expressions(test, truth, by_method["qm_vae"], parts.service.classes),
     "gap": utility.gap(test, truth, by_method["qm_vae"], qm_vae["judges"]),
     "codebook": {
@@ -72,7 +76,9 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   }
   if parts.generator.condition != "none" and config.release.mechanism != "k_same":  # which answers for groups
     report["asked"] = outputs.asked(experiment, state, test, answer)
-  report |= privacy.section(config, workdir, experiment, state, controls, kind_of)
+  measured = privacy.section(config, workdir, experiment, state, controls, kind_of)
+  reasons = {"found_again": no_detector, "memorization": no_memorization} | measured.pop("not_measured", {})
+  report |= measured | {"not_measured": {name: reason for name, reason in reasons.items() if reason}}
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
   report["probabilities"] = {
     "classes": list(parts.service.classes),

@@ -35,6 +35,8 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       if one.rule is PATH:
         options[option] = absolute(options[option])
   resolved.landmarks = absolute(resolved.landmarks)
+  if resolved.face_detector.endswith(".onnx"):
+    resolved.face_detector = absolute(resolved.face_detector)
   resolved.black_box.start = absolute(resolved.black_box.start)
   for quality in resolved.quality.values():
     quality.checkpoint = absolute(quality.checkpoint)

@@ -43,6 +43,7 @@ def render(report, arrays, drawn):
   """
   privacy = report.get("privacy") or {}
   method = audited(privacy)
+  face_columns, kept = tables_faces.table(report.get("utility") or {})
   status = (report.get("verdict") or {}).get("exit")
   return rendering.template("audit.html").render(
     report=report,
@@ -55,8 +56,8 @@ def render(report, arrays, drawn):
     best=cases(arrays, "best"),
     worst=cases(arrays, "worst"),
     interval_methods=tables.interval_methods(report),
-    kept=tables_faces.rows(report.get("utility") or {}),
-    face_columns=tables_faces.COLUMNS,
+    kept=kept,
+    face_columns=face_columns,
     conclusion=tables_faces.conclusion(
       (report.get("utility") or {}).get("methods"), privacy, method.get("name"), "the protected pictures are"
     ),

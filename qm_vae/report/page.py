@@ -61,15 +61,17 @@ def render(report, arrays, drawn):
     HTML that loads nothing: every picture is inside, there is no script, and a policy in its head forbids requests.
   """
   columns, rows = example_rows(report, arrays)
+  face_columns, kept = tables_faces.table(report)
   expression_methods, expression_rows = tables.expressions(report)
   return rendering.template("page.html").render(
     report=report,
     figures=drawn,
     headline=tables.headline(report),
     methods=tables.methods(report),
-    kept=tables_faces.rows(report),
+    kept=kept,
     conclusion=tables_faces.conclusion(report.get("methods"), report.get("privacy") or {}, "qm_vae", "QM-VAE is"),
-    face_columns=tables_faces.COLUMNS,
+    face_columns=face_columns,
+    memorized=tables_faces.memorized(report),
     qm_vae=tables.method(report, "qm_vae"),
     floor=tables.pipeline_floor(report),
     judge_names=tables.judge_names(report),

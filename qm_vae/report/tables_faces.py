@@ -5,6 +5,10 @@ from qm_vae.report import tables
 YARDSTICK = "aligned_mean"
 
 COLUMNS = (
+  ("found_again", "Found again", "share"),
+  ("detector_score", "Its score", "0 to 1"),
+  ("cascade", "By the cascade", "share"),
+  ("seam", "Seam", "1: invisible"),
   ("landmarks", "Landmarks", "eye distances"),
   ("landmarks_mouth", "Mouth", "eye distances"),
   ("expression", "Expression geometry", "eye distances"),
@@ -21,23 +25,47 @@ COLUMNS = (
 )
 """(key, title, unit) of every column."""
 
-_COMPARED = (("landmarks", "the landmarks"), ("yaw", "the head's yaw"), ("frechet", "realism"))
+_COMPARED = (
+  ("landmarks", "the landmarks"),
+  ("yaw", "the head's yaw"),
+  ("frechet", "realism"),
+  ("seam", "the seam of the paste"),
+)
+"""Measures of which less is better."""
 
 
 def rows(report):
   """[{"name", "kind", "measures": one per column}] of the methods, then of the floor; [] where nothing was measured."""
-  methods = [one for one in report.get("methods") or () if one.get("face")]
+  methods = [one for one in report.get("methods") or () if one.get("face") or one.get("seam")]
   floors = report.get("instrument_floors") or {}
-  found = [_row(one["name"], one.get("kind") or "", one["face"], one.get("realism")) for one in methods]
-  found += [_row(name, "floor", face, None) for name, face in (floors.get("face") or {}).items()]
+  found = [_row(one["name"], one.get("kind") or "", _measures(one)) for one in methods]
+  found += [_row(name, "floor", face) for name, face in (floors.get("face") or {}).items()]
   if found and floors.get("realism"):
-    found.append(_row("two halves of the originals", "floor", {}, floors["realism"]))
+    found.append(_row("two halves of the originals", "floor", floors["realism"]))
   return found
 
 
-def _row(name, kind, face, realism):
-  measures = dict(face) | dict(realism or {})
+def _measures(method):
+  """{key of COLUMNS: rate or mean} of one row of a report."""
+  own = {key: method.get(key) for key in ("found_again", "detector_score", "seam")}
+  own["cascade"] = tables.complement(method.get("pipeline_no_face"))
+  return (method.get("face") or {}) | (method.get("realism") or {}) | own
+
+
+def _row(name, kind, measures):
   return {"name": name, "kind": kind, "measures": [measures.get(key) or {} for key, _, _ in COLUMNS]}
+
+
+def table(report):
+  """(columns, rows) of the page's table: `rows`, and of COLUMNS those that any row has."""
+  kept = rows(report)
+  used = [i for i in range(len(COLUMNS)) if any(row["measures"][i] for row in kept)]
+  return [COLUMNS[i] for i in used], [row | {"measures": [row["measures"][i] for i in used]} for row in kept]
+
+
+def memorized(report):
+  """[(method, row of its `memorization`)], one per recogniser; [] where it was not measured."""
+  return [(one, row) for one in report.get("methods") or () for row in one.get("memorization") or ()]
 
 
 def conclusion(methods, privacy, name, title):
@@ -66,7 +94,7 @@ def conclusion(methods, privacy, name, title):
 
 
 def _measure(method, key):
-  return ((method.get("face") or {}) | (method.get("realism") or {})).get(key)
+  return _measures(method).get(key)
 
 
 def _rank_1(privacy, name):

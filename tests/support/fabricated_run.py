@@ -74,6 +74,10 @@ def _method(name, kind, options, loss, judges, rng):
     "judges": [{"name": n, "service_answer": rate(v, 200), "own_answer": rate(w, 200)} for n, v, w in judges],
     "per_expression": per_expression,
     "face": face(loss),
+    "found_again": rate(1 - 0.6 * loss, 200),
+    "detector_score": rate_of(0.85 - 0.5 * loss, 200),
+    "seam": rate_of(1.1 + loss, 200),
+    "memorization": [memorized("mobilefacenet")] if kind in ("model", "baseline") else None,
     "realism": {"frechet": rate_of(20 + 60 * loss, 100), "kernel": rate_of(0.4 * loss, 100)},
     "psnr": {"value": 21.3 - 10 * loss, "n": 200, "low": 20.9 - 10 * loss, "high": 21.7 - 10 * loss},
     "ssim": {"value": 0.8 - 0.5 * loss, "n": 200, "low": 0.78 - 0.5 * loss, "high": 0.82 - 0.5 * loss},
@@ -88,6 +92,13 @@ def rate_of(value, n):
 def face(loss):
   """What stays of a face, worse where more is lost."""
   return {name: rate_of(loss + 0.4 if name != "detail" else 1 - loss / 2, 200) for name in UNITS}
+
+
+def memorized(embedder):
+  """One recogniser's row on memorisation."""
+  rates = {"outputs": rate(0.025, 200), "held_out": rate(0.01, 200)}
+  spans = {"difference": rate_of(0.015, 200), "auc": rate_of(0.53, 200)}
+  return {"embedder": embedder, "threshold": 0.4123} | rates | spans
 
 
 def _unknown():
@@ -146,6 +157,7 @@ def report(seed=0, alpha=0.4, epochs=40):
        "agreement_on_originals": rate(0.72, 200)},
     ],
     "controls": {"identity": rate(0.0, 200), "blank": rate(0.845, 200), "void": False, "reasons": []},
+    "face_detector": {"name": "centerface.onnx", "threshold": 0.2},
     "instrument_floors": {"face": {"jpeg95": face(0.01)}, "realism": {"frechet": rate_of(18.0, 100)}, "units": UNITS},
     "noise_floor": {"jpeg95": rate(0.02, 200), "shift1": rate(0.045, 200), "grey1": rate(0.005, 200)},
     "methods": [

@@ -150,6 +150,10 @@ class Config:
     "", TEXT, "folder of a landmark network, for the report; '': geometry and realism are not measured"
   )
 
+  face_detector: str = key(
+    "centerface", TEXT, "for the report: who looks for a face in the outputs' frames, a name or ONNX file; '': nobody"
+  )
+
   qualities: tuple[str, ...] = key(("expression",), SOME_NAMES, "from `quality`: what must stay, of task black_box")
   quality: dict[str, Quality] = named(Quality, **default_qualities())
   black_box: BlackBox = group(BlackBox)
