@@ -14,7 +14,7 @@ from qm_vae.data import split
 from qm_vae.faces import cropping
 from qm_vae.io import cache, progress, records, run_folder
 from qm_vae.io.environment import environment
-from qm_vae.landmarkers import instruments
+from qm_vae.landmarkers import finding, instruments
 from qm_vae.privacy import end_to_end, measure, protocol, training
 from qm_vae.report import audit_page
 
@@ -104,12 +104,20 @@ def _audit(options, command):
 def _utility(options, pairs, methods):
   """What stays of the faces besides who they are: rows as in a run's report, and the floors of the instruments."""
   opened = instruments.open_instruments(options.landmarks or "")
+  detector, reason = finding.open_detector(options.face_detector)
   of_faces = pairs.eyes, pairs.identity
   rows = [
-    {"name": one.name, "kind": one.kind} | instruments.measure(opened, pairs.original, one.pairs.protected, *of_faces)
+    {"name": one.name, "kind": one.kind}
+    | instruments.measure(opened, pairs.original, one.pairs.protected, *of_faces)
+    | finding.in_crops(detector, one.pairs.protected, pairs.identity)
     for one in methods
   ]
-  return {"methods": rows, "instrument_floors": instruments.floors(opened, pairs.original, *of_faces)}
+  return {
+    "methods": rows,
+    "instrument_floors": instruments.floors(opened, pairs.original, *of_faces),
+    "face_detector": detector and detector.description,
+    "not_measured": {"found_again": reason} if reason else {},
+  }
 
 
 def _control(name, pairs, image, pixels):

@@ -5,6 +5,7 @@ import pathlib
 import sys
 
 from qm_vae.audit import people
+from qm_vae.landmarkers import finding
 from qm_vae.privacy import measure, protocol
 from qm_vae.privacy.attackers import ATTACKERS
 
@@ -73,6 +74,12 @@ def parser(description: str, wrong: int) -> argparse.ArgumentParser:
     type=_path,
     metavar="FOLDER",
     help="landmark network (qm_vae.convert faceapi-landmarks): also measures geometry, pose and realism",
+  )
+  add(
+    "--face-detector",
+    default=finding.DEFAULT,
+    metavar="NAME",
+    help="who looks for a face in the protected pictures, a name or ONNX file; '': nobody (default: %(default)s)",
   )
   add("--effort", type=_positive, default=1.0, help="multiplies how long attackers learn (default: %(default)s)")
   add("--size", type=_size, default=112, help="pixels, side of the face crops, a multiple of 16 (default: %(default)s)")

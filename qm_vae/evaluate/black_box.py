@@ -13,7 +13,7 @@ from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import images as image_files
 from qm_vae.io import networks, progress, records
-from qm_vae.landmarkers import instruments
+from qm_vae.landmarkers import finding, instruments
 from qm_vae.metrics import utility
 from qm_vae.models.generator import make_views
 from qm_vae.report import page
@@ -50,7 +50,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     for box in boxes.values():
       box.close()
   opened = instruments.open_instruments(config.landmarks)
-  detector, no_detector = in_frames.open_detector(config.face_detector)
+  detector, no_detector = finding.open_detector(config.face_detector)
   methods = [
     _method(name, image, services, by_judge, config, parts, test)
     | instruments.measure(opened, test.image, image, test.eyes, test.identity)

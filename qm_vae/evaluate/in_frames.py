@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from qm_vae.faces import cropping, detectors
+from qm_vae.faces import cropping
+from qm_vae.landmarkers import finding
 from qm_vae.metrics import seam as seams
 from qm_vae.metrics import utility
 from qm_vae.training.state import Split
@@ -11,29 +12,7 @@ from qm_vae.types import Detector
 MOST = 500
 """Frames looked at; of more test faces, evenly spaced ones."""
 
-DEFAULT = "centerface"
-"""The detector of a config that names no other. Its weights may be missing, which a report says."""
-
 _BESIDE = 8  # pixels around the pasted square that the seam is measured in
-
-
-def open_detector(name: str) -> tuple[Detector | None, str]:
-  """The detector that looks, and why none does; '' where one does.
-
-  Args:
-    name: config.face_detector.
-
-  Raises:
-    ValueError: for a file that is no detector, or a name other than DEFAULT that there is not.
-  """
-  if not name:
-    return None, "config.face_detector is empty"
-  try:
-    return detectors.open_detector(name), ""
-  except (ValueError, ImportError) as error:
-    if name != DEFAULT:
-      raise
-    return None, str(error)
 
 
 def measure(data: Split, image: np.ndarray, detector: Detector | None) -> dict:
@@ -55,15 +34,10 @@ def measure(data: Split, image: np.ndarray, detector: Detector | None) -> dict:
   for i, (row, box) in enumerate(zip(rows, test.box, strict=True)):
     frame = cropping.paste(data.test_source[int(test.index[i])].image, image[row], box)
     seam[i] = _seam(frame, box)
-    score[i] = 0.0 if detector is None else _score(detector, frame, box)
+    score[i] = 0.0 if detector is None else finding.best_score(detector, frame, box)
   visible = np.isfinite(seam)
   found: dict = {"seam": utility.mean(seam[visible], test.take(np.flatnonzero(visible))) if visible.any() else None}
-  if detector is None:
-    return found | {"found_again": None, "detector_score": None}
-  return found | {
-    "found_again": utility.rate(score >= detector.strong, test),
-    "detector_score": utility.mean(score, test),
-  }
+  return found | finding.measured(detector, score, test.identity)
 
 
 def _seam(frame, box):
@@ -72,10 +46,3 @@ def _seam(frame, box):
   mask[max(y, 0) : max(y + side, 0), max(x, 0) : max(x + side, 0)] = True
   near = slice(max(y - _BESIDE, 0), max(y + side + _BESIDE, 0)), slice(max(x - _BESIDE, 0), max(x + side + _BESIDE, 0))
   return seams.seam(frame[near][None], mask[near][None])[0]
-
-
-def _score(detector, frame, box):
-  seen = detector.find(frame)
-  centre = seen.boxes[:, :2] + seen.boxes[:, 2:] / 2
-  inside = ((centre >= box[:2]) & (centre < box[:2] + box[2])).all(1)
-  return float(seen.scores[inside].max(initial=0.0))

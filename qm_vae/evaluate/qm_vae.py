@@ -12,7 +12,7 @@ from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.experiments.schema import Config
 from qm_vae.faces import cropping
 from qm_vae.io import progress
-from qm_vae.landmarkers import instruments
+from qm_vae.landmarkers import finding, instruments
 from qm_vae.metrics import images, utility
 from qm_vae.report import page
 
@@ -32,7 +32,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   truth = originals["service"].argmax(-1)
   settings = cropping.Settings(image_size=test.image.shape[1], **vars(config.data.faces))
   opened, methods = instruments.open_instruments(config.landmarks), []
-  detector, no_detector = in_frames.open_detector(config.face_detector)
+  detector, no_detector = finding.open_detector(config.face_detector)
   with progress.bar(len(made.images), "judge", "method") as bar:
     for name, image in made.images.items():
       methods.append(

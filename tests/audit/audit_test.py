@@ -51,7 +51,7 @@ def run(home, protected, tmp_path, capsys, *flags):
   """(exit status, audit.json or None, what was printed)."""
   given = [home / "originals", protected, f"--embedder={home / 'recogniser'}", f"--out={tmp_path / 'out'}"]
   status = audit_program.main(
-    [*map(str, given), "--size=32", "--detector=none", "--attackers=naive,residual,codes", *flags]
+    [*map(str, given), "--size=32", "--detector=none", "--attackers=naive,residual,codes", "--face-detector=", *flags]
   )
   message = capsys.readouterr()
   path = tmp_path / "out" / "audit.json"
@@ -77,6 +77,8 @@ def test_audit_tool_audited_limit_kept(world, tmp_path, capsys):
   assert "residual" in page and "data:image/png" in page and "Guessing names" in message
   for rows in (report["privacy"]["methods"], report["utility"]["methods"]):
     assert [row["name"] for row in rows] == ["identity", "blank", "aligned_mean", "protected"]
+  assert report["utility"]["not_measured"] == {"found_again": "no face detector is named"}
+  assert report["privacy"]["shown_in_clear"]["value"] == 0 and "Does the face add anything" in page
   assert "the yardstick, aligned mean" in page and report["not_measured"] == {}
   with np.load(tmp_path / "out" / "audit.npz", allow_pickle=False) as arrays:
     assert arrays["worst_rank"][0] <= arrays["best_rank"][-1] and arrays["worst_original"].dtype == np.uint8

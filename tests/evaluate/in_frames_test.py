@@ -5,6 +5,7 @@ import pytest
 
 from qm_vae import types
 from qm_vae.evaluate import in_frames
+from qm_vae.landmarkers import finding
 from qm_vae.training.state import Split
 
 SIDE, PLACES = 16, np.float32([[8, 8, 16], [20, 4, 16], [30, 20, 16]])
@@ -53,6 +54,17 @@ def test_in_frames_without_a_detector_only_the_seam_is_measured():
   """No detector gives no rate, and an unknown one is refused by name."""
   found = in_frames.measure(data(), data().test.image, None)
   assert found["found_again"] is None and found["seam"]["n"] == 3
-  assert in_frames.open_detector("") == (None, "config.face_detector is empty")
+  assert finding.open_detector("") == (None, "no face detector is named")
   with pytest.raises(ValueError, match="no face detector is called 'nobody'"):
-    in_frames.open_detector("nobody")
+    finding.open_detector("nobody")
+
+
+def test_finding_in_crops_looks_at_the_whole_crop():
+  """A face anywhere in a crop counts, and of many crops evenly spaced ones are looked at."""
+  image = np.full((9, SIDE, SIDE, 3), 100, np.uint8)
+  image[::4] = 250
+  detector = types.Detector(lambda x: types.Detections(bright(x).boxes[1:], bright(x).scores[1:]), 0.3, 0.1, {})
+  assert finding.in_crops(detector, image, np.arange(9))["found_again"]["value"] == pytest.approx(3 / 9)
+  spaced = finding.in_crops(detector, image, np.arange(9), most=3)  # the first, the fifth and the last: the bright ones
+  assert spaced["found_again"]["value"] == 1 and spaced["found_again"]["n"] == 3
+  assert spaced["detector_score"]["value"] == pytest.approx(0.4, abs=1e-6)  # float32
