@@ -1,6 +1,7 @@
 r"""How many of the faces that a detector finds in the original video were hidden.
 
   python -m qm_vae.deidentify.coverage street.mp4 safe.mp4.json --detector=centerface
+  python -m qm_vae.deidentify.coverage street.mp4 safe.mp4.json --protected=safe.mp4    # and how much the faces flicker
 
 Give a stronger detector than the one that hid the faces: what neither finds is counted by nobody. What it finds by
 mistake counts as a face that was not hidden.
@@ -15,7 +16,7 @@ import sys
 import numpy as np
 
 from qm_vae import types
-from qm_vae.deidentify import job
+from qm_vae.deidentify import job, restlessness
 from qm_vae.deidentify.video import Frame, VideoError, reader
 from qm_vae.faces import cropping, detectors, pasting
 from qm_vae.io import progress, records
@@ -116,6 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
   parser.add_argument("--thresh", type=float, help="score from which a face counts (default: the detector's own)")
   parser.add_argument("--scale", type=int, help="longest side of the frame that is searched, pixels")
   parser.add_argument("--every", type=int, default=1, help="look at every N-th frame (default %(default)s)")
+  parser.add_argument("--protected", help="the video after; its faces' flicker is measured against the original's")
   parser.add_argument("--json", help="also write the figures to this file")
   given = parser.parse_args(arguments)
   if given.every < 1:
@@ -124,6 +126,8 @@ def main(arguments: list[str] | None = None) -> int:
     record = json.loads(pathlib.Path(given.sidecar).read_text(encoding="utf-8"))
     detector = detectors.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
     summary = measure(given.original, record, detector, every=given.every)
+    if given.protected:
+      summary["flicker"] = restlessness.measure(given.original, given.protected, record)
   except (ValueError, OSError, KeyError, VideoError, ImportError) as error:
     print(f"error: {given.sidecar}: {error}", file=sys.stderr)
     return 2
@@ -138,6 +142,9 @@ def main(arguments: list[str] | None = None) -> int:
     print(f"not hidden at {one['time']:.2f} s: box {one['box']}")
   if len(summary["missed"]) > _LISTED:
     print(f"and {len(summary['missed']) - _LISTED} more")
+  for one in summary.get("flicker", ()):
+    ratio = "nothing moves" if one["value"] is None else f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
+    print(f"flicker of track {one['track']} from frame {one['first']}: {ratio}, n = {one['n']}; 1 is as calm as before")
   return 0
 
 
