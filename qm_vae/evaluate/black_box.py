@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.data.batches import batches, to_face
-from qm_vae.evaluate import first_look, in_frames, memorized, outputs, run_info
+from qm_vae.evaluate import black_box_judges, first_look, in_frames, memorized, outputs, run_info
 from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import black_box, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import images as image_files
-from qm_vae.io import networks, progress, records
+from qm_vae.io import progress, records
 from qm_vae.landmarkers import finding, instruments
 from qm_vae.metrics import utility
 from qm_vae.models.generator import make_views
@@ -20,7 +20,6 @@ from qm_vae.report import page
 from qm_vae.services import answers as qualities
 from qm_vae.services import distil
 from qm_vae.services.black_box import BudgetSpent
-from qm_vae.services.offered import probabilities
 
 _LAST = ("qm_vae", "identity", "blank")  # methods in the order in which a budget is spent on them; then the views
 
@@ -45,7 +44,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     with progress.bar(len(boxes) * (len(order) + 1), "ask", "method") as bar:
       for name, box in boxes.items():
         services.append(_service(config, name, box, test, {m: images[m] for m in order}, bar, unaffordable))
-      judges, by_judge = _judges(config, test, images, boxes)
+      judges, by_judge = black_box_judges.ask(config, test, images, boxes)
   finally:
     for box in boxes.values():
       box.close()
@@ -222,42 +221,6 @@ def _words(quality, target):
   if not target[-1]:
     return "nothing"
   return ", ".join(f"{name} {value:.2f}" for name, value in zip(quality.names, target, strict=False))
-
-
-def _judges(config, test, images, boxes):
-  """(what is known of each judge, {method: its rows}): agreement with the first service that tells classes."""
-  name = black_box.judged(config)
-  if name is None or not config.judges:
-    return None, {}
-  names = boxes[name].quality.names
-  truth, known, rows = boxes[name].ask(test.image).argmax(1), [], {method: [] for method in images}
-  for judge, network in config.judges.items():
-    meta = networks.read_meta(network.checkpoint)
-    order = [meta["classes"].index(one) for one in names]
-    answer = lambda image, network=network, order=order: probabilities_of(image, network.checkpoint)[:, order].argmax(1)
-    own = answer(test.image)
-    known.append(
-      {
-        "name": judge,
-        "checkpoint": network.checkpoint,
-        "sha256": meta["sha256"],
-        "architecture": meta["architecture"],
-        "classes": list(names),
-        "accuracy": None,
-        "agreement_on_originals": utility.rate(own == truth, test),
-      }
-    )
-    for method, image in images.items():
-      found = answer(image)
-      rates = {"service_answer": utility.rate(found != truth, test), "own_answer": utility.rate(found != own, test)}
-      rows[method].append({"name": judge} | rates)
-  return known, rows
-
-
-def probabilities_of(images: np.ndarray, checkpoint: str, batch_size: int = 64) -> np.ndarray:
-  """services.offered.probabilities of many images, batch by batch."""
-  parts = [images[start : start + batch_size] for start in range(0, len(images), batch_size)]
-  return np.concatenate([probabilities(part, checkpoint=checkpoint) for part in parts])
 
 
 def _method(name, image, services, by_judge, config, parts, test):
