@@ -17,14 +17,14 @@ def add(methods: list[dict], recognisers: Sequence[str], data: Split, images: Ma
 
   Args:
     methods: rows of a report.
-    recognisers: paths of face recognisers.
+    recognisers: paths of face recognisers; '' is none.
     data: training and test faces.
     images: method -> uint8 [N, S, S, 3], its outputs of the test faces.
   """
   reason = unmet(data, recognisers)
   if not reason:
     names = [row["name"] for row in methods if row["kind"] in KINDS]
-    found = measure(data, {name: images[name] for name in names}, embedders.open_all(recognisers))
+    found = measure(data, {name: images[name] for name in names}, embedders.open_all(filter(None, recognisers)))
     for row in methods:
       row["memorization"] = found.get(row["name"])
   return reason
@@ -35,10 +35,10 @@ def unmet(data: Split, recognisers: Sequence[str]) -> str:
 
   Args:
     data: training and test faces.
-    recognisers: their paths.
+    recognisers: their paths; '' is none.
   """
-  if not recognisers:
-    return "config.privacy.embedders is empty"
+  if not any(recognisers):
+    return "config.privacy.embedders names no recogniser"
   least, held_out = int(np.ceil(1 / memorization.FALSE_RATE)), len(_held_out(data))
   if held_out >= least:
     return ""

@@ -47,4 +47,5 @@ def test_memorized_leaves_out_people_who_train():
   assert found["qm_vae"][0]["held_out"]["n"] == NUM and found["qm_vae"][0]["difference"]["value"] == 0
   few = Split(TRAIN, faces(identity[:40], 1), None, 0, 0)
   assert "10 test faces" in memorized.unmet(few, ["recogniser"]) and "100 are needed" in memorized.unmet(few, ["x"])
-  assert memorized.unmet(split, []) == "config.privacy.embedders is empty"
+  for nobody in ([], [""]):
+    assert memorized.unmet(split, nobody) == "config.privacy.embedders names no recogniser"
