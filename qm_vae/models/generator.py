@@ -97,8 +97,8 @@ def make(
     size: side of the faces, pixels; needed with tokens.
     condition: one of `CONDITIONS`.
     answers: classes of the service; needed with a condition.
-    refine: the decoder's image, without its colours, changes the first view (their logits are added) instead of standing
-      for itself.
+    refine: the decoder's image, without its colours, changes the first view (their logits are added) and does not
+      stand for itself.
     find_landmarks: (params, image [B, H, W, 3]) -> [B, 68, 2], for views and `finish`; its params are the last of
       `views_params`, after those of the views. None: faces keep the landmarks that they come with.
     finish: (one face, image [H, W, 3]) -> image, what happens to a decoded image.
