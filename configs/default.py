@@ -8,11 +8,13 @@ CelebA folder, and so on for every name in ARGUMENTS. Single keys are overridden
 
 import ml_collections
 
+from qm_vae.arguments import nearest
 from qm_vae.experiments import schema
 from qm_vae.experiments.schema.config import Config
 from qm_vae.experiments.schema.data import Dataset, Faces
 from qm_vae.experiments.schema.fields import plain
 from qm_vae.experiments.schema.networks import Network
+from qm_vae.io.errors import InputError
 
 ARGUMENTS = ("synthetic", "folder", "celeb_a", "celeba_folder", "lfw", "fer2013")
 
@@ -26,11 +28,14 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
   """The paper's setting on the dataset called `arg` (synthetic when empty).
 
   Raises:
-    ValueError: for a dataset that there is not.
+    InputError: for a dataset that there is not.
   """
   arg = arg or "synthetic"
   if arg not in ARGUMENTS:
-    raise ValueError(f"no dataset is called {arg!r}; write configs/FILE.py:NAME with one of {', '.join(ARGUMENTS)}")
+    raise InputError(
+      f"no dataset is called {arg!r}; {nearest(arg, ARGUMENTS)}write configs/FILE.py:NAME with one of "
+      f"{', '.join(ARGUMENTS)}"
+    )
   config = schema.config_dict(Config(data=dataset(arg)))
   if arg == "synthetic":
     # The networks of the drawn faces learn from other drawn people than those of the run.

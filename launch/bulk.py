@@ -34,6 +34,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 
+from qm_vae.arguments import Parser
 from qm_vae.deidentify import folder, job, methods, one, options
 from qm_vae.io import progress, records, run_folder
 
@@ -192,9 +193,7 @@ def run_all(names: list[str], arguments: tuple, given: argparse.Namespace) -> It
 
 def parser() -> argparse.ArgumentParser:
   """The command line before `--`."""
-  made = argparse.ArgumentParser(
-    prog="python -m launch.bulk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-  )
+  made = Parser(prog="python -m launch.bulk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   made.add_argument("source", metavar="IN", type=options.path_of, help="folder, or manifest: .txt, .csv, .jsonl")
   made.add_argument("target", metavar="OUT", type=options.path_of, help="folder, the same for all hosts")
   made.add_argument("--root", type=options.path_of, help="what paths are relative to (default: the manifest's folder)")

@@ -25,6 +25,7 @@ import subprocess
 import sys
 
 from launch import cluster
+from qm_vae.arguments import Parser
 from qm_vae.report import sweep
 
 
@@ -174,7 +175,7 @@ def _on_slurm(options, lines, out):
 
 
 def _options(arguments):
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m launch.sweep", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--config", required=True, help="FILE or FILE:DATA, as for qm_vae.main")

@@ -21,9 +21,10 @@ from absl import app, flags, logging
 from ml_collections import config_flags
 
 from qm_vae.evaluate import EVALUATIONS, evaluate
-from qm_vae.experiments import grid, resolve, run, schema, settings
+from qm_vae.experiments import command_line, grid, resolve, run, schema, settings
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import cache
+from qm_vae.io.errors import InputError
 from qm_vae.training import distributed
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -49,8 +50,7 @@ def main(arguments: list[str]) -> None:
   """Runs the experiment that the flags name."""
   if not flags.FLAGS["verbosity"].present:
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
-  if len(arguments) > 1:
-    raise app.UsageError(f"unexpected argument {arguments[1]!r}; options are written --name=value")
+  del arguments  # nothing but flags (command_line.py)
   try:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
     config = _CONFIG.value
@@ -72,6 +72,8 @@ def main(arguments: list[str]) -> None:
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
     if flags.FLAGS["verbosity"].present:
       raise
+    if isinstance(error, InputError):
+      sys.exit(f"error: {error}")
     sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
 
 
@@ -130,23 +132,10 @@ def _command():
   return "python -m qm_vae.main " + shlex.join(sys.argv[1:])
 
 
-def _check_config_file(arguments: list[str]) -> None:
-  """Names a missing file before the flag library does, whose error does not."""
-  for argument in arguments:
-    if argument.startswith("--config="):
-      path = pathlib.Path(argument.removeprefix("--config=").partition(":")[0])
-      if not path.is_file():
-        there = sorted(str(p) for p in pathlib.Path("configs").glob("*.py") if not p.stem.startswith("_"))
-        hint = f"there are {', '.join(there)}" if there else "start in the folder that holds configs/"
-        sys.exit(f"error: the experiment's file {path} does not exist; {hint}")
-
-
 def _default_workdir() -> str:
   file, _, data = flags.FLAGS["config"].config_filename.partition(":")
   return f"runs/{pathlib.Path(file).stem}" + (f"-{data}" if data else "")
 
 
 if __name__ == "__main__":
-  _check_config_file(sys.argv[1:])
-  flags.mark_flag_as_required("config")
-  app.run(main)
+  app.run(main, flags_parser=command_line.parse)

@@ -1,13 +1,14 @@
 """Options that members of a table declare in their signature: default, rule and unit in one place."""
 
 import dataclasses
-import difflib
 import functools
 import inspect
 import math
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
+
+from qm_vae.arguments import nearest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -16,6 +17,7 @@ class Rule:
 
   holds: Callable[[Any], bool]
   allowed: str  # the same in words
+  names: tuple[str, ...] = ()  # that the value, or each of its members, must be one of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,7 +44,7 @@ def is_number(value: Any, kinds: tuple[type, ...] = (int, float)) -> bool:
 
 def one_of(*names: str) -> Rule:
   """One of a few texts."""
-  return Rule(lambda v: isinstance(v, str) and v in names, "one of " + ", ".join(n or "''" for n in names))
+  return Rule(lambda v: isinstance(v, str) and v in names, "one of " + ", ".join(n or "''" for n in names), names)
 
 
 def between(low: float, high: float) -> Rule:
@@ -62,6 +64,15 @@ NOT_NEGATIVE = Rule(lambda v: is_number(v) and 0 <= v < math.inf, "a number, at 
 TEXT = Rule(lambda v: isinstance(v, str), "a text")
 PATH = Rule(lambda v: isinstance(v, str) or hasattr(v, "__fspath__"), "a path")
 FLAG = Rule(lambda v: isinstance(v, bool), "True or False")
+
+
+def suggestion(rule: Rule, value: Any) -> str:
+  """'did you mean NAME? ' for the first name in `value` that the rule does not know; '' where there is none."""
+  for one in value if isinstance(value, tuple | list) else (value,):
+    name = str(one).partition(":")[0]
+    if rule.names and name not in rule.names:
+      return nearest(name, rule.names)
+  return ""
 
 
 def member(**traits: Any) -> Callable[[Callable], Callable]:
@@ -107,9 +118,7 @@ def check(name: str, found: Mapping[str, Declared], given: Mapping[str, Any]) ->
   """
   for key, value in given.items():
     if key not in found:
-      near = difflib.get_close_matches(key, found, 1)
-      hint = f"did you mean {near[0]}? " if near else ""
-      raise ValueError(f"{name} has no option {key!r}; {hint}it takes {', '.join(found) or 'none'}")
+      raise ValueError(f"{name} has no option {key!r}; {nearest(key, found)}it takes {', '.join(found) or 'none'}")
     one = found[key]
     if not one.rule.holds(value):
       unit = f" ({one.unit})" if one.unit else ""

@@ -2,30 +2,22 @@
 
 import argparse
 import pathlib
-import sys
 
+from qm_vae.arguments import Parser
 from qm_vae.audit import people
 from qm_vae.landmarkers import finding
 from qm_vae.privacy import measure, protocol
 from qm_vae.privacy.attackers import ATTACKERS
 
 
-class _Parser(argparse.ArgumentParser):
-  wrong = 2
-
-  def error(self, message):
-    self.print_usage(sys.stderr)
-    self.exit(self.wrong, f"error: {message}\n")
-
-
-def parser(description: str, wrong: int) -> argparse.ArgumentParser:
+def parser(description: str, wrong: int) -> Parser:
   """The command line.
 
   Args:
     description: of the program, for --help.
     wrong: exit status for a line that cannot be read; argparse's own, 2, has another meaning here.
   """
-  made = _Parser(
+  made = Parser(
     prog="python -m qm_vae.audit", description=description, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   made.wrong = wrong

@@ -19,6 +19,7 @@ import sys
 
 import jax
 
+from qm_vae.arguments import Parser
 from qm_vae.bench import data, floor, inference, memory, peer, scaling, search, startup, timing, train_step, workload
 from qm_vae.io import cache, records
 from qm_vae.models import vqvae
@@ -74,7 +75,7 @@ def _measure(setting, options, peak):
 
 
 def _parser():
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m qm_vae.bench", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--preset", choices=tuple(vqvae.PRESETS), action="append", help="default: each in turn")

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from qm_vae.arguments import Parser
 from qm_vae.convert.faceapi import faceapi_landmarks
 from qm_vae.convert.keras import keras_expression
 from qm_vae.convert.torch import torch_mobilefacenet
@@ -76,7 +77,7 @@ _GIVES = {
 
 def main(argv: list[str] | None = None) -> None:
   """Converts one file, or tells in one line why it cannot."""
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m qm_vae.convert", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   commands = parser.add_subparsers(dest="format", required=True, metavar="FORMAT")

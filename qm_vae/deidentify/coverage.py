@@ -16,6 +16,7 @@ import sys
 import numpy as np
 
 from qm_vae import types
+from qm_vae.arguments import Parser
 from qm_vae.deidentify import job, restlessness
 from qm_vae.deidentify.video import Frame, VideoError, reader
 from qm_vae.faces import cropping, detectors, pasting
@@ -106,7 +107,7 @@ def _share(area, box):
 
 def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status: 0, or 2 for what cannot be measured."""
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m qm_vae.deidentify.coverage",
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from qm_vae import landmarkers, types
+from qm_vae.arguments import nearest
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.deidentify import protector, strangers
 from qm_vae.experiments import config_file, qm_vae, schema, settings
@@ -63,8 +64,8 @@ def open_method(
   if (pathlib.Path(text).expanduser() / "config.json").is_file():
     return _run(pathlib.Path(text).expanduser())
   raise ValueError(
-    f"no method is called {text!r}; choose one of {', '.join(names())}, or give the folder of a QM-VAE run (it holds "
-    "config.json and checkpoints/)"
+    f"no method is called {text!r}; {nearest(text.partition(':')[0], names())}choose one of {', '.join(names())}, or "
+    "give the folder of a QM-VAE run (it holds config.json and checkpoints/)"
   )
 
 

@@ -26,6 +26,7 @@ import fractions
 import pathlib
 import re
 
+from qm_vae.arguments import Parser
 from qm_vae.deidentify import footage, methods
 from qm_vae.deidentify.video.codecs import CODECS
 from qm_vae.faces import pasting
@@ -36,7 +37,7 @@ _EVER = float("inf")
 
 def parser() -> argparse.ArgumentParser:
   """The command line."""
-  made = argparse.ArgumentParser(
+  made = Parser(
     prog="python -m qm_vae.deidentify",
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -9,6 +9,7 @@ a number that is then reported.
 import argparse
 import pathlib
 
+from qm_vae.arguments import Parser
 from qm_vae.evaluate import evaluate
 from qm_vae.experiments import config_file
 from qm_vae.io import cache
@@ -16,7 +17,7 @@ from qm_vae.io import cache
 
 def main(arguments: list[str] | None = None) -> None:
   """The command line."""
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m qm_vae.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--workdir", required=True, help="folder of a finished run")

@@ -17,6 +17,7 @@ import numpy as np
 from tqdm import tqdm
 
 from qm_vae import embedders, types
+from qm_vae.arguments import Parser
 from qm_vae.data.batches import batches, to_face
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.evaluate.outputs import as_file
@@ -147,7 +148,7 @@ def _line(one):
 
 def main(arguments: list[str] | None = None) -> None:
   """The command line."""
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m qm_vae.impersonation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("--workdir", required=True, help="folder of a finished run of configs/amt_gan.py")

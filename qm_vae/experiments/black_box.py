@@ -25,7 +25,7 @@ from qm_vae.models.vqvae import PRESETS
 from qm_vae.services import SERVICES, answers, distil, expression
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
 from qm_vae.training import schedule
-from qm_vae.training.state import Experiment
+from qm_vae.training.state import Experiment, Split
 from qm_vae.training.tasks import asking, black_box
 from qm_vae.types import EXPRESSIONS, Deidentifier, Service
 
@@ -296,4 +296,20 @@ def _judges(config, qualities, networks):
   return judges, networks
 
 
-TASK = TaskRow(black_box_run)
+def check(config: Config, data: Split) -> None:
+  """Returns when nothing speaks against the run but the networks that are still to be trained.
+
+  Raises:
+    ValueError: as `black_box_run`.
+  """
+  del data
+  _check_left_out(config)
+  _settings(config)
+  missing = offered(config)
+  for name in config.qualities:
+    quality(config, name)
+    if name not in missing:
+      client(config, name)
+
+
+TASK = TaskRow(black_box_run, check=check)

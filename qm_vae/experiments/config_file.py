@@ -14,7 +14,8 @@ def load(workdir: str | pathlib.Path) -> ml_collections.ConfigDict:
   Raises:
     ValueError: when there is none, it cannot be read, or it has keys that there are not.
   """
+  found = run_folder.read_config(workdir)
   try:
-    return schema.complete(run_folder.read_config(workdir))
+    return schema.complete(found)
   except ValueError as error:
     raise ValueError(f"{pathlib.Path(workdir) / 'config.json'}: {error}") from None

@@ -8,6 +8,7 @@ import optax
 
 from qm_vae import embedders, landmarkers
 from qm_vae.data.augment import Augmentation
+from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.deidentifiers import baseline, deidentifier
 from qm_vae.experiments.parts import experiment_of
@@ -24,9 +25,9 @@ from qm_vae.privacy import guarantees
 from qm_vae.quantizers import QUANTIZERS
 from qm_vae.services import SERVICES, expression
 from qm_vae.training import schedule
-from qm_vae.training.state import Experiment
+from qm_vae.training.state import Experiment, Split
 from qm_vae.training.tasks import qm_vae
-from qm_vae.types import Deidentifier, Service
+from qm_vae.types import EXPRESSIONS, Deidentifier, Service
 
 _TRACED = ("seed", "alpha", "beta", "service_weight")
 
@@ -235,12 +236,7 @@ def _check_judges(config):
 
 def _check_terms(config):
   """Names the term that lacks networks to work with, and recognisers that would judge what they trained."""
-  for term in _weighed(config):
-    key = trait(TERMS[term], "needs")
-    if key and not len(getattr(config, key)):
-      raise ValueError(
-        f"config.terms.{term}.weight is {getattr(config.terms, term).weight}, but config.{key} is empty; fill it"
-      )
+  _check_needs(config)
   trained = {network_file.read_meta(path)["sha256"]: path for path in config.recognisers}
   judges = [one.sha256 for one in embedders.open_all(path for path in config.privacy.embedders if path)]
   if trained and judges and set(judges) <= set(trained):
@@ -250,4 +246,30 @@ def _check_terms(config):
     )
 
 
-TASK = TaskRow(qm_vae_run)
+def _check_needs(config):
+  """Names the term that lacks networks to work with."""
+  for term in _weighed(config):
+    key = trait(TERMS[term], "needs")
+    if key and not len(getattr(config, key)):
+      raise ValueError(
+        f"config.terms.{term}.weight is {getattr(config.terms, term).weight}, but config.{key} is empty; fill it"
+      )
+
+
+def check(config: Config, data: Split) -> None:
+  """Returns when nothing speaks against the run but the networks that are still to be trained.
+
+  Raises:
+    ValueError: as `qm_vae_run`.
+  """
+  _check_needs(config)
+  needs_service = lambda name: trait(DEIDENTIFIERS[name], "needs_service") and not config.service.checkpoint
+  views = {name: deidentifier(config, name, data.train) for name in config.views if not needs_service(name)}
+  if len(views) == len(config.views):
+    generator_of(config, views, len(EXPRESSIONS))
+  for text in config.baselines:
+    if not needs_service(text.partition(":")[0]):
+      baseline(config, text, data.train)
+
+
+TASK = TaskRow(qm_vae_run, check=check)

@@ -6,11 +6,12 @@ import pathlib
 
 import ml_collections
 
-from qm_vae import embedders
+from qm_vae import embedders, landmarkers
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.experiments import black_box, config_file, datasets, embedder, run, schema, settings
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, run_folder
+from qm_vae.io.errors import InputError
 from qm_vae.options import PATH, declared
 
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
@@ -44,18 +45,26 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
       quality.source = absolute(quality.source)
   if config.task not in ("qm_vae", "black_box"):
     return resolved
-  for name, network in _networks(resolved).items():
+  needed = _networks(resolved)
+  for name, network in needed.items():
     if network.checkpoint:
-      network.checkpoint = str(pathlib.Path(network.checkpoint).expanduser().absolute())
-      continue
-    if not config.service_data.name and not datasets.labelled(config.data.name):
-      raise ValueError(
+      network.checkpoint = absolute(network.checkpoint)
+      networks.check_kind(network.checkpoint, networks.read_meta(network.checkpoint), "expression")
+    elif not config.service_data.name and not datasets.labelled(config.data.name):
+      raise InputError(
         f"config.{name}.checkpoint is empty and data {config.data.name!r} trains no expression recogniser. Give a "
         f"network: --config.{name}.checkpoint=FOLDER (python -m qm_vae.convert keras-expression makes one from the "
         "public mini-Xception, --config=configs/expression.py trains one)"
       )
-    network.checkpoint = str(_trained(settings.service_config(resolved, network), name, network.architecture))
-  resolved.recognisers = tuple(str(pathlib.Path(path).expanduser().absolute()) for path in resolved.recognisers)
+  resolved.recognisers = tuple(map(absolute, resolved.recognisers))
+  if resolved.landmarks:
+    landmarkers.load(resolved.landmarks)  # the report asks for it, after hours of training
+  untrained = [network for network in needed.values() if not network.checkpoint]
+  if untrained or (resolved.privacy.attackers and not all(resolved.privacy.embedders)):
+    _check_before_training(schema.view(resolved))
+  for name, network in needed.items():
+    if not network.checkpoint:
+      network.checkpoint = str(_trained(settings.service_config(resolved, network), name, network.architecture))
   for name in black_box.offered(schema.view(resolved)):
     resolved.quality[name].checkpoint = resolved.service.checkpoint
   resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
@@ -63,6 +72,19 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
     path for path in resolved.privacy.embedders if path
   )  # what is none is refused before hours of work
   return resolved
+
+
+def _check_before_training(config):
+  """Refuses what the run itself would refuse, before networks that it lacks are trained for hours."""
+  embedders.open_all(path and pathlib.Path(path).expanduser() for path in config.privacy.embedders if path)
+  data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
+  if len(data.train) < config.batch_size:
+    raise InputError(
+      f"config.batch_size = {config.batch_size}, but there are {len(data.train)} training faces; lower it, or use more"
+    )
+  check = TASKS[config.task].check
+  if check:
+    check(config, data)
 
 
 def _networks(config):

@@ -13,6 +13,7 @@ class TaskRow(NamedTuple):
   exported_as: str = ""  # the config key that takes the trained network, with its value; '': runs have a report
   shaped_by: str = ""  # prefix of the keys that shape the trained network, besides those of its data
   cached_in: str = ""  # folder of the cache that keeps such networks for other runs; '': none is trained for them
+  check: Callable | None = None  # (config, data: Split); raises for what `build` would refuse whatever the networks
 
 
 TASKS = Registry(

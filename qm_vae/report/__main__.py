@@ -4,6 +4,7 @@ import argparse
 import pathlib
 import sys
 
+from qm_vae.arguments import Parser
 from qm_vae.report import audit_page, files, page
 
 DESCRIPTION = """\
@@ -20,7 +21,7 @@ read the pages.
 
 def main(arguments=None):
   """Renders what the folder holds; returns the exit status: 0, or 2 where the result files cannot be read."""
-  parser = argparse.ArgumentParser(
+  parser = Parser(
     prog="python -m qm_vae.report", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="folder of a run or of an audit")

@@ -1,20 +1,43 @@
 """The keys of a config: defaults, rules and units (config.py), their check, and a typed view of them."""
 
-import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import ml_collections
 
+from qm_vae.arguments import nearest
 from qm_vae.experiments.schema.config import Config
-from qm_vae.experiments.schema.fields import flatten, instance, plain, rule_at
-from qm_vae.options import Rule
+from qm_vae.experiments.schema.fields import declared_at, flatten, instance, plain, rule_at
+from qm_vae.io.errors import InputError
+from qm_vae.options import Declared, Rule, suggestion
 
-__all__ = ("Config", "check", "complete", "config_dict", "flatten", "plain", "rule_for", "view")
+__all__ = (
+  "Config",
+  "check",
+  "complete",
+  "config_dict",
+  "declared_for",
+  "flatten",
+  "plain",
+  "rule_for",
+  "unknown_key",
+  "view",
+)
 
 
 def rule_for(key: str) -> Rule | None:
   """The rule of a dotted key, e.g. 'data.faces.margin'; judges, ensemble and qualities may have any names."""
   return rule_at(Config, key.split("."))
+
+
+def declared_for(key: str) -> Declared | None:
+  """Default, rule and unit of a dotted key; None where there is no such key."""
+  return declared_at(Config, key.split("."))
+
+
+def unknown_key(key: str, known: Iterable[str]) -> str:
+  """What to say of a dotted key that there is not, with the nearest of the known ones."""
+  near = nearest(f"config.{key}", [f"config.{one}" for one in known])
+  return f"config.{key} is no key; {near}qm_vae/experiments/schema/config.py lists them all"
 
 
 def config_dict(config: Config) -> ml_collections.ConfigDict:
@@ -50,18 +73,17 @@ def check(config: Mapping | ml_collections.ConfigDict) -> None:
   """Returns when every key is known and holds what is allowed.
 
   Raises:
-    ValueError: naming every offending key, its value and what is allowed.
+    InputError: naming every offending key, its value and what is allowed.
   """
   complaints = []
   flat, known = flatten(config), flatten(plain(Config()))
   for key, value in flat.items():
     rule = rule_for(key)
     if rule is None:
-      near = difflib.get_close_matches(key, known, 1)
-      complaints.append(f"config.{key} is no key" + (f"; did you mean config.{near[0]}?" if near else ""))
+      complaints.append(unknown_key(key, known))
     elif not rule.holds(value):
-      complaints.append(f"config.{key} = {value!r}, but it must be {rule.allowed}")
+      complaints.append(f"config.{key} = {value!r}; {suggestion(rule, value)}it must be {rule.allowed}")
   own = ("judges.", "ensemble.", "quality.")
   complaints += [f"config.{key} is missing" for key in known if key not in flat and not key.startswith(own)]
   if complaints:
-    raise ValueError("\n".join(complaints))
+    raise InputError("\n".join(complaints))

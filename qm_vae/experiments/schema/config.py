@@ -25,6 +25,7 @@ VIEWS = tuple(name for name, factory in DEIDENTIFIERS.items() if not trait(facto
 _BASELINES = Rule(
   lambda v: not isinstance(v, str) and all(spec.parse(one) for one in v) and len(set(v)) == len(v),
   "de-identifiers with their options, each once, as ('mosaic:block=4', 'laplace:scale=16')",
+  DEIDENTIFIERS.names(),
 )
 
 

@@ -35,6 +35,12 @@ def _defaults(registry):
 
 def rule_at(of: type, path: list[str]) -> Rule | None:
   """The rule of the key at `path` below a dataclass; None where there is no such key."""
+  found = declared_at(of, path)
+  return found and found.rule
+
+
+def declared_at(of: type, path: list[str]) -> Declared | None:
+  """Default, rule and unit of the key at `path` below a dataclass; None where there is no such key."""
   if not path:
     return None
   fields = {one.name: one for one in dataclasses.fields(of)}
@@ -42,14 +48,13 @@ def rule_at(of: type, path: list[str]) -> Rule | None:
     return None
   meta, rest = fields[path[0]].metadata, path[1:]
   if "rule" in meta:
-    return None if rest else meta["rule"]
+    return None if rest else Declared(fields[path[0]].default, meta["rule"], meta["unit"])
   if "group" in meta:
-    return rule_at(meta["group"], rest)
+    return declared_at(meta["group"], rest)
   if "named" in meta:
-    return rule_at(meta["named"], rest[1:])
+    return declared_at(meta["named"], rest[1:])
   if len(rest) == 2 and rest[0] in meta["options"].names():
-    found: Declared | None = declared(meta["options"][rest[0]]).get(rest[1])
-    return found and found.rule
+    return declared(meta["options"][rest[0]]).get(rest[1])
   return None
 
 

@@ -19,7 +19,7 @@ def names_from(names: tuple[str, ...], *, at_least: int = 0) -> Rule:
   """Names from a table, each at most once."""
   words = "one or more of " if at_least else "none or more of "
   holds = lambda v: _texts(v) and at_least <= len(v) and _distinct(v) and set(v) <= set(names)
-  return Rule(holds, words + ", ".join(names) + ", each once")
+  return Rule(holds, words + ", ".join(names) + ", each once", names)
 
 
 PATHS = Rule(_texts, "paths, as ('PATH',)")
