@@ -70,7 +70,7 @@ def _shrunk(description, size):
 
 def _scales(description, size):
   """Of the whole search, then of those in tiles, up to what `min_size` needs."""
-  whole = _shrunk(description, size)
+  whole = _shrunk(description, size) or 1.0
   last = max(whole, min(description.get("enlarge", 1.0), description["sees"] / description["min_size"]))
   count = math.ceil(math.log(last / whole, _STEP) - 1e-9)
   return [whole * (last / whole) ** (i / max(count, 1)) for i in range(count + 1)]
