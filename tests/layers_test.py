@@ -34,7 +34,7 @@ HEAVY = {
     "data/synthetic/face_surroundings.py",
   },
   "h5py": {"convert/keras.py"},
-  "onnxruntime": {"io/onnx.py", "faces/detectors/centerface.py"},
+  "onnxruntime": {"io/onnx.py", "faces/detectors/runtime.py"},
   "matplotlib": None,  # the files of report/
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"io/images.py"},

@@ -22,7 +22,7 @@ def images(
   array: np.ndarray,
   method: Any = "solid",
   *,
-  detector: str = "haar",
+  detector: str = "auto",
   threshold: float | None = None,
   min_size: int = 12,
   margin: float | None = None,
@@ -31,6 +31,7 @@ def images(
   gallery: str = "",
   service: str = "",
   landmarker: str | Callable[[np.ndarray], np.ndarray] | None = None,
+  in_tiles: bool = True,
 ) -> Protected:
   """Pictures with every face that is found hidden.
 
@@ -40,7 +41,7 @@ def images(
     array: uint8 [H, W, 3] or [N, H, W, 3] RGB; it is not changed.
     method: NAME or NAME:OPTION=VALUE,... of a de-identifier, the folder of a finished QM-VAE run, a
       `types.Deidentifier`, or a function of one face crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
-    detector: a name in faces.detectors.DETECTORS, or the path of an ONNX file.
+    detector: a name in faces.detectors.DETECTORS ('auto': the strongest at hand), or the path of an ONNX file.
     threshold: score in (0, 1) from which a face is believed; half of it is enough here. None: the detector's own.
     min_size: pixels; smaller faces are passed over.
     margin: share of the box's longer side that is covered around it; None: the method's own.
@@ -50,6 +51,7 @@ def images(
     service: folder of an expression network, for methods that keep its answer.
     landmarker: folder of a landmark network, or a function uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that
       need landmarks.
+    in_tiles: large pictures are searched piece by piece, so that faces of `min_size` are found; False: as a whole.
 
   Raises:
     ValueError: for arrays of another form, or options that are not allowed, naming them.
@@ -65,6 +67,7 @@ def images(
   from qm_vae.deidentify.hiding import Hider
   from qm_vae.deidentify.selection import Selection
   from qm_vae.faces import detectors
+  from qm_vae.faces.detectors import tiles
 
   folder = landmarker if isinstance(landmarker, str) else ""
   if isinstance(landmarker, str):
@@ -73,6 +76,7 @@ def images(
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
   finder = detectors.open_detector(detector, threshold=threshold, min_size=min_size)
+  finder = tiles.tiled(finder) if in_tiles else finder
   hider = Hider(
     methods.open_method(method, gallery=gallery, service=service, landmarks=folder),
     margin=margin,

@@ -4,11 +4,10 @@ import shlex
 import signal
 import sys
 
-from qm_vae.deidentify import folder, job, methods, moving, one, options
+from qm_vae.deidentify import folder, job, methods, moving, one, options, summary
 from qm_vae.io import cache
 
 OK, FAILED, USAGE = range(3)
-_LISTED = 50
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -19,8 +18,9 @@ def main(arguments: list[str] | None = None) -> int:
   signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a service cleans up like Ctrl-C
   try:
     work = job.open_job(given, "python -m qm_vae.deidentify " + shlex.join(arguments))
-    if warning := methods.warning(work.method["name"]):
-      _say(warning)
+    for warning in (_warning(given, work.detector.description), methods.warning(work.method["name"])):
+      if warning:
+        _say(warning)
     source, target = _places(given)
   except ValueError as error:
     _say(f"error: {error}")
@@ -31,13 +31,23 @@ def main(arguments: list[str] | None = None) -> int:
       outcomes.append(outcome)
   except KeyboardInterrupt:
     _say("interrupted: the unfinished file was removed; rerun the command to resume a folder")
-    return _summary(work, outcomes, FAILED)
+    return _summary(work, outcomes, FAILED, target)
   except (ValueError, OSError, RuntimeError, ImportError) as error:
     _say(
       f"error: {given.source}: {one.message_of(error)}" if str(given.source) not in str(error) else f"error: {error}"
     )
-    return _summary(work, outcomes, FAILED)
-  return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK)
+    return _summary(work, outcomes, FAILED, target)
+  return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK, target)
+
+
+def _warning(given, found):
+  """What the user of a weak detector should know first."""
+  if found["name"] != "haar":
+    return ""
+  weak = "the Haar cascade misses turned, small and covered faces"
+  if given.detector == "haar":
+    return f"warning: {weak}; --detector=centerface finds them"
+  return f"warning: CenterFace is not installed (pip install -r requirements-video.txt), and {weak}"
 
 
 def _places(given):
@@ -87,22 +97,10 @@ def _outcomes(work, source, target):
     work.sheet.write(preview)
 
 
-def _summary(work, outcomes, status):
-  several = len(outcomes) > 1
-  for outcome in outcomes[:_LISTED]:
-    for note in outcome.notes if not several else [n for n in outcome.notes if n != "done before"]:
-      _say(f"note: {outcome.name}: {note}")
-  failures = [(outcome.name, failure) for outcome in outcomes for failure in outcome.failures]
-  for name, failure in failures:
-    _say(f"failed: {name}: {failure}")
-  hidden = sum(outcome.hidden for outcome in outcomes)
-  if outcomes:
-    skipped = sum("done before" in outcome.notes for outcome in outcomes)
-    files = [outcome for outcome in outcomes if outcome.record]
-    more = f", {skipped} of them done before" if skipped else ""
-    _say(f"{hidden} faces hidden in {len(files)} files{more}; {len(failures)} failures. Look at the result yourself.")
-  if status == OK and work.detector.description["name"] == "haar":
-    _say("The Haar cascade finds upright, frontal faces; --detector=centerface finds others too.")
+def _summary(work, outcomes, status, target):
+  written = (("output", target), ("sidecar", job.sidecar_path(work.options, target)))
+  for line in summary.lines(outcomes, (*written, ("contact sheet", job.preview_path(work.options, target)))):
+    _say(line)
   return status
 
 

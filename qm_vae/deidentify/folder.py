@@ -182,6 +182,7 @@ def state_of(path: pathlib.Path) -> list[int]:
 def settings_of(work: job.Job, source: pathlib.Path) -> str:
   """A digest of all that shapes the pictures, and of the folder that their names are relative to."""
   shaping = {"method": work.method, "hiding": work.hider.description, "detector": work.detector.description}
+  shaping["pictures"] = work.of_pictures.description
   shaping["source"] = str(source.resolve())
   ignored = ("source", "target", "output", "overwrite", "preview", "sidecar")
   shaping["options"] = {key: str(value) for key, value in vars(work.options).items() if key not in ignored}
@@ -189,7 +190,7 @@ def settings_of(work: job.Job, source: pathlib.Path) -> str:
 
 
 def _write(sidecar, work, source, outcomes, found):
-  head = job.head(work, {"name": str(source)}, None) | {"version": 1, "left_out": found.others}
+  head = job.head(work, {"name": str(source)}, None, pictures=True) | {"version": 1, "left_out": found.others}
   rows = [{"file": outcome.name} | outcome.record for outcome in outcomes]
   records.write_text(sidecar, json.dumps(head | {"files": rows}, indent=1, allow_nan=False) + "\n")
 

@@ -14,11 +14,13 @@ from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.sidecar import Sidecar
+from qm_vae.deidentify.tracking import shots
+from qm_vae.deidentify.tracking.kept import Follower
 from qm_vae.deidentify.tracking.link import Linker
 from qm_vae.deidentify.tracking.places import places
 from qm_vae.types import Detections, Detector
 
-ON_MISS = ("hold", "mask", "stop")
+ON_MISS = ("hold", "mask", "stop", "fail")
 LOST = "a face was lost"
 _GROUP = 8  # frames that are looked at, and written, together
 _MEMORY = 512 * 2**20  # bytes that the window's frames may fill
@@ -37,7 +39,7 @@ class Settings(NamedTuple):
   every: int = 1  # faces are sought in every n-th frame; at most the window
   window: int = 48  # frames that are known before one is written: gaps up to this long are filled from both sides
   hold: int = 48  # frames, at most the window: so long a face is hidden before its first and after its last finding
-  on_miss: str = "hold"  # hold: that is all | mask: frames where a face is lost are blanked | stop: no file is made
+  on_miss: str = "hold"  # hold, fail: that is all | mask: frames where a face is lost are blanked | stop: no file
   group: int = _GROUP  # frames that are looked at together; 1 for live pictures
 
 
@@ -52,6 +54,9 @@ class Result(NamedTuple):
   latency: dict[str, float] | None  # seconds from a live frame's arrival to its being written: mean, p95, most
   seconds: float
   reached: float  # seconds of the video at which the last frame begins
+  covered: int  # frames in which a face is hidden
+  cuts: int  # at which a shot ends
+  doubted: int  # places of kept tracks that were hidden, since the face may be somebody else's
 
 
 class _Seen(NamedTuple):
@@ -133,9 +138,11 @@ class _State:
     self._sink, self._detector, self._hider, self._settings = sink, detector, hider, settings
     self._selection, self._record, self._sheet, self._tell, self._size = selection, record, sheet, tell, size
     self._linker = Linker(detector.strong, detector.weak, settings.window)
+    self._shots = shots.Shots()
+    self._followers = {number: Follower() for number in selection.followed}
     self._seen = collections.deque()
     self._looked = set()
-    self._frames = self._faces = self._left = 0
+    self._frames = self._faces = self._left = self._covered = self._doubted = 0
     self._reached = 0.0
     self._blanked = collections.Counter()
     self._latencies = collections.deque(maxlen=_LATENCIES)
@@ -144,7 +151,11 @@ class _State:
     """Looks for faces in a group of frames, and writes those that have left the window."""
     sought = [frame.number % self._settings.every == 0 for frame in group]
     found = pool.map(self._look, group, sought)
-    for frame, looks, (detections, trouble) in zip(group, sought, found, strict=True):
+    for frame, looks, (detections, trouble, look) in zip(group, sought, found, strict=True):
+      if look is not None and self._shots.add(frame.number, look):
+        self._linker.end()
+        if not looks:  # nobody knows who is in the new shot
+          looks, (detections, trouble, _) = True, self._look(frame, True)
       if looks and not trouble:
         self._linker.add(frame.number, detections)
         self._looked.add(frame.number)
@@ -159,21 +170,17 @@ class _State:
       self._write([self._seen.popleft() for _ in range(min(_GROUP, len(self._seen)))])
 
   def _look(self, frame, sought):
-    if not sought:
-      return None, ""
+    look = None
     try:
-      return self._detector.find(frame.pixels()), ""
+      picture = frame.pixels()
+      look = shots.look(picture)
+      return self._detector.find(picture) if sought else None, "", look
     except Exception as error:  # whatever went wrong in there, the frame is blanked and the reason reported
-      return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)), f"not looked at: {error}"
+      nobody = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+      return nobody, f"not looked at: {error}", look
 
   def _write(self, group):
-    known = [
-      places(self._linker.tracks, seen.frame.number, self._looked, self._settings.hold, self._size) for seen in group
-    ]
-    chosen = [
-      [(place, self._selection.hides(place.box, seen.frame.number, place.track)) for place in of_frame]
-      for seen, of_frame in zip(group, known, strict=True)
-    ]
+    chosen = [self._chosen(seen) for seen in group]
     reasons = [self._reason(seen, faces) for seen, faces in zip(group, chosen, strict=True)]
     pictures = self._hidden(group, chosen, reasons)
     for seen, picture, faces, reason in zip(group, pictures, chosen, reasons, strict=True):
@@ -189,10 +196,26 @@ class _State:
       self._frames += 1
       self._reached = seen.frame.time
       self._blanked.update([reason] if reason else [])
+      self._covered += any(hidden for _, hidden in faces)
       self._faces += sum(hidden for _, hidden in faces)
       self._left += sum(not hidden for _, hidden in faces)
     self._forget(group[-1].frame.number)
     self._tell(len(group))
+
+  def _chosen(self, seen):
+    """The faces of a frame, each with whether it is to be hidden."""
+    number = seen.frame.number
+    known = places(self._linker.tracks, number, self._looked, self._settings.hold, self._size, self._shots.reaches)
+    chosen = [(place, self._selection.hides(place.box, number, place.track)) for place in known]
+    if not self._followers or seen.trouble or seen.frame.damaged:
+      return chosen
+    for i, (place, hidden) in enumerate(chosen):
+      if place.track in self._followers and not hidden:
+        others, follower = known[:i] + known[i + 1 :], self._followers[place.track]
+        if not follower.certain(number, place, others, seen.frame.pixels(), self._shots.steady(number)):
+          chosen[i] = (place, True)
+          self._doubted += 1
+    return chosen
 
   def _reason(self, seen, faces):
     """Why a frame is blanked; '' where it is not."""
@@ -230,6 +253,7 @@ class _State:
 
   def _forget(self, frame):
     self._linker.forget(frame)
+    self._shots.forget(frame - self._settings.hold - self._settings.window)
     horizon = frame - self._settings.hold - self._settings.window
     self._looked = {n for n in self._looked if n >= horizon}
 
@@ -247,4 +271,7 @@ class _State:
       latency,
       round(seconds, 3),
       self._reached,
+      self._covered,
+      self._shots.cuts,
+      self._doubted,
     )

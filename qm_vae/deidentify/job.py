@@ -11,6 +11,7 @@ from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.faces import detectors
+from qm_vae.faces.detectors import tiles
 from qm_vae.types import Detector
 
 _CHUNK = 2**20  # bytes
@@ -21,10 +22,16 @@ class Job(NamedTuple):
 
   options: Any  # see options.py
   command: str
-  detector: Detector
+  detector: Detector  # of video
   hider: Hider
   method: dict  # what the method is
   sheet: ContactSheet | None
+  stills: Detector | None = None  # of pictures; None: `detector`
+
+  @property
+  def of_pictures(self) -> Detector:
+    """Who finds the faces of pictures."""
+    return self.stills or self.detector
 
 
 class Outcome(NamedTuple):
@@ -44,8 +51,15 @@ def open_job(options, command: str) -> Job:
     ValueError: for a method or a detector that there is not, naming those that there are.
   """
   detector = detectors.open_detector(
-    options.detector, threshold=options.thresh, max_side=options.scale, min_size=options.min_size
+    options.detector,
+    threshold=options.thresh,
+    max_side=options.scale,
+    min_size=options.min_size,
+    provider=options.provider,
   )
+  in_tiles = tiles.tiled(detector)
+  # Who says to which side pictures are shrunk has chosen what is found.
+  of_pictures = options.tiles if options.tiles is not None else options.scale is None
   method = methods.open_method(
     options.method, gallery=options.gallery, service=options.service, landmarks=options.landmarks or ""
   )
@@ -58,18 +72,20 @@ def open_job(options, command: str) -> Job:
     seed=options.seed,
     landmarker=landmarker,
   )
-  return Job(options, command, detector, hider, method.description, ContactSheet() if options.preview else None)
+  sheet = ContactSheet() if options.preview else None
+  of_video, of_stills = (in_tiles if wanted else detector for wanted in (options.tiles, of_pictures))
+  return Job(options, command, of_video, hider, method.description, sheet, of_stills)
 
 
-def head(job: Job, source: dict, finding: dict | None) -> dict:
-  """What a sidecar says before the first face."""
+def head(job: Job, source: dict, finding: dict | None, *, pictures: bool = False) -> dict:
+  """What a sidecar, of a video or of `pictures`, says before the first face."""
   return {
     "program": f"qm_vae {qm_vae.__version__}",
     "created": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     "command": job.command,
     "source": source,
     "method": job.method | job.hider.description,
-    "detector": job.detector.description,
+    "detector": (job.of_pictures if pictures else job.detector).description,
     "finding": finding,
   }
 

@@ -9,8 +9,10 @@ import threading
 from qm_vae.deidentify import footage, job, selection, video
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.video import raw
+from qm_vae.faces.detectors import tiles
 from qm_vae.io import progress
 
+_TRACKING = 2  # another number: tracks have other numbers than in the records that earlier versions wrote
 _LIVE_WINDOW = 5  # frames
 _ALLOWED_SHORT = 2  # frames by which a whole file's count may be off its own statement
 _ALLOWED_SECONDS = 0.5  # the same where it states no count but a duration
@@ -42,7 +44,7 @@ def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Pat
     try:
       hider = work.hider.of((origin["sha256"] or name).encode())
       result = _run(work, source, sink, hider, settings, chosen, record)
-      outcome = _outcome(work, name, source, sink, result, settings)
+      outcome = _outcome(work, name, source, sink, result, settings, chosen)
       sink.close()
       record.close(outcome.record)
     except BaseException:
@@ -97,7 +99,12 @@ def _origin(work, source, name, settings):
     return stream_info | {"sha256": None}, None
   stream_info["sha256"] = job.sha256(name)
   finding = {"sha256": stream_info["sha256"], "detector": work.detector.description, "start": work.options.start}
-  return stream_info, finding | {"end": work.options.end, "every": settings.every, "window": settings.window}
+  return stream_info, finding | {
+    "end": work.options.end,
+    "every": settings.every,
+    "window": settings.window,
+    "tracking": _TRACKING,
+  }
 
 
 def _run(work, source, sink, hider, settings, chosen, record):
@@ -146,19 +153,31 @@ def _stopped_by_signals(source):
       signal.signal(number, usual)
 
 
-def _outcome(work, name, source, sink, result, settings):
+def _outcome(work, name, source, sink, result, settings, chosen):
   notes, failures = list(sink.notes), []
   if not result.frames:
     raise video.VideoError(f"{name} gave no frame")
+  frame_size = (source.width, source.height)
+  smallest = tiles.smallest(work.detector.description, frame_size)
   if not result.tracks:
-    notes.append("no face was found in any frame")
+    (failures if settings.on_miss == "fail" else notes).append("no face was found in any frame")
+  if smallest is not None and smallest > work.options.min_size + 0.5:
+    notes.append(
+      f"faces below {smallest:.0f} pixels could not be found: frames of {source.width} x {source.height} are shrunk "
+      "for the search; --tiles searches them piece by piece"
+    )
   lost = [track["track"] for track in result.tracks if track["lost"]]
   if lost:
-    done = {"hold": f"its last place stayed hidden for {settings.hold} frames", "mask": "those frames are blanked"}
-    notes.append(
+    held = f"its last place stayed hidden for {settings.hold} frames"
+    done = {"hold": held, "fail": held, "mask": "those frames are blanked"}
+    (failures if settings.on_miss == "fail" else notes).append(
       f"{len(lost)} of {len(result.tracks)} tracks begin or end inside the picture, where a face may have been "
       f"missed ({done[settings.on_miss]}): {', '.join(map(str, lost[:20]))}{', ...' if len(lost) > 20 else ''}"
     )
+  if result.doubted:
+    notes.append(f"{result.doubted} places of kept tracks are hidden: the face there may be somebody else's")
+  if result.cuts and any(isinstance(one, selection.Region) for one in chosen.keep):
+    notes.append(f"there are {result.cuts} cuts: a region that is kept leaves whoever is in it, in every shot")
   if settings.every < work.options.every:
     notes.append(
       f"faces were sought in every {settings.every} frames, not {work.options.every}: of {source.width} x "
@@ -176,7 +195,10 @@ def _outcome(work, name, source, sink, result, settings):
     notes.append(f"{source.dropped} frames came too fast and were dropped; latency {_ms(result.latency)}")
     if source.broken:
       failures.append(source.broken)
+  people = sum(track["found"] + track["filled"] + track["held"] > track["left"] for track in result.tracks)
   summary = {"frames": result.frames, "hidden": result.faces, "left": result.left, "blanked": result.blanked}
+  summary |= {"tracks": len(result.tracks), "people": people, "frames_hidden": result.covered, "cuts": result.cuts}
+  summary |= {"smallest": None if smallest is None else round(smallest, 1)}
   summary |= {"seconds": result.seconds, "frames_per_second": round(result.frames / max(result.seconds, 1e-9), 2)}
   output = {"codec": sink.codec, "hold": settings.hold, "on_miss": settings.on_miss, "feather": work.options.feather}
   record = {"output": output, "summary": summary | live, "notes": notes, "failures": failures}

@@ -32,7 +32,8 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path, sidecar: 
 def write_sidecar(work: job.Job, source: pathlib.Path, sidecar: pathlib.Path, outcome: job.Outcome) -> None:
   """Writes a picture's own record; a video's was written with it."""
   if kind(source) == PICTURE:
-    record = {"version": 1} | job.head(work, {"name": str(source), "sha256": job.sha256(source)}, None)
+    origin = {"name": str(source), "sha256": job.sha256(source)}
+    record = {"version": 1} | job.head(work, origin, None, pictures=True)
     records.write_text(sidecar, json.dumps(record | outcome.record, indent=1, allow_nan=False) + "\n")
 
 
@@ -42,7 +43,7 @@ def _picture(work, source, target):
   done = pictures.protect_file(
     source,
     target,
-    work.detector,
+    work.of_pictures,
     work.hider,
     chosen,
     on_miss=options.on_miss,
@@ -50,8 +51,11 @@ def _picture(work, source, target):
   )
   if work.sheet:
     work.sheet.add(done.image)
-  record = {"faces": done.faces, "notes": done.notes}
-  return job.Outcome(str(source), done.hidden, tuple(done.notes), (), record)
+  failures = (pictures.UNCHANGED,) if not done.faces and options.on_miss == "fail" else ()
+  record = {"faces": done.faces, "smallest": done.smallest, "notes": done.notes}
+  record |= {"unchanged": True} if not done.faces and options.on_miss != "mask" else {}
+  record |= {"failures": list(failures)} if failures else {}
+  return job.Outcome(str(source), done.hidden, tuple(done.notes), failures, record)
 
 
 def message_of(error: Exception) -> str:

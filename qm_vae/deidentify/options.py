@@ -2,7 +2,7 @@ r"""De-identifies pictures, folders, video, cameras and streams.
 
   python -m qm_vae.deidentify street.mp4 safe.mp4
   python -m qm_vae.deidentify photos/ safe/ --method=mosaic --preview
-  python -m qm_vae.deidentify street.mp4 safe.mp4 --method=runs/alpha04 --detector=centerface
+  python -m qm_vae.deidentify street.mp4 safe.mp4 --method=runs/alpha04
   python -m qm_vae.deidentify rtsp://camera/stream safe.mkv --end=60
   ffmpeg -i in.mp4 -f rawvideo -pix_fmt rgb24 - | python -m qm_vae.deidentify - - --raw=640x360@25 | ...
 
@@ -18,7 +18,8 @@ smaller than those that it was trained on are painted over, for it would leave t
 
 Exit status: 0 every face that was found is hidden; 1 something failed, and each failure is listed; 2 the command is
 wrong. What could not be protected is blanked or not written. A face that no detector finds is not hidden: look at the
-result (--preview). --detector=centerface finds turned and small faces that the default, the Haar cascade, misses.
+result (--preview). The default detector is CenterFace (requirements-video.txt); where it is not installed, the Haar
+cascade takes its place with a warning, and misses turned and small faces.
 """
 
 import argparse
@@ -84,8 +85,12 @@ def _hiding(add):
 
 def _finding(add):
   usual = footage.Settings()
-  known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: %(default)s)"
-  add("--detector", default="haar", metavar="NAME|FILE", help=known)
+  known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: auto, the best that is installed)"
+  add("--detector", default="auto", metavar="NAME|FILE", help=known)
+  runs = "of onnxruntime: CPU, CUDA, ... (default: the best that there is)"
+  add("--provider", metavar="NAME", help=runs)
+  pieces = "search large frames piece by piece, so that --min-size is found (default: pictures alone; slow)"
+  add("--tiles", action=argparse.BooleanOptionalAction, default=None, help=pieces)
   believed = "score from which a face is believed, half of it where one was before (default: haar 0.5, centerface 0.2)"
   add("--thresh", "-t", "--threshold", type=_between(0.01, 0.99), metavar="T", help=believed)
   shrunk = "longer side, in pixels, to which larger frames are shrunk for the search (default: 1280)"
@@ -101,7 +106,7 @@ def _finding(add):
   add("--hold", type=_integer(0), metavar="FRAMES", help=held)
   missed = (
     "where a face is lost inside the picture, or a still picture shows none: hold the last place | mask the whole "
-    "frame | stop and write nothing (default: %(default)s)"
+    "frame | stop and write nothing | fail: as hold, with exit status 1 (default: %(default)s)"
   )
   add("--on-miss", choices=footage.ON_MISS, default="hold", help=missed)
 

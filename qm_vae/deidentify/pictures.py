@@ -8,11 +8,16 @@ import numpy as np
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.video.aside import Aside
+from qm_vae.faces.detectors import tiles
 from qm_vae.io import images
 from qm_vae.types import Detector
 
 WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes of the pictures that are written; an animated .gif is a video."""
+
+
+UNCHANGED = "no face was found: it is UNCHANGED"
+"""Failure of such a picture where `--on-miss=fail`."""
 
 
 class Done(NamedTuple):
@@ -21,6 +26,7 @@ class Done(NamedTuple):
   image: np.ndarray  # uint8 [H, W, 3], protected
   faces: list[dict]  # box, score, hidden
   notes: list[str]
+  smallest: float | None = None  # pixels: longer side of the smallest face that could be found; None: nobody knows
 
   @property
   def hidden(self) -> int:
@@ -40,13 +46,15 @@ def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Sele
     detector: finds faces; all that are at least weakly found are hidden, since no other frame tells more.
     hider: hides them.
     selection: faces that are left alone.
-    on_miss: where no face is found: 'hold' leaves the picture as it is, 'mask' blanks it, 'stop' refuses it.
+    on_miss: where no face is found: 'hold' and 'fail' leave the picture as it is, 'mask' blanks it, 'stop' refuses it.
 
   Raises:
     NoFace: see `on_miss`.
     ValueError: where a face could not be hidden.
   """
   found = detector.find(image)
+  smallest = tiles.smallest(detector.description, (image.shape[1], image.shape[0]))
+  smallest = None if smallest is None else round(smallest, 1)
   chosen = [selection.hides(box, 0, i + 1) for i, box in enumerate(found.boxes)]
   found_faces = [
     {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "hidden": bool(hidden)}
@@ -55,12 +63,17 @@ def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Sele
   if not found_faces and on_miss == "stop":
     raise NoFace("no face was found, and --on-miss=stop refuses what cannot be judged")
   if not found_faces and on_miss == "mask":
-    return Done(np.zeros_like(image), [], ["blanked: no face was found"])
+    return Done(np.zeros_like(image), [], [f"blanked: {_nothing(smallest)}"], smallest)
   numbers = [i for i, hidden in enumerate(chosen) if hidden]
   (made,) = hider.of(image.tobytes())([image], [[found.boxes[i] for i in numbers]], [[i + 1 for i in numbers]])
   if made is None:
     raise ValueError("a face could not be hidden: the method gave no finite picture")
-  return Done(made, found_faces, [] if found_faces else ["no face was found"])
+  return Done(made, found_faces, [] if found_faces else [_nothing(smallest)], smallest)
+
+
+def _nothing(smallest):
+  """The note of a picture without a face."""
+  return "no face was found" + (f"; smaller ones than {smallest:g} pixels could not be" if smallest else "")
 
 
 def protect_file(

@@ -55,6 +55,11 @@ class Selection(NamedTuple):
       return False
     return not self.only or any(one.holds(box, frame, number) for one in self.only)
 
+  @property
+  def followed(self) -> frozenset[int]:
+    """Tracks that are left visible by their number, as long as they show the same person."""
+    return frozenset(one.number for one in self.keep if isinstance(one, Known))
+
 
 def parse(texts: Sequence[str], finding: dict | None) -> tuple[Region | Known, ...]:
   """What `--keep` and `--only` name.

@@ -198,7 +198,7 @@ def test_pictures_without_face_left_masked_refused(tmp_path):
   empty = np.full((50, 60, 3), 90, np.uint8)
   finder, hider = detectors.open_detector("haar"), hiding.Hider(methods.open_method("solid"))
   done = pictures.protect(empty, finder, hider, selection.Selection())
-  assert (done.image == empty).all() and done.notes == ["no face was found"]
+  assert (done.image == empty).all() and done.notes == ["no face was found; smaller ones than 12 pixels could not be"]
   assert not pictures.protect(empty, finder, hider, selection.Selection(), "mask").image.any()
   with pytest.raises(pictures.NoFace):
     pictures.protect(empty, finder, hider, selection.Selection(), "stop")

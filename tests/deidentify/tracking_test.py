@@ -111,3 +111,19 @@ def test_tracking_gap_longer_window_no_link():
     linker.add(n, found(box(0, 0), [(n * 97) % 600, 20, 30, 30]))
     linker.forget(max(n - 10, 0))
   assert len(linker.tracks) < 30 and max(len(track.frames) for track in linker.tracks) < 40
+
+
+def test_tracking_cut_ends_tracks_weak_ones_go_on():
+  """After a cut a face has another number; one that is found but weakly stays hidden where a track was, else not."""
+  linker = linked({0: found(box(0), [400, 20, 40, 40])})
+  linker.end()
+  linker.add(1, found(box(1), [400, 20, 40, 40], [500, 200, 40, 40], scores=[0.9, 0.3, 0.3]))
+  assert [track.frames for track in linker.tracks] == [[0], [0], [1], [1]]
+  assert linker.tracks[2].boxes[0][0] == 104 and linker.tracks[3].boxes[0][0] == 400
+
+
+def test_tracking_nobody_held_beyond_reach():
+  """Where no face can be, none is held, on either side."""
+  linker = linked({n: found(box(n, 0)) for n in range(20, 30)})
+  held = [n for n in range(60) if places(linker.tracks, n, set(range(60)), 12, SIZE, lambda of, at: 17 <= at < 33)]
+  assert held == list(range(17, 33))

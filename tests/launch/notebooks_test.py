@@ -32,7 +32,7 @@ def test_notebooks_committed_without_outputs_leave_packages(path):
   wanted = [line.split(">")[0] for line in (ROOT / "requirements-colab.txt").read_text().splitlines() if line[0] != "#"]
   everything = (ROOT / "requirements-cpu.txt").read_text() + (ROOT / "requirements-video.txt").read_text()
   assert all(f"\n{name}>" in everything for name in wanted)
-  assert not {"jax", "flax", "optax", "orbax-checkpoint", "opencv-python-headless", "numpy"} & set(wanted)
+  assert not {"jax", "flax", "optax", "orbax-checkpoint", "opencv-python", "numpy"} & set(wanted)
 
 
 @pytest.mark.slow

@@ -41,28 +41,39 @@ class Linker:
   """Gives every finding to a track.
 
   First the surely found faces are matched to the tracks by nearness (one to one, at the least total distance), then the
-  weakly found ones to the tracks that are left; a sure one that is left begins a track, a weak one is dropped.
+  weakly found ones to the tracks that are left; a sure one that is left begins a track. A weak one is dropped, unless
+  it stands where a track was that a cut has ended: it may be the same face.
   """
 
   def __init__(self, strong: float, weak: float, max_gap: int):
     """Links over at most `max_gap` frames without a finding; `strong` and `weak` are scores, as in types.Detector."""
     self._strong, self._weak, self._max_gap = strong, weak, max_gap
-    self._count = 0
+    self._count = self._ended = 0
     self.tracks: list[Track] = []
+
+  def end(self) -> None:
+    """Ends all tracks: what comes is another shot."""
+    self._ended = self._count
 
   def add(self, frame: int, found: Detections) -> None:
     """The findings of `frame`; frames come in ascending order, and may be left out."""
-    alive = [track for track in self.tracks if frame - track.frames[-1] <= self._max_gap + 1]
+    near = [track for track in self.tracks if frame - track.frames[-1] <= self._max_gap + 1]
+    alive = [track for track in near if track.number > self._ended]
     strong = np.flatnonzero(found.scores >= self._strong)
     weak = np.flatnonzero((found.scores >= self._weak) & (found.scores < self._strong))
     taken = self._match(frame, alive, found, strong, grow=True)
     left = [track for track in alive if track.frames[-1] != frame]
-    self._match(frame, left, found, weak, grow=False)
-    for i in strong:
+    taken |= self._match(frame, left, found, weak, grow=False)
+    for i in (*strong, *self._again(near, found, weak)):
       if i not in taken:
         self._count += 1
         self.tracks.append(Track(self._count, [], [], []))
         self._append(self.tracks[-1], frame, found, i)
+
+  def _again(self, tracks, found, weak):
+    """The weakly found faces that stand where an ended track was last."""
+    ended = [track for track in tracks if track.number <= self._ended]
+    return [i for i in weak if any(_apart(one.boxes[-1], found.boxes[[i]])[0] < _NEAR_WEAK for one in ended)]
 
   def forget(self, frame: int) -> None:
     """Drops what no frame from `frame` on needs: findings before each track's last one up to it, and dead tracks."""

@@ -1,5 +1,6 @@
 """Where the faces of a frame are: as found, filled between two findings, or held where they were last."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -22,7 +23,14 @@ class Place(NamedTuple):
   lost: bool  # held, while the face was not seen to leave or enter at the frame's border
 
 
-def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: tuple[int, int]) -> list[Place]:
+def places(
+  tracks: list[Track],
+  frame: int,
+  looked: set[int],
+  hold: int,
+  size: tuple[int, int],
+  reaches: Callable[[int, int], bool] | None = None,
+) -> list[Place]:
   """The faces of `frame`, in the order of their tracks.
 
   A track's gap between two findings is filled by the line between them, with the larger of the two sizes. Beyond its
@@ -36,6 +44,7 @@ def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: t
     looked: frames in which faces were sought; a face is lost only where somebody looked.
     hold: frames.
     size: (width, height) of the frame, pixels.
+    reaches: see Shots.reaches: nobody is held over the next shot. None: there is but one.
   """
   made = []
   for track in tracks:
@@ -48,6 +57,8 @@ def places(tracks: list[Track], frame: int, looked: set[int], hold: int, size: t
       continue
     forward = after > 0
     end = len(track.frames) - 1 if forward else 0
+    if reaches is not None and not reaches(track.frames[end], frame):
+      continue
     away, leaves = abs(frame - track.frames[end]), _at_border(track.boxes[end], size)
     step = 1 if forward else -1
     sought_before = any(i in looked for i in range(track.frames[end] + step, frame, step))

@@ -22,13 +22,15 @@ def make(*, threshold: float = 0.5, max_side: int = cropping.MAX_SIDE, min_size:
   """
   weak = threshold / 2
   neighbors = max(int(np.ceil(-np.log2(1 - weak) * _USUAL - 1e-6)), 1)
+  enlarge = max(1.0, _WINDOW / min_size)
   settings = cropping.Settings(min_neighbors=neighbors, min_size=min_size)
 
   def find(image):
-    boxes, counts = cropping.detect_counted(image, settings, max_side, max(1.0, _WINDOW / min_size))
+    boxes, counts = cropping.detect_counted(image, settings, max_side, enlarge)
     scores = 1 - 2.0 ** (-counts.astype(np.float32) / _USUAL)
     believed = scores >= weak
     return Detections(boxes[believed].astype(np.float32), scores[believed].astype(np.float32))
 
   description = {"name": "haar", "threshold": threshold, "max_side": max_side, "min_size": min_size}
+  description |= {"sees": _WINDOW, "enlarge": enlarge}
   return Detector(find, threshold, weak, description)

@@ -1,12 +1,14 @@
 """Detectors: the contract, CenterFace's maps and lists of boxes from fabricated files, and what is refused."""
 
+import types as types_module
+
 import numpy as np
 import pytest
 
 from qm_vae import types
 from qm_vae.data import synthetic
 from qm_vae.faces import detectors
-from qm_vae.faces.detectors import heads, onnx_shapes
+from qm_vae.faces.detectors import heads, onnx_shapes, runtime, weights
 
 
 def field(number, value):
@@ -119,7 +121,12 @@ def test_detectors_haar_sure_drawn_faces_finds():
 
 @pytest.mark.parametrize(
   ("options", "message"),
-  [({"name": "yolo"}, "haar, centerface"), ({"threshold": 1.0}, "threshold"), ({"max_side": 8}, "max_side")],
+  [
+    ({"name": "yolo"}, "auto, centerface, haar"),
+    ({"threshold": 1.0}, "threshold"),
+    ({"max_side": 8}, "max_side"),
+    ({"provider": "CPU"}, "not run by onnxruntime"),
+  ],
 )
 def test_detectors_not_allowed_named(options, message):
   """What is not allowed is named."""
@@ -134,6 +141,70 @@ def test_detectors_centerface_without_weights_tells(monkeypatch):
     detectors.open_detector("centerface")
 
 
+def test_detectors_auto_takes_haar_only_without_weights(monkeypatch):
+  """The strongest detector at hand is CenterFace, and the cascade where its weights are not installed."""
+  if weights.centerface() is not None:
+    assert detectors.open_detector("auto").description["form"] == "centerface"
+  monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+  assert detectors.open_detector("auto", threshold=0.4).description["name"] == "haar"
+
+
+def test_detectors_weights_with_other_bytes_refused(monkeypatch, tmp_path):
+  """Weights with a flipped bit are an error, and no reason to take the cascade."""
+  (tmp_path / "centerface.onnx").write_bytes(b"damaged")
+  spec = types_module.SimpleNamespace(submodule_search_locations=[str(tmp_path)])
+  monkeypatch.setattr("importlib.util.find_spec", lambda name: spec)
+  for name in ("auto", "centerface"):
+    with pytest.raises(ValueError, match="SHA-256 differs"):
+      detectors.open_detector(name)
+
+
+def test_detectors_provider_named_and_refused(lists):
+  """What onnxruntime runs on is in the description; one that is not there is an error that lists those that are."""
+  assert detectors.open_detector(str(lists), provider="cpu").description["provider"] == "CPU"
+  assert detectors.open_detector(str(lists)).description["provider"] in runtime.providers()
+  with pytest.raises(ValueError, match=r"'nonsense'; this onnxruntime has .*CPU"):
+    detectors.open_detector(str(lists), provider="nonsense")
+
+
+@pytest.mark.parametrize(
+  ("change", "message"),
+  [
+    (lambda heat, size, offset: (heat[:, :3], size, offset), "maps"),
+    (lambda heat, size, offset: (heat - 9, size, offset), "not in"),
+    (lambda heat, size, offset: (heat * 9, size, offset), "not in"),
+  ],
+)
+def test_detectors_centerface_maps_out_of_range_refused(change, message):
+  """Maps of another shape or out of range are an error: a heatmap far below zero would look like "no face"."""
+  maps = np.full((1, 6, 8), 0.2), np.zeros((2, 6, 8)), np.zeros((2, 6, 8))
+  with pytest.raises(ValueError, match=message):
+    heads.centerface(change(*maps), 0.1)
+
+
+def test_detectors_lists_out_of_range_refused():
+  """Scores outside [0, 1] and lists of different lengths are errors, even below the threshold."""
+  with pytest.raises(ValueError, match="logits"):
+    heads.pairs(np.zeros((2, 4)), np.float32([-7, 0.1]), 0.5, (8, 8))
+  with pytest.raises(ValueError, match="boxes"):
+    heads.pairs(np.zeros((3, 4)), np.float32([0.1, 0.1]), 0.5, (8, 8))
+
+
+def test_detectors_overflowing_boxes_are_errors(tmp_path):
+  """A box whose size overflows is an error; it was once passed over, and its face shown."""
+  maps = {"heat": np.full((1, 1, 2, 2), 0.9), "size": np.full((1, 2, 2, 2), 200.0), "offset": np.zeros((1, 2, 2, 2))}
+  maps["marks"] = np.zeros((1, 10, 2, 2))
+  graph = constant("zero", [0.0]) + node("ReduceMean", ["x"], "mean") + node("Mul", ["mean", "zero"], "nothing")
+  for name, values in maps.items():
+    graph += constant(name + "_", values) + node("Add", [name + "_", "nothing"], name)
+  outputs = [(name, values.shape) for name, values in maps.items()]
+  path = write(tmp_path / "maps.onnx", [("x", (1, 3, 32, 32))], graph, outputs)
+  detector = detectors.open_detector(str(path))
+  assert detector.description["form"] == "centerface"
+  with pytest.raises(ValueError, match="not finite"):
+    detector.find(np.zeros((32, 32, 3), np.uint8))
+
+
 @pytest.mark.parametrize(
   ("boxes", "scores", "message"),
   [
@@ -143,6 +214,7 @@ def test_detectors_centerface_without_weights_tells(monkeypatch):
     (np.ones((2, 3)), np.ones(2), "of shape"),
     (np.array([[1.0, 1, 0, 5]]), np.ones(1), "without an area"),
     (np.ones((1, 4)), np.array([1.5]), "outside"),
+    (np.array([[0, 0, 900, 900]]), np.ones(1), "900 pixels away in a picture of 8 x 8"),
   ],
 )
 def test_detectors_damaged_answers_are_errors(boxes, scores, message):

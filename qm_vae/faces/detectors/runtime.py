@@ -1,0 +1,71 @@
+"""ONNX files of detectors opened by onnxruntime, on a GPU where there is one."""
+
+import pathlib
+from typing import NamedTuple
+
+import onnxruntime
+
+from qm_vae.faces.detectors import onnx_shapes
+
+AUTO = "auto"
+
+_CPU = "CPUExecutionProvider"
+_SUFFIX = "ExecutionProvider"
+_PREFERRED = ("CUDA", "ROCM", "MIGraphX", "DML", "CoreML")
+"""Those taken by themselves, best first. TensorRT builds an engine for minutes: on request alone."""
+
+
+class Opened(NamedTuple):
+  """One file opened twice: an unused session costs its weights' memory, and nothing else."""
+
+  fixed: onnxruntime.InferenceSession  # as the file is
+  free: onnxruntime.InferenceSession  # for images of any size
+  provider: str  # what the second one runs on, such as 'CPU'
+
+
+def providers() -> tuple[str, ...]:
+  """Short names of what this onnxruntime can run on: 'CUDA', 'CPU', ..."""
+  return tuple(name.removesuffix(_SUFFIX) for name in onnxruntime.get_available_providers())
+
+
+def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO) -> Opened:
+  """The network in an ONNX file's bytes.
+
+  Args:
+    path: of the file, for messages.
+    model: its bytes.
+    provider: 'auto', or a short or full name of an onnxruntime provider, in any case.
+
+  Raises:
+    ValueError: for a provider that is not there or does not start, and for what is no ONNX file.
+  """
+  wanted = _wanted(provider)
+  options = onnxruntime.SessionOptions()
+  options.log_severity_level = 4
+  try:
+    free = onnxruntime.InferenceSession(onnx_shapes.free(model), options, providers=wanted)
+    fixed = onnxruntime.InferenceSession(model, options, providers=wanted)
+  except Exception as error:  # onnxruntime's own exceptions share no narrower base
+    raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
+  taken = free.get_providers()[0]
+  # onnxruntime goes on with the CPU where a GPU's library is missing.
+  if provider.lower() != AUTO and taken != wanted[0]:
+    raise ValueError(
+      f"the provider {provider} does not start; onnxruntime would take {taken}. Install its libraries, or leave "
+      "--provider out"
+    )
+  return Opened(fixed, free, taken.removesuffix(_SUFFIX))
+
+
+def _wanted(provider):
+  available = onnxruntime.get_available_providers()
+  if provider.lower() == AUTO:
+    return [name + _SUFFIX for name in _PREFERRED if name + _SUFFIX in available] + [_CPU]
+  short = provider.lower().removesuffix(_SUFFIX.lower())
+  found = [name for name in available if name.removesuffix(_SUFFIX).lower() == short]
+  if not found:
+    raise ValueError(
+      f"the provider is {provider!r}; this onnxruntime has {', '.join(providers())} (package onnxruntime-gpu brings "
+      "CUDA), or auto"
+    )
+  return list(dict.fromkeys([found[0], _CPU]))
