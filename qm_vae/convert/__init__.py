@@ -5,7 +5,9 @@ python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=ne
 
 python -m qm_vae.convert faceapi-landmarks face-api/model networks/landmarks
 python -m qm_vae.convert torch-mobilefacenet 068.ckpt networks/mobilefacenet
-python -m qm_vae.convert torch-ugatit selfie2anime_params_0100000.pt networks/ugatit
+python -m qm_vae.convert tf-ugatit checkpoint/UGATIT_selfie2anime_lsgan_4resblock_6dis_1_1_10_10_1000_sn_smoothing \
+    networks/ugatit
+python -m qm_vae.convert torch-ugatit results/selfie2anime/model/selfie2anime_params_0100000.pt networks/ugatit
 python -m qm_vae.convert torch-amtgan G.pth networks/amt_gan
 """
 
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 from qm_vae.arguments import Parser
 from qm_vae.convert.faceapi import faceapi_landmarks
 from qm_vae.convert.keras import keras_expression
+from qm_vae.convert.tf_ugatit import tf_ugatit
 from qm_vae.convert.torch import torch_mobilefacenet
 from qm_vae.convert.torch_generators import torch_amtgan, torch_ugatit
 from qm_vae.io import networks
@@ -51,12 +54,19 @@ FORMATS = {
     "The public file is model/best/068.ckpt of the GitHub repository Xiaoccer/MobileFaceNet_Pytorch, in which no "
     "licence was found. It is read without PyTorch. Open the folder by qm_vae.embedders.open_embedder(OUT).",
   ),
+  "tf-ugatit": Format(
+    tf_ugatit,
+    "U-GAT-IT, a generator of anime pictures saved by TensorFlow 1",
+    "The published weights: the checkpoints linked in the README of the GitHub repository taki0112/UGATIT (MIT); IN is "
+    "the folder with UGATIT.model-STEP.index and .data-00000-of-00001, or the former. The generator from selfies to "
+    "anime is taken. It is read without TensorFlow. Give the folder to a run by --config.deid.ugatit.checkpoint=OUT.",
+  ),
   "torch-ugatit": Format(
     torch_ugatit,
-    "U-GAT-IT, a generator of anime pictures saved by PyTorch",
-    "A file NAME_params_STEP.pt of the GitHub repository znxlwm/UGATIT-pytorch (MIT), light or full; its generator "
-    "from A to B is taken. It is read without PyTorch. Give the folder to a run by "
-    "--config.deid.ugatit.checkpoint=OUT.",
+    "U-GAT-IT, a generator of anime pictures that you trained by PyTorch",
+    "A file NAME_params_STEP.pt that the code of the GitHub repository znxlwm/UGATIT-pytorch (MIT) writes, light or "
+    "full; it has published none, see tf-ugatit for those of the original. The generator from A to B is taken. It is "
+    "read without PyTorch. Give the folder to a run by --config.deid.ugatit.checkpoint=OUT.",
   ),
   "torch-amtgan": Format(
     torch_amtgan,
@@ -91,6 +101,7 @@ def main(argv: list[str] | None = None) -> None:
   try:
     meta, variables = FORMATS[arguments.format].read(arguments.input)
     networks.save(arguments.output, meta, variables)
+    del variables  # a gigabyte of a full U-GAT-IT, which is read back next
     meta, _ = networks.load(arguments.output)
   except (ValueError, OSError) as error:
     sys.exit(f"error: {error}")

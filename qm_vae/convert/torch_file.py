@@ -30,7 +30,7 @@ _DTYPES = {
 }
 
 
-def load(path: str | os.PathLike) -> dict[Any, Any]:
+def load(path: str | os.PathLike, only: str | None = None) -> dict[Any, Any]:
   """What torch.save stored: dicts, lists and tuples as they were, every tensor a NumPy array.
 
   Reads the form that PyTorch 1.6 introduced (a zip archive) and the one before it. The pickle inside may name nothing
@@ -39,9 +39,12 @@ def load(path: str | os.PathLike) -> dict[Any, Any]:
 
   Args:
     path: the file.
+    only: a key of the outermost dict whose value alone is wanted; the tensors of the others are neither read nor given.
+      Where there is no such key, all is read. None: everything.
 
   Returns:
-    dict; bfloat16, which NumPy lacks, comes back as float32. What was an OrderedDict is a dict in the same order.
+    dict, whose arrays cannot be written to; bfloat16, which NumPy lacks, comes back as float32. What was an OrderedDict
+    is a dict in the same order.
 
   Raises:
     ValueError: naming the file, what is wrong with it, and what was expected.
@@ -52,9 +55,7 @@ def load(path: str | os.PathLike) -> dict[Any, Any]:
     zipped = file.read(4) == b"PK\x03\x04"
     file.seek(0)
     try:
-      tree, storages = _read_zip(file) if zipped else _read_legacy(file)
-      if not isinstance(tree, dict):
-        raise pickle.UnpicklingError(f"it holds {type(tree).__name__}, not a dict")
+      tree, storages = (_read_zip if zipped else _read_legacy)(file, only)
       return _arrays(tree, storages, {}, 0)
     # A damaged or hostile pickle may surface as nearly any exception.
     except Exception as error:
@@ -131,12 +132,30 @@ class _Unpickler(pickle.Unpickler):
     return storage
 
 
-def _read_legacy(file):
+def _wanted(tree, only):
+  """(the part of the tree that is asked for, the keys of the storages that its tensors use)."""
+  if not isinstance(tree, dict):
+    raise pickle.UnpicklingError(f"it holds {type(tree).__name__}, not a dict")
+  if only is not None and dict.__contains__(tree, only):
+    tree = {only: dict.__getitem__(tree, only)}
+  keys, left, seen = set(), [tree], set()
+  while left:
+    value = left.pop()
+    if isinstance(value, _Tensor):
+      keys.add(value.storage.key)
+    elif isinstance(value, (dict, list, tuple)) and id(value) not in seen:
+      seen.add(id(value))
+      left += dict.values(value) if isinstance(value, dict) else value
+  return tree, keys
+
+
+def _read_legacy(file, only):
   if _Unpickler(file).load() != _MAGIC or _Unpickler(file).load() != _VERSION:
     raise pickle.UnpicklingError("it does not begin as a PyTorch checkpoint does")
   _check_order(_Unpickler(file).load()["little_endian"])
   unpickler = _Unpickler(file)
   tree = unpickler.load()
+  tree, wanted = _wanted(tree, only)
   keys = _Unpickler(file).load()
   if sorted(keys) != sorted(unpickler.storages):
     raise pickle.UnpicklingError("the storages that it lists are not those that its tensors use")
@@ -148,11 +167,14 @@ def _read_legacy(file):
       raise pickle.UnpicklingError(f"storage {key} should hold {storage.numel} elements, its header says {numel}")
     size = storage.numel * np.dtype(_DTYPES[storage.kind]).itemsize
     _check_size(storage, size, os.fstat(file.fileno()).st_size - file.tell())
-    storages[key] = np.frombuffer(file.read(size), _DTYPES[storage.kind])
+    if key in wanted:
+      storages[key] = np.frombuffer(file.read(size), _DTYPES[storage.kind])
+    else:
+      file.seek(size, os.SEEK_CUR)
   return tree, storages
 
 
-def _read_zip(file):
+def _read_zip(file, only):
   with zipfile.ZipFile(file) as archive:
     entries = {info.filename: info for info in archive.infolist()}
     # PyTorch compresses nothing; a file that does could unfold to any size.
@@ -167,9 +189,10 @@ def _read_zip(file):
       _check_order(archive.read(f"{root}byteorder") == b"little")
     with archive.open(pickles[0]) as stream:
       unpickler = _Unpickler(stream)
-      tree = unpickler.load()
+      tree, wanted = _wanted(unpickler.load(), only)
     storages = {}
-    for key, storage in unpickler.storages.items():
+    for key in wanted:
+      storage = unpickler.storages[key]
       name = f"{root}data/{key}"
       if name not in entries:
         raise pickle.UnpicklingError(f"its entry {name!r:.80} is missing")
@@ -225,7 +248,7 @@ def _array(tensor, data):
     array = np.zeros(shape, data.dtype)
   else:
     steps = [stride * data.itemsize for stride in strides]
-    array = np.lib.stride_tricks.as_strided(data[offset:], shape, steps, writeable=False).copy()
+    array = np.lib.stride_tricks.as_strided(data[offset:], shape, steps, writeable=False)  # no copy: files are large
   if tensor.storage.kind == "BFloat16Storage":
     array = (array.astype(np.uint32) << 16).view(np.float32)
   return array

@@ -1,4 +1,4 @@
-"""The public PyTorch generators of U-GAT-IT and AMT-GAN, whose layers have the same names here."""
+"""The PyTorch generators of U-GAT-IT and AMT-GAN, whose layers have the same names here."""
 
 import hashlib
 import math
@@ -28,7 +28,7 @@ def torch_ugatit(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
   Raises:
     ValueError: for any other file; the message names it and tells what was expected.
   """
-  tensors = _load(path, "NAME_params_STEP.pt of znxlwm/UGATIT-pytorch")
+  tensors = _load(path, "NAME_params_STEP.pt of znxlwm/UGATIT-pytorch", only="genA2B")
   if not isinstance(tensors.get("genA2B"), dict):
     raise ValueError(f"{path} is no U-GAT-IT: it holds {_some(tensors)}; expected genA2B, the generator, among them")
   tensors = tensors["genA2B"]
@@ -52,14 +52,15 @@ def torch_amtgan(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
   return meta, _mapped(path, "AMT-GAN", tensors, expected)
 
 
-def _load(path, example):
+def _load(path, example, only=None):
   if not path.is_file():
     raise ValueError(f"{path} is no file; expected a PyTorch checkpoint, such as {example}")
-  return torch_file.load(path)
+  return torch_file.load(path, only)
 
 
 def _origin(path, licence):
-  digest = hashlib.sha256(path.read_bytes()).hexdigest()
+  with path.open("rb") as file:  # gigabytes, so not all at once
+    digest = hashlib.file_digest(file, "sha256").hexdigest()
   return {"source": f"{path.name}, SHA-256 {digest}", "licence": f"that of the converted file; {licence}"}
 
 

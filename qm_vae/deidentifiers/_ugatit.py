@@ -19,6 +19,7 @@ def describe(
   light: bool = True,
   channels: int = 64,
   blocks: int = 4,
+  original: bool = False,
   source: str = "trained by qm_vae",
   licence: str = "that of the training data",
 ) -> dict[str, Any]:
@@ -29,13 +30,14 @@ def describe(
     light: see models.ugatit.Generator, as the next two.
     channels: of its first layer.
     blocks: residual blocks before and after the attention, each.
+    original: whether it is a graph of the TensorFlow implementation.
     source: where the weights come from.
     licence: the terms that hold for them.
   """
   return {
     "kind": "ugatit",
     "architecture": "ugatit_light" if light else "ugatit",
-    "options": {"light": light, "channels": channels, "blocks": blocks},
+    "options": {"light": light, "channels": channels, "blocks": blocks} | ({"original": True} if original else {}),
     "input_size": int(size),
     "input": "RGB float32 in [0, 1]; the de-identifier resizes it and scales it to [-1, 1]",
     "source": source,
@@ -50,8 +52,8 @@ def make(
   """What the generator stored in a folder makes of the region.
 
   Args:
-    checkpoint: a folder written by configs/ugatit.py or `qm_vae.convert torch-ugatit`; '' lets the classical cartoon
-      (deidentifiers/_cartoon.py) stand in.
+    checkpoint: a folder written by configs/ugatit.py or by `qm_vae.convert`, tf-ugatit or torch-ugatit; '' lets the
+      classical cartoon (deidentifiers/_cartoon.py) stand in.
 
   Raises:
     ValueError: for a folder that holds no such network, or arrays that do not fit it.

@@ -1,7 +1,8 @@
 """U-GAT-IT: from pictures of one kind to those of another, with attention from a class activation map.
 
 Layers carry the names of the public PyTorch implementation (znxlwm/UGATIT-pytorch), so that its checkpoints map one to
-one. Images are in [-1, 1] here; deidentifiers/_ugatit.py and training/tasks/ugatit.py convert.
+one; convert/tf_ugatit.py maps those of the original. Images are in [-1, 1] here; deidentifiers/_ugatit.py and
+training/tasks/ugatit.py convert.
 
 Source: Kim et al. 2020, "U-GAT-IT: Unsupervised Generative Attentional Networks with Adaptive Layer-Instance
 Normalization for Image-to-Image Translation".
@@ -38,44 +39,49 @@ class Generator(nn.Module):
   """Two strided convolutions, residual blocks, attention, residual blocks with AdaLIN, two upsamplings.
 
   10.6 million parameters with `light`, 279 million without at 256 pixels: the full one computes AdaLIN's gamma and beta
-  from every feature in its place, and knows one image size; the light one from their means, and takes any.
+  from every feature in its place, and knows one image size; the light one from their means, and takes any. `original`
+  is the graph of the TensorFlow implementation (taki0112/UGATIT), of which the published weights are: biases
+  everywhere, instance norms that scale and shift, one attention layer for both poolings, variances over n.
   """
 
   light: bool = True
   channels: int = 64
   blocks: int = 4
+  original: bool = False
 
   @nn.compact
   def __call__(self, x):
     """[B, H, W, 3] in [-1, 1], sides divisible by `STRIDE` -> Translated."""
-    width = self.channels
-    conv = lambda place, features, size, **rest: Conv(features, size, reflect=True, bias=False, name=place, **rest)
-    x = nn.relu(InstanceNorm()(conv("DownBlock.1", width, 7, padding=3)(x)))
+    width, original = self.channels, self.original
+    conv = lambda place, features, size, **rest: Conv(features, size, reflect=True, bias=original, name=place, **rest)
+    norm = lambda place, x: InstanceNorm(affine=original, name=f"{place}.norm")(x)
+    dense = lambda place, x: _dense(width, place, original)(x)
+    x = nn.relu(norm("DownBlock.1", conv("DownBlock.1", width, 7, padding=3)(x)))
     for place in ("DownBlock.5", "DownBlock.9"):
       width *= 2
-      x = nn.relu(InstanceNorm()(conv(place, width, 3, stride=2, padding=1)(x)))
+      x = nn.relu(norm(place, conv(place, width, 3, stride=2, padding=1)(x)))
     for i in range(self.blocks):
-      place = f"DownBlock.{12 + i}.conv_block"
-      h = nn.relu(InstanceNorm()(conv(f"{place}.1", width, 3, padding=1)(x)))
-      x = x + InstanceNorm()(conv(f"{place}.5", width, 3, padding=1)(h))
-    x, cam = _attend(x, spectral=False, update=False)
+      first, second = (f"DownBlock.{12 + i}.conv_block.{layer}" for layer in (1, 5))
+      h = nn.relu(norm(first, conv(first, width, 3, padding=1)(x)))
+      x = x + norm(second, conv(second, width, 3, padding=1)(h))
+    x, cam = _Shared(name="CAM_logit")(x) if original else _attend(x, spectral=False, update=False)
     x = nn.relu(Conv(width, 1, name="conv1x1")(x))
     heat = jnp.sum(x, -1)
     # PyTorch flattens channel by channel.
     style = jnp.mean(x, (1, 2)) if self.light else jnp.moveaxis(x, -1, 1).reshape(len(x), -1)
     for place in ("FC.0", "FC.2"):
-      style = nn.relu(_dense(width, place)(style))
-    gamma, beta = (_dense(width, place)(style) for place in ("gamma", "beta"))
+      style = nn.relu(dense(place, style))
+    gamma, beta = (dense(place, style) for place in ("gamma", "beta"))
     for i in range(1, self.blocks + 1):
       place = f"UpBlock1_{i}"
       h = conv(f"{place}.conv1", width, 3, padding=1)(x)
-      h = nn.relu(AdaLIN(name=f"{place}.norm1")(h, gamma, beta))
+      h = nn.relu(AdaLIN(original, name=f"{place}.norm1")(h, gamma, beta))
       h = conv(f"{place}.conv2", width, 3, padding=1)(h)
-      x = x + AdaLIN(name=f"{place}.norm2")(h, gamma, beta)
+      x = x + AdaLIN(original, name=f"{place}.norm2")(h, gamma, beta)
     for i in (0, 1):
       width //= 2
       x = conv(f"UpBlock2.{5 * i + 2}", width, 3, padding=1)(upsample(x))
-      x = nn.relu(LIN(name=f"UpBlock2.{5 * i + 3}")(x))
+      x = nn.relu(LIN(original, name=f"UpBlock2.{5 * i + 3}")(x))
     return Translated(jnp.tanh(conv("UpBlock2.11", 3, 7, padding=3)(x)), cam, heat)
 
 
@@ -111,21 +117,25 @@ def smallest_side(layers: int) -> int:
 class AdaLIN(nn.Module):
   """Adaptive layer-instance normalisation: a learned share `rho` of each, then scaled and shifted (Eq. 1)."""
 
+  biased: bool = False  # variances over n, not n - 1
+
   @nn.compact
   def __call__(self, x, gamma, beta):
     """[B, H, W, C] and gamma, beta [B, C] -> [B, H, W, C]."""
     rho = self.param("rho", nn.initializers.constant(0.9), x.shape[-1:])
-    return _mixed(x, rho) * gamma[:, None, None] + beta[:, None, None]
+    return _mixed(x, rho, self.biased) * gamma[:, None, None] + beta[:, None, None]
 
 
 class LIN(nn.Module):
-  """Layer-instance normalisation whose scale and shift are learned."""
+  """Layer-instance normalisation whose scale and shift are learned; `biased` as AdaLIN's."""
+
+  biased: bool = False
 
   @nn.compact
   def __call__(self, x):
     """[B, H, W, C] -> the same shape."""
     rho = self.param("rho", nn.initializers.zeros, x.shape[-1:])
-    x = _mixed(x, rho) * self.param("gamma", nn.initializers.ones, x.shape[-1:])
+    x = _mixed(x, rho, self.biased) * self.param("gamma", nn.initializers.ones, x.shape[-1:])
     return x + self.param("beta", nn.initializers.zeros, x.shape[-1:])
 
 
@@ -135,10 +145,11 @@ def clip_rho(params):
   return jax.tree_util.tree_map_with_path(lambda path, x: jnp.clip(x, 0, 1) if is_rho(path) else x, params)
 
 
-def _mixed(x, rho):
+def _mixed(x, rho, biased):
   def normalised(axes):
-    # The public implementation divides the squares' sum by n - 1.
-    return (x - jnp.mean(x, axes, keepdims=True)) / jnp.sqrt(jnp.var(x, axes, keepdims=True, ddof=1) + 1e-5)
+    # The PyTorch implementation divides the squares' sum by n - 1.
+    variance = jnp.var(x, axes, keepdims=True, ddof=0 if biased else 1)
+    return (x - jnp.mean(x, axes, keepdims=True)) / jnp.sqrt(variance + 1e-5)
 
   return rho * normalised((1, 2)) + (1 - rho) * normalised((1, 2, 3))
 
@@ -165,6 +176,19 @@ class _Classifier(nn.Module):
     return (x @ used)[:, 0], kernel[:, 0]
 
 
-def _dense(features, place):
+class _Shared(nn.Module):
+  """One classifier for both poolings, and weights of its own: early checkpoints hold them, late ones kernel + bias."""
+
+  @nn.compact
+  def __call__(self, x):
+    """[B, h, w, C] -> ([B, h, w, 2 C], the weighted features twice, and logits [B, 2])."""
+    kernel = self.param("kernel", nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform"), (x.shape[-1], 1))
+    bias = self.param("bias", nn.initializers.zeros, (1,))
+    weighted = x * self.param("weight", nn.initializers.normal(0.02), x.shape[-1:])
+    pooled = jnp.stack([jnp.mean(x, (1, 2)), jnp.max(x, (1, 2))], 1)
+    return jnp.concatenate([weighted, weighted], -1), (pooled @ kernel + bias)[..., 0]
+
+
+def _dense(features, place, bias):
   init = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
-  return nn.Dense(features, use_bias=False, kernel_init=init, name=place)
+  return nn.Dense(features, use_bias=bias, kernel_init=init, name=place)

@@ -149,7 +149,22 @@ def test_torch_file_stored_comes_back(write):
   np.testing.assert_array_equal(net["half"], np.array([0.5, -2], np.float16), strict=True)
   np.testing.assert_array_equal(net["parameter"], numbers[:2], strict=True)
   np.testing.assert_array_equal(net["bfloat16"], np.array([1, -2.5], np.float32), strict=True)
-  net["whole"][0] = 1  # a copy that may be written to
+  assert not net["whole"].flags.writeable  # it lies in the file's bytes: files are large
+
+
+def test_torch_file_reads_only_the_key_that_is_asked_for(write, tmp_path):
+  """Of two networks one is given, and the other's bytes are not read: they may be damaged."""
+  ones, twos = np.ones(3, np.float32), np.full(4, 2, np.float32)
+  tree = {"genA2B": {"weight": tensor(ones, key="a")}, "genB2A": {"weight": tensor(twos, key="b")}, "step": 7}
+  path = write(tree)
+  assert sorted(torch_file.load(path, "other")) == ["genA2B", "genB2A", "step"]
+  found = torch_file.load(path, "genA2B")
+  assert list(found) == ["genA2B"]
+  np.testing.assert_array_equal(found["genA2B"]["weight"], ones)
+  write_zip(tmp_path / "net.pt", tree, without=("b",))
+  assert torch_file.load(tmp_path / "net.pt", "genA2B")["genA2B"]["weight"].sum() == 3
+  with pytest.raises(ValueError, match="'net/data/b' is missing"):
+    torch_file.load(tmp_path / "net.pt")
 
 
 class Shell:

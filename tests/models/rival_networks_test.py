@@ -137,7 +137,7 @@ def _psgan(t, source, reference, masks, places, width):
 
 
 def _convert(monkeypatch, path, kind, tensors):
-  monkeypatch.setattr(torch_file, "load", lambda path: dict(tensors))
+  monkeypatch.setattr(torch_file, "load", lambda path, only=None: dict(tensors))
   path.write_bytes(b"read by a stand-in")
   return convert.FORMATS[kind].read(path)
 
