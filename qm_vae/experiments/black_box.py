@@ -304,7 +304,7 @@ def check(config: Config, data: Split) -> None:
   """
   del data
   _check_left_out(config)
-  _settings(config)
+  _learning(config)
   missing = offered(config)
   for name in config.qualities:
     quality(config, name)
