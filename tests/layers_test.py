@@ -30,6 +30,7 @@ HEAVY = {
   "cv2": {
     "faces/cropping.py",
     "faces/detectors/centerface.py",
+    "faces/pasting.py",
     "data/synthetic/__init__.py",
     "data/synthetic/face_surroundings.py",
   },
