@@ -21,23 +21,42 @@ def main(arguments: list[str] | None = None) -> int:
     for warning in (_warning(given, work.detector.description), methods.warning(work.method["name"])):
       if warning:
         _say(warning)
-    source, target = _places(given)
+    each = options.each(given)
+    places = [_places(one_of) for one_of in each]
   except ValueError as error:
     _say(f"error: {error}")
     return USAGE
-  outcomes = []
+  outcomes, failed = [], False
+  try:
+    if len(each) > 1 and not given.beside:
+      options.path_of(given.target).mkdir(parents=True, exist_ok=True)
+    for one_of, (source, target) in zip(each, places, strict=True):
+      failed |= not _done(work.of(one_of), source, target, outcomes)
+  except KeyboardInterrupt:
+    _say("interrupted: the unfinished file was removed; rerun the command to resume a folder")
+    failed = True
+  failed |= any(outcome.failures for outcome in outcomes)
+  written = [(one_of, target) for one_of, (_, target) in zip(each, places, strict=True)]
+  for line in summary.lines(outcomes, [place for pair in written for place in _written(*pair)]):
+    _say(line)
+  return FAILED if failed else OK
+
+
+def _done(work, source, target, outcomes):
+  """Appends what becomes of IN to `outcomes`; whether nothing ended it."""
   try:
     for outcome in _outcomes(work, source, target):
       outcomes.append(outcome)
-  except KeyboardInterrupt:
-    _say("interrupted: the unfinished file was removed; rerun the command to resume a folder")
-    return _summary(work, outcomes, FAILED, target)
   except (ValueError, OSError, RuntimeError, ImportError) as error:
-    _say(
-      f"error: {given.source}: {one.message_of(error)}" if str(given.source) not in str(error) else f"error: {error}"
-    )
-    return _summary(work, outcomes, FAILED, target)
-  return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK, target)
+    name = str(work.options.source)
+    _say(f"error: {error}" if name in str(error) else f"error: {name}: {one.message_of(error)}")
+    return False
+  return True
+
+
+def _written(given, target):
+  sidecar, preview = job.sidecar_path(given, target), job.preview_path(given, target)
+  return ("output", target), ("sidecar", sidecar), ("contact sheet", preview)
 
 
 def _warning(given, found):
@@ -95,13 +114,6 @@ def _outcomes(work, source, target):
     yield outcome
   if preview is not None:
     work.sheet.write(preview)
-
-
-def _summary(work, outcomes, status, target):
-  written = (("output", target), ("sidecar", job.sidecar_path(work.options, target)))
-  for line in summary.lines(outcomes, (*written, ("contact sheet", job.preview_path(work.options, target)))):
-    _say(line)
-  return status
 
 
 def _say(text):

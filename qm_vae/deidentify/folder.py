@@ -184,7 +184,7 @@ def settings_of(work: job.Job, source: pathlib.Path) -> str:
   shaping = {"method": work.method, "hiding": work.hider.description, "detector": work.detector.description}
   shaping["pictures"] = work.of_pictures.description
   shaping["source"] = str(source.resolve())
-  ignored = ("source", "target", "output", "overwrite", "preview", "sidecar")
+  ignored = ("source", "sources", "more", "beside", "target", "output", "overwrite", "preview", "sidecar")
   shaping["options"] = {key: str(value) for key, value in vars(work.options).items() if key not in ignored}
   return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from qm_vae.deidentify import video
+from qm_vae.deidentify import scores, video
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
@@ -40,6 +40,7 @@ class Settings(NamedTuple):
   window: int = 48  # frames that are known before one is written: gaps up to this long are filled from both sides
   hold: int = 48  # frames, at most the window: so long a face is hidden before its first and after its last finding
   on_miss: str = "hold"  # hold, fail: that is all | mask: frames where a face is lost are blanked | stop: no file
+  draw_scores: bool = False  # into the written frames
   group: int = _GROUP  # frames that are looked at together; 1 for live pictures
 
 
@@ -187,6 +188,8 @@ class _State:
       if picture is None:
         reason = reason or "a face could not be hidden"
         picture = np.zeros((self._size[1], self._size[0], 3), np.uint8)
+      elif self._settings.draw_scores:
+        scores.draw(picture, [place.box for place, _ in faces], [place.score for place, _ in faces])
       self._sink.write(picture, seen.frame.ticks, seen.frame.duration)
       if seen.frame.arrived:
         self._latencies.append(time.monotonic() - seen.frame.arrived)

@@ -12,6 +12,7 @@ from qm_vae.deidentify import methods, protector
 from qm_vae.faces import cropping, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
+_FAR = 4.0  # sides of the crop; no landmark is further away
 
 
 class Hider:
@@ -86,7 +87,11 @@ class Hider:
     large = np.array([c[3][2] >= self._smallest for c in crops])
     hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)
     hidden[large], fine[large] = self._protector(
-      image[large], eyes[large], self._landmarks(image[large]), np.array([c[1] for c in crops])[large], self._key
+      image[large],
+      eyes[large],
+      _checked(self._landmarks(image[large]), image[large]),
+      np.array([c[1] for c in crops])[large],
+      self._key,
     )
     for (which, _, crop, square, _), face, good, by_method in zip(crops, hidden, fine, large, strict=True):
       if not good:
@@ -109,6 +114,21 @@ class Hider:
     inner, third = region[edge : side - edge, edge : side - edge], side // 3
     middle = region[third + side // 12 : side - third - side // 12, third + side // 12 : side - third - side // 12]
     return bool(inner.mean() >= _COVERED and middle.all())
+
+
+def _checked(points, image):
+  """The landmarks of crops; raises ValueError for what none can be: their network is damaged."""
+  if points is None:
+    return None
+  points, side = np.asarray(points), image.shape[1]
+  if points.shape != (len(image), 68, 2):
+    raise ValueError(f"the landmarker answers with {list(points.shape)} for {len(image)} crops; expected [N, 68, 2]")
+  if not (np.isfinite(points).all() and (np.abs(points) <= _FAR * side).all()):
+    raise ValueError(
+      f"the landmarker answers with numbers that are not finite, or far outside of its crop of {side} pixels; its "
+      "network is damaged"
+    )
+  return points
 
 
 def _key(seed):

@@ -33,6 +33,10 @@ class Job(NamedTuple):
     """Who finds the faces of pictures."""
     return self.stills or self.detector
 
+  def of(self, options) -> "Job":
+    """The same tools for one IN of several, with a contact sheet of its own."""
+    return self._replace(options=options, sheet=ContactSheet() if options.preview else None)
+
 
 class Outcome(NamedTuple):
   """What became of one file."""

@@ -17,7 +17,7 @@ from qm_vae.experiments import gallery as run_gallery
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
-from qm_vae.io import networks, records
+from qm_vae.io import images, networks, records
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import condition_of
 from qm_vae.options import declared, trait
@@ -25,6 +25,7 @@ from qm_vae.services import SERVICES
 from qm_vae.types import Deidentifier
 
 _CROP = 96  # pixels, side of a crop for methods that bring no size of their own
+_IMAGE, _IMAGE_SIDE = "image:file=", 256  # pixels
 _SMALLEST = (
   0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose any in codes
 )
@@ -41,8 +42,9 @@ def open_method(
   """The method that `given` is or names.
 
   Args:
-    given: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), the folder of a finished QM-VAE
-      run, a de-identifier, or a function of one crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
+    given: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), 'image:file=PATH' for a picture
+      over every face, the folder of a finished QM-VAE run, a de-identifier, or a function of one crop, uint8 [S, S, 3]
+      -> uint8 [S, S, 3].
     gallery: folder of pictures of other people, for methods that average faces.
     service: folder of an expression network, for methods that keep its answer; '': they keep none.
     landmarks: folder of a landmark network, for methods that place faces by it; '': by the eyes that a cascade finds.
@@ -56,6 +58,8 @@ def open_method(
     return protector.of_function(given, _CROP)
   text = os.fspath(given)
   name = text.partition(":")[0]
+  if text.startswith(_IMAGE):
+    return _image(pathlib.Path(text.removeprefix(_IMAGE)).expanduser())
   if name in names():
     found = spec.parse(text)
     if found is None:
@@ -71,9 +75,24 @@ def open_method(
 
 def warning(name: str) -> str:
   """What users of the method of that name should know; '' for nothing."""
-  if name == "qm_vae" or trait(DEIDENTIFIERS[name], "removes_identity"):
+  if name in ("qm_vae", "image") or trait(DEIDENTIFIERS[name], "removes_identity"):
     return ""
   return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
+
+
+def _image(path):
+  """A picture's central square in the place of every face."""
+  try:
+    picture = images.read_image(path)
+  except (OSError, types.UnreadableImage) as error:
+    raise ValueError(f"image:file={path} cannot be read ({error}); name a picture") from None
+  side = min(picture.shape[:2])
+  top, left = (int(length - side) // 2 for length in picture.shape[:2])
+  square = cropping.resize(np.ascontiguousarray(picture[top : top + side, left : left + side]), _IMAGE_SIDE)
+  shown = square.astype(np.float32) / 255
+  return protector.Method(
+    shown, lambda params, face, key: params, _IMAGE_SIDE, None, (), 0, {"name": "image", "file": str(path)}
+  )
 
 
 def _deidentifier(name, given, gallery, service, landmarks):

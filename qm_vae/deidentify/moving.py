@@ -87,7 +87,7 @@ def _settings(options, size):
   window = (_LIVE_WINDOW if options.live else footage.Settings().window) if options.window is None else options.window
   window = max(window, options.every)
   hold = window if options.hold is None else max(options.hold, options.every)
-  settings = footage.Settings(options.every, window, hold, options.on_miss)
+  settings = footage.Settings(options.every, window, hold, options.on_miss, options.draw_scores)
   return footage.within_memory(settings._replace(group=1 if options.live else settings.group), size)
 
 

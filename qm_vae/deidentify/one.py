@@ -48,6 +48,7 @@ def _picture(work, source, target):
     chosen,
     on_miss=options.on_miss,
     keep_metadata=options.keep_metadata,
+    draw_scores=options.draw_scores,
   )
   if work.sheet:
     work.sheet.add(done.image)

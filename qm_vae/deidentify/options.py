@@ -27,12 +27,14 @@ import fractions
 import pathlib
 import re
 
+import qm_vae
 from qm_vae.arguments import Parser
 from qm_vae.deidentify import footage, methods
 from qm_vae.deidentify.video.codecs import CODECS
 from qm_vae.faces import pasting
 from qm_vae.faces.detectors import DETECTORS
 
+SAFE = ".safe"
 _EVER = float("inf")
 
 
@@ -50,7 +52,11 @@ def parser() -> argparse.ArgumentParser:
     help="picture, folder, video, camera's number (unless a file is called so), cam (camera 0), rtsp://, or -",
   )
   made.add_argument("target", metavar="OUT", nargs="?", help="where to; - for raw frames on standard output")
+  made.add_argument("more", metavar="...", nargs="*", help="IN... FOLDER/ takes several: the last one is the folder")
   made.add_argument("-o", "--output", metavar="OUT", help="the same as OUT")
+  beside = f"all arguments are IN: each is written beside itself, with {SAFE} before its suffix"
+  made.add_argument("--beside", action="store_true", help=beside)
+  made.add_argument("--version", action="version", version=f"qm_vae {qm_vae.__version__}")
   _hiding(made.add_argument_group("how faces are hidden").add_argument)
   _finding(made.add_argument_group("how faces are found").add_argument)
   _files(made.add_argument_group("what is read and written").add_argument)
@@ -63,8 +69,8 @@ def _hiding(add):
     "--replacewith",
     default="solid",
     metavar="NAME|RUN",
-    help=f"{', '.join(methods.names())}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), or the folder "
-    "of a QM-VAE run (default: %(default)s)",
+    help=f"{', '.join(methods.names())}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
+    "image:file=PATH for a picture over every face, or the folder of a QM-VAE run (default: %(default)s)",
   )
   others = "pictures of other people, whose faces aligned_mean and k_same average"
   add("--gallery", default="", metavar="FOLDER", help=others)
@@ -126,6 +132,7 @@ def _files(add):
   add("--keep-audio", "-k", dest="audio", action="store_true", help="the default")
   add("--no-subtitles", dest="subtitles", action="store_false", help="leave the subtitles out")
   add("--keep-metadata", "-m", action="store_true", help="keep what files say about themselves: place, time, names")
+  add("--draw-scores", action="store_true", help="write each face's score into the result")
   add("--sidecar", metavar="PATH", help="(default: OUT.json; '' for none)")
   add("--preview", action="store_true", help="also write OUT.preview.png, a contact sheet of what was written")
   replaced = "replace what is there; else it is an error, and in a folder what the same command finished is skipped"
@@ -136,12 +143,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
   """The options; exits with status 2 for what cannot be meant."""
   made = parser()
   options = made.parse_args(arguments)
-  if options.output is not None:
-    if options.target is not None:
-      made.error("OUT is given twice, as an argument and as --output")
-    options.target = options.output
-  if options.target is None:
-    made.error("OUT is missing: where should the protected pictures go?")
+  _targets(made, options)
   if options.mask_scale is not None:
     if options.margin is not None:
       made.error("--margin and --mask-scale say the same; give one")
@@ -163,6 +165,51 @@ def parse(arguments: list[str]) -> argparse.Namespace:
   if options.source == "-" and (options.start or options.end is not None):
     made.error("--start and --end are not of pipes; cut before")
   return options
+
+
+def _targets(made, options):
+  """Sets `sources` (all of IN) and `target`: a file, or for several the folder that they go to."""
+  given = [options.source, *([] if options.target is None else [options.target]), *options.more]
+  if options.beside:
+    if options.output is not None:
+      made.error("--beside names every OUT by itself; leave --output out")
+    options.sources, options.target = given, None
+    return
+  if options.output is not None:
+    if len(given) == 2 and not _is_folder(options.output):
+      made.error("OUT is given twice, as an argument and as --output")
+    options.sources, options.target = given, options.output
+  elif len(given) == 1:
+    made.error("OUT is missing: where should the protected pictures go? --beside writes beside IN")
+  else:
+    *options.sources, options.target = given
+  if len(options.sources) > 1 and not _is_folder(options.target):
+    made.error(f"several IN need a folder as OUT, and {options.target!r} is none; end it with /, or use --beside")
+
+
+def _is_folder(text):
+  return text.endswith("/") or path_of(text).is_dir()
+
+
+def each(options: argparse.Namespace) -> list[argparse.Namespace]:
+  """The options of every single IN, with its own OUT.
+
+  Raises:
+    ValueError: for two of the same OUT.
+  """
+  if len(options.sources) == 1 and not options.beside:
+    return [options]
+  if options.sidecar or options.raw:
+    raise ValueError("--sidecar=PATH and --raw are of one IN; every one of several has its own record beside its OUT")
+  made, targets = [], {}
+  for source in options.sources:
+    path = path_of(source)
+    target = path.with_name(path.stem + SAFE + path.suffix) if options.beside else path_of(options.target) / path.name
+    if target in targets:
+      raise ValueError(f"{targets[target]} and {source} would both be {target}; give one at a time")
+    targets[target] = source
+    made.append(argparse.Namespace(**vars(options) | {"source": source, "target": str(target), "live": False}))
+  return made
 
 
 def _between(low, high):

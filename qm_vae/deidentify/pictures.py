@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.deidentify import scores
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.video.aside import Aside
@@ -85,6 +86,7 @@ def protect_file(
   *,
   on_miss: str = "hold",
   keep_metadata: bool = False,
+  draw_scores: bool = False,
 ) -> Done:
   """One picture file; the protected one has its own colours' profile, and no other word of the original's.
 
@@ -94,6 +96,8 @@ def protect_file(
   if target.suffix.lower() not in WRITTEN:
     raise ValueError(f"no picture format has the suffix {target.suffix!r}; choose one of {' '.join(WRITTEN)}")
   done = protect(images.read_image(source), detector, hider, selection, on_miss)
+  if draw_scores:
+    scores.draw(done.image, [np.array(face["box"]) for face in done.faces], [face["score"] for face in done.faces])
   count = images.count_frames(source)
   notes = [f"{count - 1} further pages or frames were left out"] if count > 1 else []
   aside = Aside(target)

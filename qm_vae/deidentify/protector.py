@@ -12,6 +12,8 @@ from qm_vae.types import Deidentifier, Face
 SIZES = (4, 16)
 """Faces at a time: a batch is padded to the smallest size that holds it, so that two programs are compiled in all."""
 
+_ROUNDING = 0.01  # by which a picture may leave [0, 1]
+
 
 class Method(NamedTuple):
   """How faces are hidden, whatever it is made of."""
@@ -74,7 +76,13 @@ class Protector:
       face = Face(image.astype(jnp.float32) / 255, jnp.ones((*image.shape[:-1], 1), jnp.float32), eyes, landmarks)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(key, track)
       made = jax.vmap(method.apply, (None, 0, 0))(params, face, keys)
-      finite = jnp.isfinite(made).all((1, 2, 3))
+      if made.shape != image.shape:
+        raise ValueError(
+          f"the method {method.description.get('name')} makes {list(made.shape[1:])} of a crop of "
+          f"{list(image.shape[1:])}; it must keep the shape"
+        )
+      within = (made >= -_ROUNDING) & (made <= 1 + _ROUNDING)  # False for NaN, too
+      finite = within.all((1, 2, 3))
       return jnp.rint(jnp.clip(jnp.nan_to_num(made), 0, 1) * 255).astype(jnp.uint8), finite
 
     self._protect = protect
@@ -95,7 +103,7 @@ class Protector:
       key: of what is shown; all noise follows from it and a face's track.
 
     Returns:
-      uint8 [N, S, S, 3], and bool [N]: False where the method gave no finite picture; nothing of it may be shown.
+      uint8 [N, S, S, 3], and bool [N]: False where the method gave no picture in [0, 1]; nothing of it may be shown.
     """
     made, finite = [np.zeros_like(image[:0])], [np.zeros(0, bool)]
     for start in range(0, len(image), SIZES[-1]):

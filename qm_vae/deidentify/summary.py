@@ -55,7 +55,8 @@ def _totals(outcomes, failures):
   if videos:
     people, frames, of = (sum(one.get(key, 0) for one in videos) for key in ("people", "frames_hidden", "frames"))
     where = f" of {_count(len(videos), 'video')}" if len(videos) > 1 else ""
-    parts.append(f"{people} people (tracks) hidden in {frames} of {of} frames{where}")
+    who = "person (track)" if people == 1 else "people (tracks)"
+    parts.append(f"{people} {who} hidden in {frames} of {of} frames{where}")
   skipped = sum("done before" in outcome.notes for outcome in outcomes)
   more = f", {skipped} of them done before" if skipped else ""
   return f"{', '.join(parts)}{more}; {failures} failures. Look at the result yourself."

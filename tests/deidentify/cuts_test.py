@@ -193,7 +193,7 @@ def test_cuts_two_files_joined_end_to_end(scenes, tmp_path, monkeypatch, capsys)
   usual = ["in.mp4", "--detector=haar", "--feather=0"]
   assert program.main([*usual, "-o", "a.mp4"]) == program.OK
   assert program.main([*usual, "-o", "b.mp4", "--keep=a.mp4.json:1"]) == program.OK
-  assert "people (tracks) hidden in 20 of 40 frames" in capsys.readouterr().err
+  assert "person (track) hidden in 20 of 40 frames" in capsys.readouterr().err
   with av.open("b.mp4") as container:
     made = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
   centre = [float(one[60:100, 60:100].mean()) for one in made]

@@ -86,6 +86,37 @@ def test_pictures_method_fails_blanks_picture_small():
   assert not made[31:69, 31:69].any()
 
 
+@pytest.mark.parametrize("answer", [lambda image: image + 1, lambda image: image - 2, lambda image: image * jnp.inf])
+def test_pictures_method_out_of_range_blanks_the_picture(answer):
+  """What leaves [0, 1] is no picture: a damaged network gives it."""
+  frame = np.full((100, 100, 3), 120, np.uint8)
+  broken = protect.Method((), lambda params, face, key: answer(face.image), 32, None, (), 0, {"name": "broken"})
+  assert hiding.Hider(broken)([frame], [[np.float32([30, 30, 40, 40])]], [[1]]) == [None]
+
+
+def test_pictures_method_of_another_shape_is_an_error():
+  """A method that changes a crop's shape is an error that names it."""
+  broken = protect.Method((), lambda params, face, key: face.image[:16], 32, None, (), 0, {"name": "broken"})
+  with pytest.raises(ValueError, match=r"broken makes \[16, 32, 3\]"):
+    hiding.Hider(broken)([np.zeros((90, 90, 3), np.uint8)], [[np.float32([30, 30, 40, 40])]], [[1]])
+
+
+@pytest.mark.parametrize(
+  ("points", "message"),
+  [
+    (np.full((1, 68, 2), np.nan), "not finite"),
+    (np.full((1, 68, 2), 1e6), "far outside"),
+    (np.zeros((1, 5, 2)), r"\[1, 5, 2\]"),
+  ],
+)
+def test_pictures_damaged_landmarks_are_errors(points, message):
+  """Landmarks that none can be are an error, and not a face that is bent out of sight."""
+  method = protect.Method((), lambda params, face, key: face.image * 0, 32, None, ("landmarks",), 0, {"name": "m"})
+  hider = hiding.Hider(method, landmarker=lambda image: points)
+  with pytest.raises(ValueError, match=message):
+    hider([np.zeros((90, 90, 3), np.uint8)], [[np.float32([30, 30, 40, 40])]], [[1]])
+
+
 def test_pictures_overlapping_faces_smaller_lies_top():
   """Of overlapping faces the smaller lies on top whatever the order."""
   frame = np.random.default_rng(0).integers(0, 256, (120, 120, 3)).astype(np.uint8)
