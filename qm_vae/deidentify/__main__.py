@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+import subprocess
 import sys
 
 from qm_vae.deidentify import folder, job, methods, moving, one, options, summary
@@ -37,7 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
       f"error: {given.source}: {one.message_of(error)}" if str(given.source) not in str(error) else f"error: {error}"
     )
     return _summary(work, outcomes, FAILED, target)
-  return _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK, target)
+  status = _summary(work, outcomes, FAILED if any(outcome.failures for outcome in outcomes) else OK, target)
+  if given.review:  # a program of its own: they meet in OUT.json
+    sidecar = job.sidecar_path(given, target)
+    review = subprocess.run([sys.executable, "-m", "qm_vae.review", str(sidecar)], check=False)
+    return max(status, FAILED if review.returncode else OK)
+  return status
 
 
 def _warning(given, found):

@@ -32,7 +32,7 @@ class Sidecar:
         place.track, {"track": place.track, "first": number, "found": 0, "filled": 0, "held": 0, "lost": 0, "left": 0}
       )
       track["last"] = number
-      track[place.how] += 1
+      track[place.how] = track.get(place.how, 0) + 1  # "added" is counted only where a person drew something
       track["lost"] += place.lost
       track["left"] += not hidden
     if self._file:
