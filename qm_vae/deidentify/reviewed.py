@@ -71,9 +71,8 @@ class Reviewed(NamedTuple):
     for row in self.decisions.rows:
       moved = row.track == number and row.box and overlap(np.asarray(box, float), np.array([row.box]))[0] < _SAME_PLACE
       if moved:
-        raise ValueError(
-          f"face {number} is at {list(box)}, not where it was decided about, {list(row.box)}: review again"
-        )
+        now, then = ([round(float(value)) for value in sides] for sides in (box, row.box))
+        raise ValueError(f"face {number} is at {now}, but was reviewed at {then}; review the picture again")
     return decided
 
   def added(self, frame: int) -> list[Place]:
