@@ -98,7 +98,7 @@ class Job:
     self.protected = protected or sidecar.with_name(sidecar.name.removesuffix(".json"))
     if sidecar.suffix != ".json" or not self.protected.exists():
       raise ValueError(f"{sidecar}: {self.protected}, what was made, is not there; name it with --protected=PATH")
-    self.head, self.files, rows = *_read(sidecar), []
+    self.head, rows = _read(sidecar)
     self.source = source or _find(pathlib.Path((self.head.get("source") or {}).get("name") or ""), sidecar)
     if isinstance(rows, Record):
       self.kind = VIDEO
@@ -121,7 +121,9 @@ class Job:
     if not kind or not {"faces", "output", "failures"} & row.keys():
       return None  # a note of the whole folder
     made = _below(self.protected, name)
-    original = None if self.source is None else _below(self.source, name)
+    original = None if self.source is None else self.source / name
+    if original and self.source.resolve() not in original.resolve().parents:
+      original = None  # a link that leads out of IN is none of this job's
     if kind == VIDEO and (sidecar := made.with_name(made.name + ".json")).is_file():
       return _video(name, made, original, record.read(sidecar))
     return File(name, kind, made, original, row)

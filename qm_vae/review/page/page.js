@@ -228,7 +228,7 @@ async function show(other = false) {
   const ticket = ++shown, now = detail(), moving = file().kind === "video", one = state.job.moments[state.moment];
   $("file").value = state.file;
   $("reason").textContent = one && one.file === state.file && state.frame >= one.first && state.frame <= one.last ? `${one.track ? `Track ${one.track}: ` : ""}${state.job.why[one.why]}.` : "";
-  for (const id of ["time", "line", "range"]) $(id).toggleAttribute("hidden", !moving);
+  for (const id of ["time", "line", "legend", "range"]) $(id).toggleAttribute("hidden", !moving);
   const failed = file().failures;
   $("stage").hidden = failed.length > 0;
   if (failed.length) return alarm(`${file().name} could not be protected: ${failed.join("; ")}`);
@@ -241,6 +241,7 @@ async function show(other = false) {
   await load(server.picture(state.file, state.frame, side, state.original, changed), text);
   if (ticket !== shown) return;
   alarm($("image").naturalWidth ? null : "This frame cannot be shown. Is the file still the one that was protected?");
+  $("stage").style.setProperty("--aspect", now.width / now.height);
   stage.draw($("boxes"), now, boxes(row));
   $("stage").classList.toggle("original", state.original);
   $("shown").textContent = state.original ? "Original" : "";
