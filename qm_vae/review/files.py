@@ -122,7 +122,7 @@ class Job:
       return None  # a note of the whole folder
     made = _below(self.protected, name)
     original = None if self.source is None else self.source / name
-    if original and self.source.resolve() not in original.resolve().parents:
+    if self.source and original and self.source.resolve() not in original.resolve().parents:
       original = None  # a link that leads out of IN is none of this job's
     if kind == VIDEO and (sidecar := made.with_name(made.name + ".json")).is_file():
       return _video(name, made, original, record.read(sidecar))
