@@ -16,6 +16,7 @@ from qm_vae.review.files import VIDEO, File, Job
 if TYPE_CHECKING:
   from qm_vae.review.session import Session
 
+_MARK = '<meta name="generator" content="qm_vae.review">'
 _SHOWN = 24  # doubtful moments that are pictured
 _SIDE = 480  # pixels of their longer side
 _LISTED = 200  # files, and decisions, that are listed
@@ -29,8 +30,14 @@ _DECIDED = {
 
 
 def write(session: "Session") -> pathlib.Path:
-  """Writes OUT.html beside what was made, and returns its path."""
+  """Writes OUT.html beside what was made, and returns its path.
+
+  Raises:
+    ValueError: where a file of that name lies there that is no such page.
+  """
   path = session.work.protected.with_name(session.work.protected.name + ".html")
+  if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
+    raise ValueError(f"{path} exists and is no auditor's page; move it away")
   records.write_text(path, render(session).encode("utf-8", "backslashreplace").decode("utf-8"))
   return path
 

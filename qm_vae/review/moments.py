@@ -8,17 +8,17 @@ import numpy as np
 from qm_vae.deidentify.record import Record
 
 WHY = {
-  "failed": "could not be protected",
-  "blanked": "the whole frame is black",
-  "empty": "no face was found",
-  "lost": "lost inside the picture, and held where it was last",
-  "weak": "weakly found",
-  "brief": "found in one or two frames only",
-  "held": "held before its first or after its last finding",
-  "border": "came in at the border",
-  "cut": "cut to another shot",
-  "left": "left visible",
-  "found": "found",
+  "failed": "Could not be protected",
+  "blanked": "The whole frame is black",
+  "empty": "No face was found",
+  "lost": "Lost inside the picture, and held where it was last",
+  "weak": "Weakly found",
+  "brief": "Found in one or two frames only",
+  "held": "Held before its first or after its last finding",
+  "border": "Came in at the border",
+  "cut": "Cut to another shot",
+  "left": "Left visible",
+  "found": "Found",
 }
 """Reasons in the order in which they are looked at."""
 

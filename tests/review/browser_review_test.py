@@ -60,7 +60,7 @@ class Reviewed:
     self.errors = []
     self.page.on("pageerror", lambda error: self.errors.append(str(error)))
     self.page.goto(self.server.address)
-    self.reads("progress", r"doubtful moments")
+    self.reads("progress", r"moments looked at")
 
   def __enter__(self):
     return self

@@ -203,6 +203,17 @@ def test_auditor_page_says_what_was_done_and_loads_nothing(tmp_path):
   assert "What this page cannot say" in reader.text and "Not measured" in reader.text
 
 
+def test_auditor_page_replaces_no_other_file(tmp_path):
+  """A page of an earlier time is replaced, somebody else's file of that name is not."""
+  work = session.Session(write(tmp_path))
+  path = auditor.write(work)
+  assert auditor.write(work) == path
+  path.write_text("<p>mine</p>")
+  with pytest.raises(ValueError, match="is no auditor's page"):
+    auditor.write(work)
+  assert path.read_text() == "<p>mine</p>"
+
+
 def test_auditor_counts_by_who_decided(tmp_path):
   """What is visible is counted as dropped, kept, or left by an option, and what was drawn apart from what was found."""
   (tmp_path / "a.mp4").touch()

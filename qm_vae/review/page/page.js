@@ -1,137 +1,15 @@
-// Holds what is shown, decides nothing by itself: keys and clicks change it, `show` draws it.
+// Where one is, and how it is drawn.
 
+import { add, change, changedRegion, choose, decide, place, remove, save, saving, undo } from "./deciding.js";
 import * as keys from "./keys.js";
 import * as lists from "./lists.js";
 import * as model from "./model.js";
 import * as server from "./server.js";
 import * as stage from "./stage.js";
+import { $, alarm, detail, details, faces, file, isSeen, keyOf, region, regions, rows, say, state } from "./state.js";
 import * as timeline from "./timeline.js";
 
-const $ = (id) => document.getElementById(id);
-const faces = new server.Faces();
-const details = new Map(); // file -> size, rate, tracks
-const state = { job: null, file: 0, frame: 0, moment: -1, chosen: null, range: null, original: false, editing: false, playing: 0, row: null, undone: [] };
-let shown = 0, changed = 0, saving = Promise.resolve(), moments;
-
-const file = () => state.job.files[state.file];
-const detail = () => details.get(state.file);
-const rows = () => file().decisions;
-const regions = () => rows().map((row, i) => [row, i]).filter(([row]) => row.action === "add");
-const keyOf = (one) => `${one.why}:${one.track}:${one.first}`;
-const isSeen = (one) => state.job.files[one.file].seen.includes(keyOf(one));
-const region = () => (state.chosen?.region === undefined ? null : rows()[state.chosen.region]);
-const say = (text) => { $("said").textContent = text; };
-
-function alarm(error) {
-  $("alert").hidden = !error;
-  $("alert").textContent = error ? error.message || String(error) : "";
-}
-
-// --- what is saved ---
-
-function save(number = state.file) {
-  const { decisions, seen } = state.job.files[number];
-  const content = { decisions, seen: [...seen] };
-  saving = saving.then(async () => {
-    try {
-      const done = await server.send("PUT", `files/${number}`, { ...content, revision: state.job.revision });
-      state.job.revision = done.revision;
-      $("status").textContent = `Saved in ${state.job.review_file}.`;
-    } catch (error) {
-      $("status").textContent = "Not saved.";
-      alarm(error);
-    }
-  });
-  return saving;
-}
-
-function change(decisions) {
-  state.undone.push([state.file, rows()]);
-  file().decisions = decisions;
-  state.job.signed = null;
-  save();
-  show();
-}
-
-export function undo() {
-  const last = state.undone.pop();
-  if (!last) return say("Nothing to undo.");
-  const [number, decisions] = last;
-  state.job.files[number].decisions = decisions;
-  state.chosen = null, state.editing = false;
-  save(number);
-  go(number, number === state.file ? state.frame : 0);
-  say("Undone.");
-}
-
-// --- what is decided ---
-
-export function decide(action, track = state.chosen?.track) {
-  if (track === undefined) return say("Select a face first: keys 1 to 9, or click on its box.");
-  const face = state.row.faces.find((one) => one.track === track);
-  const box = file().kind === "picture" && face ? face.box : null;
-  // Left visible by --keep, and not by a decision: then "hide" is a decision of its own.
-  const visible = face ? !face.hidden && !model.verdict(file().applied, track, state.frame) : false;
-  change(model.decide(rows(), action, track, state.range, visible, box));
-  say(model.describe(rows()[rows().length - 1] || { action, track }, file().kind === "video"));
-}
-
-export function add(box) {
-  const { width, height } = detail(), side = Math.round(Math.min(width, height) / 5);
-  const [first, last] = state.range || [state.frame, state.frame];
-  const made = box || [Math.round((width - side) / 2), Math.round((height - side) / 2), side, side];
-  const decisions = [...rows(), { action: "add", frames: [first, last], boxes: [[Math.min(Math.max(state.frame, first), last ?? state.frame), ...made]] }];
-  state.chosen = { region: decisions.length - 1 }, state.editing = !box, state.range = null;
-  change(decisions);
-  say(box ? `Region drawn at ${made.join(", ")}.` : "Region: arrow keys move it, with Shift they resize it, Enter ends.");
-}
-
-function replaceRegion(index, row) { change(rows().map((one, i) => (i === index ? row : one))); }
-
-export function place(box, index = state.chosen.region) {
-  const { width, height } = detail(), [w, h] = [Math.max(Math.min(box[2], width), 1), Math.max(Math.min(box[3], height), 1)];
-  const inside = [Math.min(Math.max(box[0], 1 - w), width - 1), Math.min(Math.max(box[1], 1 - h), height - 1), w, h];
-  replaceRegion(index, model.placed(rows()[index], state.frame, inside));
-  say(`Region at ${inside.map(Math.round).join(", ")}.`);
-}
-
-export function nudge(dx, dy, dw, dh) {
-  const box = model.boxAt(region(), state.frame);
-  place([box[0] + dx, box[1] + dy, box[2] + dw, box[3] + dh]);
-}
-
-export function bound(end) {
-  if (region()) {
-    const [first, last] = region().frames, at = state.frame;
-    replaceRegion(state.chosen.region, end ? model.spanned(region(), Math.min(first, at), at) : model.spanned(region(), at, last === null ? null : Math.max(last, at)));
-    return say(model.describe(region(), true));
-  }
-  const [first, last] = state.range || [state.frame, state.frame];
-  state.range = end ? [Math.min(first, state.frame), state.frame] : [state.frame, Math.max(last, state.frame)];
-  show();
-  say(`The next decision is about frames ${state.range[0]} to ${state.range[1]}.`);
-}
-
-export function remove(index = state.chosen?.region) {
-  if (index === undefined) return;
-  state.chosen = null, state.editing = false;
-  change(rows().filter((_, i) => i !== index));
-  say("Taken back.");
-}
-
-export function choose(chosen) {
-  state.chosen = chosen, state.editing = false;
-  if (!chosen) state.range = null;
-  show();
-}
-
-export function edit(on) { state.editing = Boolean(on && region()); show(); }
-
-export function nth(n) {
-  const one = state.row?.faces[n - 1];
-  if (one) choose({ track: one.track });
-  say(one ? `Track ${one.track}, ${one.how}.` : `There is no face ${n} here.`);
-}
+let shown = 0, changed = 0, moments;
 
 // --- where one is ---
 
@@ -186,9 +64,6 @@ export function toggleOriginal() {
   show();
 }
 
-export const editing = () => state.editing;
-export const frames = () => file().frames;
-
 // --- what is seen ---
 
 function label(one, state_) { return `${one.track} ${one.how}${state_ === "hide" ? "" : state_ === "drop" ? ", no face" : ", visible"}`; }
@@ -224,7 +99,7 @@ function load(source, description) {
   });
 }
 
-async function show(other = false) {
+export async function show(other = false) {
   const ticket = ++shown, now = detail(), moving = file().kind === "video", one = state.job.moments[state.moment];
   $("file").value = state.file;
   $("reason").textContent = one && one.file === state.file && state.frame >= one.first && state.frame <= one.last ? `${one.track ? `Track ${one.track}: ` : ""}${state.job.why[one.why]}.` : "";
@@ -265,7 +140,7 @@ function rest(row, moving, other, text) {
   fillRegion();
   moments.mark(state.moment);
   const seen = state.job.moments.filter(isSeen).length, waiting = state.job.files.filter((one) => JSON.stringify(one.applied) !== JSON.stringify(one.decisions)).length;
-  $("progress").textContent = `${seen} of ${state.job.moments.length} doubtful moments looked at`;
+  $("progress").textContent = `${seen} of ${state.job.moments.length} moments looked at`;
   $("apply").disabled = !waiting || Boolean(state.job.cannot_apply);
   $("apply").title = state.job.cannot_apply;
   $("signed").textContent = state.job.signed ? `Signed by ${state.job.signed.by}, ${state.job.signed.at}.` : "Not signed.";
@@ -275,6 +150,7 @@ function rest(row, moving, other, text) {
 function fillRegion() {
   const form = $("region"), one = region();
   form.hidden = !one;
+  for (const name of ["first", "last"]) form.elements[name].parentElement.hidden = file().kind !== "video";
   if (!one || form.contains(document.activeElement)) return;
   const [x, y, width, height] = model.boxAt(one, state.frame).map(Math.round);
   const values = { first: one.frames[0], last: one.frames[1] ?? file().frames - 1, x, y, width, height, method: one.method || "" };
@@ -328,18 +204,6 @@ async function sign(event) {
     $("status").textContent = `Signed; ${done.page} is written.`;
     await show();
   } catch (error) { alarm(error); }
-}
-
-function changedRegion() {
-  const { first, last, x, y, width, height, method } = Object.fromEntries([...new FormData($("region"))].map(([name, value]) => [name, name === "method" ? value : Math.round(Number(value))]));
-  if ([first, last, x, y, width, height].some((value) => !Number.isFinite(value)) || last < first || width < 1 || height < 1) return;
-  let row = region();
-  const frames = [first, Math.min(last, file().frames - 1)];
-  if (row.frames[0] !== frames[0] || row.frames[1] !== frames[1]) row = model.spanned(row, ...frames);
-  const now = model.boxAt(row, state.frame).map(Math.round);
-  if ([x, y, width, height].some((value, i) => value !== now[i])) row = model.placed(row, state.frame, [x, y, width, height]);
-  const { method: _, ...rest_ } = row;
-  replaceRegion(state.chosen.region, method ? { ...rest_, method } : rest_);
 }
 
 async function begin() {
