@@ -169,10 +169,10 @@ def _earlier(path, finding, name, entry):
   then = record.head.get("finding")
   if not finding or not then:
     raise ValueError(f"{path}: only tracks of a file can be decided about, not of a camera or a pipe")
-  changed = [key for key in ("sha256", "start", "end") if then.get(key) != finding.get(key)]
+  changed = sorted(key for key in then.keys() | finding.keys() if then.get(key) != finding.get(key))
   if changed:
     differences = "; ".join(f"{key} {then.get(key)!r} then, {finding.get(key)!r} now" for key in changed)
-    raise ValueError(f"{path} is of other frames than {name} now: {differences}")
+    raise ValueError(f"{path} was made otherwise, and its faces are taken; give the same options: {differences}")
   if entry.get("finding") not in (None, then):
     raise ValueError(f"{path} was made since by other settings than those that were reviewed; review it again")
   return record
