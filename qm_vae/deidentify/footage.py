@@ -195,7 +195,7 @@ class _State:
       self._sink.write(picture, seen.frame.ticks, seen.frame.duration)
       if seen.frame.arrived:
         self._latencies.append(time.monotonic() - seen.frame.arrived)
-      self._record.frame(seen.frame.number, seen.frame.time, faces, reason)
+      self._record.frame(seen.frame.number, seen.frame.time, faces, reason, cut=self._shots.begins(seen.frame.number))
       if self._sheet:
         self._sheet.add(picture)
       self._frames += 1

@@ -75,6 +75,17 @@ class Reviewed(NamedTuple):
         raise ValueError(f"face {number} is at {now}, but was reviewed at {then}; review the picture again")
     return decided
 
+  @property
+  def followed(self) -> frozenset[int]:
+    """Tracks that are left visible as a whole, by an option or a decision, as long as they show the same person.
+
+    Frames that somebody named are left visible as they were seen.
+    """
+    rows = self.decisions.rows
+    kept = {row.track for row in rows if row.action == deciding.KEEP}
+    named = {row.track for row in rows if row.action == deciding.KEEP and (row.first, row.last) != (0, None)}
+    return self.usual.followed | kept - named
+
   def added(self, frame: int) -> list[Place]:
     """What a person drew in a frame."""
     return self.decisions.added(frame)

@@ -17,7 +17,7 @@ class File:
   """One picture or video of a job.
 
   Attributes: name (in a review file), kind, protected (path of what was made), faces (of a picture: dicts of OUT.json),
-  record (of a video), failures, notes, before (decisions that the record was made with).
+  record (of a video), failures (why nothing was made), notes, before (decisions that the record was made with).
   """
 
   def __init__(self, name: str, kind: str, protected: pathlib.Path, original: pathlib.Path | None, row: dict):
@@ -26,6 +26,8 @@ class File:
     self.record: Record | None = None
     self.faces = [face for face in row.get("faces", []) if face.get("how") != decisions.ADDED]
     self.failures, self.notes = list(row.get("failures", [])), list(row.get("notes", []))
+    if protected.is_file():  # it can be looked at, whatever failed
+      self.failures, self.notes = [], self.failures + self.notes
     self.sha256 = (row.get("source") or {}).get("sha256")
     self.before = decisions.of_json((row.get("review") or {}).get("decisions", []), name)
     self._size, self._verified = None, None

@@ -138,7 +138,7 @@ def folder(drawn, tmp_path, monkeypatch):
     for i, face in enumerate(faces):
       image[32:128, 20 + 150 * i : 116 + 150 * i] = face
     Image.fromarray(image).save(tmp_path / "photos" / f"{name}.png")
-  assert program.main(["photos", "safe", "--min-size=24"]) == program.OK
+  assert program.main(["photos", "safe", "--detector=haar", "--min-size=24"]) == program.OK
   return tmp_path
 
 
@@ -149,7 +149,7 @@ def pixels(path):
 
 def review(path, files):
   path.write_text(json.dumps({"version": 1, "record": "safe.json", "files": files}))
-  return program.main(["photos", "safe", "--min-size=24", f"--review-file={path}"])
+  return program.main(["photos", "safe", "--detector=haar", "--min-size=24", f"--review-file={path}"])
 
 
 def test_decisions_of_a_folder_make_only_their_pictures_again(folder, capsys):
@@ -167,7 +167,7 @@ def test_decisions_of_a_folder_make_only_their_pictures_again(folder, capsys):
   np.testing.assert_array_equal(pixels(folder / "safe" / "both.png"), pixels(folder / "photos" / "both.png"))
   again = {row["file"]: row for row in json.loads((folder / "safe.json").read_text())["files"]}
   assert again["missed.png"]["faces"][0]["how"] == "added" and again["missed.png"]["review"]["decisions"] == [add]
-  assert again["missed.png"]["notes"] == ["no face was found"] and again["one.png"]["hidden"] == 1
+  assert again["missed.png"]["notes"][0].startswith("no face was found") and again["one.png"]["hidden"] == 1
   assert review(folder / "a.review.json", files[1:]) == program.OK
   assert pixels(folder / "safe" / "missed.png")[32:128, 20:116].any()
 
@@ -190,7 +190,7 @@ def test_decisions_of_another_picture_refused(folder, capsys):
 def test_add_on_the_command_line_of_a_picture(folder):
   """--add hides a region of one picture, and a face that --keep leaves is hidden where somebody drew."""
   keep = "--keep=0,0,320,160"
-  arguments = ["photos/both.png", "made.png", "--min-size=24", keep, "--add=0:170,32,96,96"]
+  arguments = ["photos/both.png", "made.png", "--detector=haar", "--min-size=24", keep, "--add=0:170,32,96,96"]
   assert program.main(arguments) == program.OK
   made = pixels(folder / "made.png")
   assert not made[32:128, 170:266].any() and made[60:100, 40:90].all()

@@ -29,7 +29,7 @@ def made(tmp_path_factory):
   drawn_clip.write(folder / "in.mp4")
   with pytest.MonkeyPatch.context() as patch:
     patch.chdir(folder)
-    assert program.main(["in.mp4", "out.mp4", "--min-size=24"]) == program.OK
+    assert program.main(["in.mp4", "out.mp4", "--detector=haar", "--min-size=24"]) == program.OK
   return folder
 
 

@@ -229,6 +229,16 @@ def test_auditor_counts_by_who_decided(tmp_path):
   assert counts == {"frames": 2, "tracks": 3, "found": 2, "added": 2, "dropped": 2, "kept": 1, "left": 1}
 
 
+def test_file_with_a_failure_that_was_written_can_be_looked_at(tmp_path):
+  """What failed in part is shown with its failure as a note; what was not written is a failure."""
+  sidecar = write(tmp_path, {"file": "gone.png", "failures": ["disk full"]})
+  content = json.loads(sidecar.read_text())
+  content["files"][1]["failures"] = ["UNCHANGED"]
+  sidecar.write_text(json.dumps(content))
+  made = {file.name: (file.failures, file.notes) for file in files.Job(sidecar).files}
+  assert made["b.png"] == ([], ["UNCHANGED"]) and made["gone.png"] == (["disk full"], [])
+
+
 def test_program_writes_the_page_and_refuses_what_is_no_record(tmp_path, capsys):
   """--page writes OUT.html and ends; a file that is no record is an error that names it."""
   sidecar = write(tmp_path)

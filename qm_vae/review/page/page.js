@@ -66,7 +66,12 @@ export function toggleOriginal() {
 
 // --- what is seen ---
 
-function label(one, state_) { return `${one.track} ${one.how}${state_ === "hide" ? "" : state_ === "drop" ? ", no face" : ", visible"}`; }
+// A kept track is hidden where the program is not certain that it still shows the same person.
+function label(one, done) {
+  const doubted = done === "keep" && one.hidden && model.verdict(file().applied, one.track, state.frame) === "keep";
+  const more = { hide: "", drop: ", no face", keep: doubted ? ", hidden: somebody else?" : ", visible" };
+  return `${one.track} ${one.how}${more[done]}`;
+}
 
 function boxes(row, draft) {
   const made = row.faces.map((one) => {
