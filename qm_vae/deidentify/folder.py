@@ -191,7 +191,19 @@ def settings_of(work: job.Job, source: pathlib.Path) -> str:
   shaping["pictures"] = work.of_pictures.description
   shaping["source"] = str(source.resolve())
   # What a review file says of a file is in that file's own state.
-  ignored = ("source", "target", "output", "overwrite", "preview", "sidecar", "review_file", "review", "add", "drop")
+  ignored = (
+    "source",
+    "target",
+    "output",
+    "overwrite",
+    "preview",
+    "sidecar",
+    "review_file",
+    "review",
+    "add",
+    "drop",
+    "root",
+  )
   shaping["options"] = {key: str(value) for key, value in vars(work.options).items() if key not in ignored}
   return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
 
