@@ -22,6 +22,7 @@ import argparse
 import contextlib
 import csv
 import fcntl
+import functools
 import hashlib
 import importlib.util
 import json
@@ -32,7 +33,7 @@ import shlex
 import socket
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from qm_vae.arguments import Parser
 from qm_vae.deidentify import folder, job, methods, one, options
@@ -43,7 +44,7 @@ _OWN = ".bulk"  # in OUT: what is finished, who works there and on what
 _LOST = "its worker died at it, for want of memory or for what is in the file"
 _BLOCK = 16  # files that a worker is handed at once
 _LISTED = 50
-_NOT_HERE = ("preview", "sidecar")
+_NOT_HERE = ("preview", "sidecar", "review")
 
 
 def manifest(path: pathlib.Path, column: str = "path") -> list[str]:
@@ -98,7 +99,9 @@ class Worker:
   def __init__(self, arguments: list[str], command: str, root: str, out: str, settings: str):
     """Opens the method; `arguments` are those of python -m qm_vae.deidentify, `settings` as of folder.settings_of."""
     self._root, self._out = pathlib.Path(root), pathlib.Path(out)
-    self._work = job.open_job(options.parse(arguments), command)
+    given = options.parse(arguments)
+    given.root = root
+    self._work = job.open_job(given, command)
     own = self._out / _OWN
     self._alive = (own / "workers").open("a")
     fcntl.flock(self._alive, fcntl.LOCK_SH)  # until the process ends, however it does
@@ -129,8 +132,22 @@ class Worker:
     return outcome
 
 
-def remaining(names: list[str], root: pathlib.Path, out: pathlib.Path, settings: str) -> list[str]:
-  """Those of the files that no earlier job finished as it is now; `settings` as of folder.settings_of."""
+def remaining(
+  names: list[str],
+  root: pathlib.Path,
+  out: pathlib.Path,
+  settings: str,
+  state_of: Callable[[pathlib.Path], list] = folder.state_of,
+) -> list[str]:
+  """Those of the files that no earlier job finished as it is now.
+
+  Args:
+    names: of the files, relative to `root`.
+    root: where the originals are.
+    out: the folder of the job.
+    settings: as of folder.settings_of.
+    state_of: what of an original, and of what was decided about it, asks for making it again.
+  """
   newest = {}  # of what was made under a name, by any job: (time, size, of what, whether it is finished)
   for path in (out / _OWN).glob("*.jsonl"):
     for row in folder.rows(path):
@@ -142,7 +159,7 @@ def remaining(names: list[str], root: pathlib.Path, out: pathlib.Path, settings:
   def is_done(name):
     try:
       size, time = folder.state_of(out / place(name))
-      return newest.get(name) == (time, size, (settings, folder.state_of(root / name)), True)
+      return newest.get(name) == (time, size, (settings, state_of(root / name)), True)
     except OSError:
       return False  # the worker tells why
 
@@ -215,8 +232,9 @@ def main(arguments: list[str] | None = None) -> int:
   chosen = options.parse(forwarded)
   command = "python -m launch.bulk " + shlex.join(arguments)
   root = given.root or (given.source if given.source.is_dir() else given.source.parent)
+  chosen.root = str(root.absolute())
   try:
-    wrong = [name for name in _NOT_HERE if getattr(chosen, name) not in (None, False)]
+    wrong = [name for name in _NOT_HERE if getattr(chosen, name) not in (None, False, [])]
     if wrong:
       raise ValueError(f"--{wrong[0]} is not for many files; leave it out")
     if given.workers < 1 or given.gpus < 0:
@@ -236,7 +254,8 @@ def main(arguments: list[str] | None = None) -> int:
     with run_folder.locked(given.target / _OWN):
       make_ready(given.target / _OWN)
       settings = folder.settings_of(work, root)
-      wanted = names if chosen.overwrite else remaining(names, root, given.target, settings)
+      state_of = functools.partial(folder.decided_state_of, chosen)
+      wanted = names if chosen.overwrite else remaining(names, root, given.target, settings, state_of)
       worker = (forwarded, command, str(root.absolute()), str(given.target.absolute()), settings)
       return _summary(given.target, names, wanted, _told(wanted, worker, given))
   except KeyboardInterrupt:

@@ -21,6 +21,7 @@ LAYERS = (
   ("experiments",),
   ("report",),
   ("evaluate", "audit", "deidentify", "bench", "convert"),
+  ("review",),
   ("main", "impersonation"),
 )
 """Folders and files of qm_vae, lowest first. Folders of one layer do not import each other."""

@@ -2,6 +2,7 @@
 
 import shlex
 import signal
+import subprocess
 import sys
 
 from qm_vae.deidentify import folder, job, methods, moving, one, options, summary
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
   written = [(one_of, target) for one_of, (_, target) in zip(each, places, strict=True)]
   for line in summary.lines(outcomes, [place for pair in written for place in _written(*pair)]):
     _say(line)
+  if given.review:  # a program of its own: they meet in OUT.json
+    for one_of, target in written:
+      review = [sys.executable, "-m", "qm_vae.review", str(job.sidecar_path(one_of, target))]
+      failed |= bool(subprocess.run(review, check=False).returncode)
   return FAILED if failed else OK
 
 

@@ -70,7 +70,9 @@ def measure(
         picture, row = frame.pixels(), rows[frame.number]
         seen = detector.find(picture)
         boxes = seen.boxes[seen.scores >= detector.strong]
-        areas = [_area(picture, row, record["method"], how) for how in (("found", "filled", "held"), ("found",))]
+        areas = [
+          _area(picture, row, record["method"], how) for how in (("found", "filled", "held", "added"), ("found",))
+        ]
         for box in boxes:
           whole, alone = (_share(area, box) >= COVERED for area in areas)
           summary["faces"] += 1

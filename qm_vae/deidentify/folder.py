@@ -7,7 +7,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from qm_vae.deidentify import job, one
+from qm_vae.deidentify import job, one, reviewed
 from qm_vae.io import progress, records
 
 _JOURNAL = ".deidentified.jsonl"
@@ -98,8 +98,8 @@ def protect_one(
     bulk: whether pictures, too, get a record of their own beside them, and all names below OUT are this program's.
   """
   try:
-    state = state_of(source)
-  except OSError as error:
+    state = decided_state_of(work.options, source)
+  except (OSError, ValueError) as error:
     return _failed(name, one.message_of(error))
   there = _lying(target)
   if there is not None and target.parent.resolve() / target.name == source.parent.resolve() / source.name:
@@ -179,12 +179,20 @@ def state_of(path: pathlib.Path) -> list[int]:
   return [stat.st_size, stat.st_mtime_ns]
 
 
+def decided_state_of(options, path: pathlib.Path) -> list:
+  """`state_of` an original, and the digest of what a review file says of it, if it says anything."""
+  digest = reviewed.digest(options, path)
+  return [*state_of(path), *([digest] if digest else [])]
+
+
 def settings_of(work: job.Job, source: pathlib.Path) -> str:
   """A digest of all that shapes the pictures, and of the folder that their names are relative to."""
   shaping = {"method": work.method, "hiding": work.hider.description, "detector": work.detector.description}
   shaping["pictures"] = work.of_pictures.description
   shaping["source"] = str(source.resolve())
-  ignored = ("source", "sources", "more", "beside", "target", "output", "overwrite", "preview", "sidecar")
+  # What a review file says of a file is in that file's own state.
+  ignored = ("source", "sources", "more", "beside", "target", "output", "overwrite", "preview", "sidecar", "root")
+  ignored += ("review_file", "review", "add", "drop")
   shaping["options"] = {key: str(value) for key, value in vars(work.options).items() if key not in ignored}
   return hashlib.sha256(json.dumps(shaping, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -12,6 +12,7 @@ import numpy as np
 from qm_vae.deidentify import scores, video
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.reviewed import Review
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.tracking import shots
@@ -76,6 +77,7 @@ def protect(
   sheet: ContactSheet | None,
   tell: Callable[[int], None],
   size: tuple[int, int],
+  review: Review | None = None,
 ) -> Result:
   """Writes every frame of `source` to `sink` with its faces hidden.
 
@@ -93,13 +95,14 @@ def protect(
     sheet: takes every written picture; None for none.
     tell: called with how many frames were written.
     size: (width, height) of the frames, pixels.
+    review: with a record of an earlier pass its faces are taken, and none are sought.
 
   Raises:
     FaceLost: where a face is lost and `settings.on_miss` is 'stop'.
     Whatever source and sink raise.
   """
   settings = within_memory(settings, size)
-  state = _State(sink, detector, hider, settings, selection, record, sheet, tell, size)
+  state = _State(sink, detector, hider, settings, selection, record, sheet, tell, size, review)
   began = time.perf_counter()
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
     group = []
@@ -135,7 +138,8 @@ def within_memory(settings: Settings, size: tuple[int, int]) -> Settings:
 class _State:
   """The window between what has been seen and what has been written."""
 
-  def __init__(self, sink, detector, hider, settings, selection, record, sheet, tell, size):
+  def __init__(self, sink, detector, hider, settings, selection, record, sheet, tell, size, review):
+    self._earlier = review if review and review.record is not None else None
     self._sink, self._detector, self._hider, self._settings = sink, detector, hider, settings
     self._selection, self._record, self._sheet, self._tell, self._size = selection, record, sheet, tell, size
     self._linker = Linker(detector.strong, detector.weak, settings.window)
@@ -150,12 +154,12 @@ class _State:
 
   def take(self, group, pool):
     """Looks for faces in a group of frames, and writes those that have left the window."""
-    sought = [frame.number % self._settings.every == 0 for frame in group]
+    sought = [not self._earlier and frame.number % self._settings.every == 0 for frame in group]
     found = pool.map(self._look, group, sought)
     for frame, looks, (detections, trouble, look) in zip(group, sought, found, strict=True):
       if look is not None and self._shots.add(frame.number, look):
         self._linker.end()
-        if not looks:  # nobody knows who is in the new shot
+        if not looks and not self._earlier:  # nobody knows who is in the new shot
           looks, (detections, trouble, _) = True, self._look(frame, True)
       if looks and not trouble:
         self._linker.add(frame.number, detections)
@@ -175,7 +179,8 @@ class _State:
     try:
       picture = frame.pixels()
       look = shots.look(picture)
-      return self._detector.find(picture) if sought else None, "", look
+      trouble = self._earlier.trouble(frame.number) if self._earlier else ""
+      return self._detector.find(picture) if sought else None, trouble, look
     except Exception as error:  # whatever went wrong in there, the frame is blanked and the reason reported
       nobody = Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
       return nobody, f"not looked at: {error}", look
@@ -193,7 +198,7 @@ class _State:
       self._sink.write(picture, seen.frame.ticks, seen.frame.duration)
       if seen.frame.arrived:
         self._latencies.append(time.monotonic() - seen.frame.arrived)
-      self._record.frame(seen.frame.number, seen.frame.time, faces, reason)
+      self._record.frame(seen.frame.number, seen.frame.time, faces, reason, cut=self._shots.begins(seen.frame.number))
       if self._sheet:
         self._sheet.add(picture)
       self._frames += 1
@@ -208,7 +213,7 @@ class _State:
   def _chosen(self, seen):
     """The faces of a frame, each with whether it is to be hidden."""
     number = seen.frame.number
-    known = places(self._linker.tracks, number, self._looked, self._settings.hold, self._size, self._shots.reaches)
+    known = self._places(number)
     chosen = [(place, self._selection.hides(place.box, number, place.track)) for place in known]
     if not self._followers or seen.trouble or seen.frame.damaged:
       return chosen
@@ -219,6 +224,15 @@ class _State:
           chosen[i] = (place, True)
           self._doubted += 1
     return chosen
+
+  def _places(self, number):
+    """The faces of a frame, and what a person drew there."""
+    if self._earlier:
+      found = self._earlier.places(number)
+    else:
+      hold, reaches = self._settings.hold, self._shots.reaches
+      found = places(self._linker.tracks, number, self._looked, hold, self._size, reaches)
+    return [*found, *self._selection.added(number)]
 
   def _reason(self, seen, faces):
     """Why a frame is blanked; '' where it is not."""

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 
-from qm_vae.deidentify import footage, job, selection, video
+from qm_vae.deidentify import footage, job, reviewed, selection, video
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.video import raw
 from qm_vae.faces.detectors import tiles
@@ -34,8 +34,10 @@ def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Pat
   with contextlib.closing(source), _stopped_by_signals(source) if options.live else contextlib.nullcontext():
     settings = _settings(options, (source.width, source.height))
     origin, finding = _origin(work, source, name, settings)
+    review = reviewed.of_video(work, name, sidecar, finding)
     chosen = selection.Selection(selection.parse(options.keep, finding), selection.parse(options.only, finding))
-    record = Sidecar(sidecar, job.head(work, origin, finding))
+    work = work._replace(hider=review.hider(work))
+    record = Sidecar(sidecar, job.head(work, origin, finding) | review.head)
     try:
       sink = _sink(options, target, source)
     except BaseException:
@@ -43,7 +45,7 @@ def protect(work: job.Job, name: str, target: pathlib.Path, sidecar: pathlib.Pat
       raise
     try:
       hider = work.hider.of((origin["sha256"] or name).encode())
-      result = _run(work, source, sink, hider, settings, chosen, record)
+      result = _run(work, source, sink, hider, settings, review.selection(chosen), record, review)
       outcome = _outcome(work, name, source, sink, result, settings, chosen)
       sink.close()
       record.close(outcome.record)
@@ -107,7 +109,7 @@ def _origin(work, source, name, settings):
   }
 
 
-def _run(work, source, sink, hider, settings, chosen, record):
+def _run(work, source, sink, hider, settings, chosen, record, review):
   with progress.bar(source.expected, pathlib.Path(source.name).name or "-", "frame") as bar:
     try:
       return footage.protect(
@@ -121,6 +123,7 @@ def _run(work, source, sink, hider, settings, chosen, record):
         work.sheet,
         bar.update,
         (source.width, source.height),
+        review,
       )
     finally:
       bar.total = bar.n if bar.total is None else bar.total

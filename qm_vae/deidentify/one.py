@@ -3,7 +3,7 @@
 import json
 import pathlib
 
-from qm_vae.deidentify import job, moving, pictures, selection
+from qm_vae.deidentify import job, moving, pictures, reviewed, selection
 from qm_vae.deidentify.video import codecs
 from qm_vae.io import images, records
 
@@ -39,13 +39,14 @@ def write_sidecar(work: job.Job, source: pathlib.Path, sidecar: pathlib.Path, ou
 
 def _picture(work, source, target):
   options = work.options
+  review = reviewed.of_picture(work, source)
   chosen = selection.Selection(selection.parse(options.keep, None), selection.parse(options.only, None))
   done = pictures.protect_file(
     source,
     target,
     work.of_pictures,
-    work.hider,
-    chosen,
+    review.hider(work),
+    review.selection(chosen),
     on_miss=options.on_miss,
     keep_metadata=options.keep_metadata,
     draw_scores=options.draw_scores,
@@ -53,7 +54,7 @@ def _picture(work, source, target):
   if work.sheet:
     work.sheet.add(done.image)
   failures = (pictures.UNCHANGED,) if not done.faces and options.on_miss == "fail" else ()
-  record = {"faces": done.faces, "smallest": done.smallest, "notes": done.notes}
+  record = {"faces": done.faces, "smallest": done.smallest, "notes": done.notes} | review.head
   record |= {"unchanged": True} if not done.faces and options.on_miss != "mask" else {}
   record |= {"failures": list(failures)} if failures else {}
   return job.Outcome(str(source), done.hidden, tuple(done.notes), failures, record)

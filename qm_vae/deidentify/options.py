@@ -29,7 +29,7 @@ import re
 
 import qm_vae
 from qm_vae.arguments import Parser
-from qm_vae.deidentify import footage, methods
+from qm_vae.deidentify import decisions, footage, methods
 from qm_vae.deidentify.video.codecs import CODECS
 from qm_vae.faces import pasting
 from qm_vae.faces.detectors import DETECTORS
@@ -86,6 +86,14 @@ def _hiding(add):
   named = "X,Y,WIDTH,HEIGHT in pixels (faces whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass"
   add("--keep", action="append", default=[], metavar="FACE", help=f"leave this face as it is: {named}; several times")
   add("--only", action="append", default=[], metavar="FACE", help="hide this face alone, named in the same way")
+  drawn = (
+    "hide this too: FRAMES:X,Y,WIDTH,HEIGHT in pixels, FRAMES 12, 12-40 or 12- (to the end), a picture's 0; one more "
+    ":X,Y,WIDTH,HEIGHT is where it is in the last frame, and it moves there; several times"
+  )
+  add("--add", action="append", default=[], metavar="REGION", help=drawn)
+  dropped = "this is no face: TRACK or TRACK:FRAMES, of the OUT.json that an earlier pass wrote; several times"
+  add("--drop", action="append", default=[], metavar="TRACK", help=dropped)
+  add("--review-file", metavar="FILE", help="decisions of python -m qm_vae.review, OUT.review.json (docs/review.md)")
   add("--seed", type=_integer(0), help="of the noise; without it a secret one, since who knows it can take noise away")
 
 
@@ -135,6 +143,7 @@ def _files(add):
   add("--draw-scores", action="store_true", help="write each face's score into the result")
   add("--sidecar", metavar="PATH", help="(default: OUT.json; '' for none)")
   add("--preview", action="store_true", help="also write OUT.preview.png, a contact sheet of what was written")
+  add("--review", action="store_true", help="then open the review page, as python -m qm_vae.review OUT.json does")
   replaced = "replace what is there; else it is an error, and in a folder what the same command finished is skipped"
   add("--overwrite", action="store_true", help=replaced)
 
@@ -162,6 +171,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
   options.live = camera or options.source.lower().startswith(("rtsp://", "rtsps://"))
   if options.live and options.start:
     made.error("--start is of files; live pictures begin now")
+  _check_review(made, options)
   if options.source == "-" and (options.start or options.end is not None):
     made.error("--start and --end are not of pipes; cut before")
   return options
@@ -210,6 +220,19 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     targets[target] = source
     made.append(argparse.Namespace(**vars(options) | {"source": source, "target": str(target), "live": False}))
   return made
+
+
+def _check_review(made, options):
+  if (options.drop or options.review_file) and (options.live or options.source == "-"):
+    made.error("--drop and --review-file are of files; live pictures and pipes come but once")
+  if (options.add or options.drop) and path_of(options.source).is_dir():
+    made.error("--add and --drop are of one file; for a folder write them into a file for --review-file")
+  if options.review and (options.live or "-" in (options.source, options.target) or options.sidecar == ""):
+    made.error("--review needs files: IN, OUT and its OUT.json")
+  try:
+    decisions.parse(options.add, options.drop)
+  except ValueError as error:
+    made.error(str(error))
 
 
 def _between(low, high):

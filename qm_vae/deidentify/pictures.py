@@ -7,6 +7,7 @@ import numpy as np
 
 from qm_vae.deidentify import scores
 from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.reviewed import ByTrack, Reviewed
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.video.aside import Aside
 from qm_vae.faces.detectors import tiles
@@ -39,7 +40,13 @@ class NoFace(RuntimeError):
   """A picture in which no face was found, and `--on-miss=stop`."""
 
 
-def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Selection, on_miss: str = "hold") -> Done:
+def protect(
+  image: np.ndarray,
+  detector: Detector,
+  hider: Hider | ByTrack,
+  selection: Selection | Reviewed,
+  on_miss: str = "hold",
+) -> Done:
   """One picture with its faces hidden.
 
   Args:
@@ -53,7 +60,7 @@ def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Sele
     NoFace: see `on_miss`.
     ValueError: where a face could not be hidden.
   """
-  found = detector.find(image)
+  found, drawn = detector.find(image), selection.added(0)
   smallest = tiles.smallest(detector.description, (image.shape[1], image.shape[0]))
   smallest = None if smallest is None else round(smallest, 1)
   chosen = [selection.hides(box, 0, i + 1) for i, box in enumerate(found.boxes)]
@@ -61,15 +68,20 @@ def protect(image: np.ndarray, detector: Detector, hider: Hider, selection: Sele
     {"box": [round(float(v), 1) for v in box], "score": round(float(score), 3), "hidden": bool(hidden)}
     for box, score, hidden in zip(found.boxes, found.scores, chosen, strict=True)
   ]
+  found_faces += [
+    {"box": [round(float(v), 1) for v in place.box], "score": 1.0, "hidden": True, "how": place.how} for place in drawn
+  ]
   if not found_faces and on_miss == "stop":
     raise NoFace("no face was found, and --on-miss=stop refuses what cannot be judged")
   if not found_faces and on_miss == "mask":
     return Done(np.zeros_like(image), [], [f"blanked: {_nothing(smallest)}"], smallest)
   numbers = [i for i, hidden in enumerate(chosen) if hidden]
-  (made,) = hider.of(image.tobytes())([image], [[found.boxes[i] for i in numbers]], [[i + 1 for i in numbers]])
+  boxes = [*(found.boxes[i] for i in numbers), *(place.box for place in drawn)]
+  tracks = [*(i + 1 for i in numbers), *(place.track for place in drawn)]
+  (made,) = hider.of(image.tobytes())([image], [boxes], [tracks])
   if made is None:
     raise ValueError("a face could not be hidden: the method gave no finite picture")
-  return Done(made, found_faces, [] if found_faces else [_nothing(smallest)], smallest)
+  return Done(made, found_faces, [] if len(found.boxes) else [_nothing(smallest)], smallest)
 
 
 def _nothing(smallest):
@@ -81,8 +93,8 @@ def protect_file(
   source: pathlib.Path,
   target: pathlib.Path,
   detector: Detector,
-  hider: Hider,
-  selection: Selection,
+  hider: Hider | ByTrack,
+  selection: Selection | Reviewed,
   *,
   on_miss: str = "hold",
   keep_metadata: bool = False,

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.deidentify.tracking.places import Place
 from qm_vae.faces.detectors.heads import overlap
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)$")
@@ -59,6 +60,11 @@ class Selection(NamedTuple):
   def followed(self) -> frozenset[int]:
     """Tracks that are left visible by their number, as long as they show the same person."""
     return frozenset(one.number for one in self.keep if isinstance(one, Known))
+
+  def added(self, frame: int) -> list[Place]:
+    """Places that are hidden besides those that were found: none; see reviewed.Reviewed."""
+    del frame
+    return []
 
 
 def parse(texts: Sequence[str], finding: dict | None) -> tuple[Region | Known, ...]:

@@ -25,19 +25,22 @@ class Sidecar:
       self._file.write(text[: text.rindex("\n}")] + ',\n "frames": [')
     self._first = True
 
-  def frame(self, number: int, time: float, faces: list[tuple[Place, bool]], blanked: str) -> None:
-    """One frame: its faces with whether each was hidden, and why the whole of it was blanked ('' if it was not)."""
+  def frame(
+    self, number: int, time: float, faces: list[tuple[Place, bool]], blanked: str, *, cut: bool = False
+  ) -> None:
+    """One frame: its faces with whether each was hidden, why the whole was blanked ('': it was not), and a new shot."""
     for place, hidden in faces:
       track = self._tracks.setdefault(
         place.track, {"track": place.track, "first": number, "found": 0, "filled": 0, "held": 0, "lost": 0, "left": 0}
       )
       track["last"] = number
-      track[place.how] += 1
+      track[place.how] = track.get(place.how, 0) + 1  # "added" is counted only where a person drew something
       track["lost"] += place.lost
       track["left"] += not hidden
     if self._file:
       row = {"frame": number, "time": round(time, 6), "faces": [_face(*one) for one in faces]}
       row |= {"blanked": blanked} if blanked else {}
+      row |= {"cut": True} if cut else {}
       self._file.write(("\n  " if self._first else ",\n  ") + json.dumps(row, allow_nan=False))
       self._first = False
 

@@ -200,3 +200,10 @@ def to_png(image: np.ndarray) -> bytes:
   with io.BytesIO() as file:
     Image.fromarray(image).save(file, "PNG")
     return file.getvalue()
+
+
+def to_jpeg(image: np.ndarray, quality: int = 85) -> bytes:
+  """A uint8 [H, W, 3] RGB image as a JPEG file of `quality` (1..95)."""
+  with io.BytesIO() as file:
+    Image.fromarray(image).save(file, "JPEG", quality=quality)
+    return file.getvalue()

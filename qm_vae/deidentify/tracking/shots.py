@@ -94,6 +94,10 @@ class Shots:
     """
     return not any(found < end <= frame or (frame < begin and end <= found) for begin, end in self._ends)
 
+  def begins(self, number: int) -> bool:
+    """Whether frame `number` is the first of a shot after another one."""
+    return any(number == end for _, end in self._ends)
+
   def steady(self, number: int) -> bool:
     """Whether the picture as a whole changes little around a frame: no dissolve, no fast turn of the camera."""
     known = [n for n in range(number - _AROUND, number + _AROUND + 1) if n in self._looks]
