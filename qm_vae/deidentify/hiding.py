@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
+from qm_vae import landmarkers
 from qm_vae.deidentify import methods, protector
-from qm_vae.faces import cropping, pasting
+from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
 _FAR = 4.0  # sides of the crop; no landmark is further away
@@ -50,6 +51,7 @@ class Hider:
         f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
         "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
       )
+    self._frame = landmarkers.on_host(method.landmarker) if method.landmarker else None
     self._landmarks = landmarker if "landmarks" in method.needs else lambda image: None
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
@@ -76,7 +78,7 @@ class Hider:
     crops = []
     for which, (picture, of_picture, numbers) in enumerate(zip(pictures, boxes, tracks, strict=True)):
       for box, number in zip(of_picture, numbers, strict=True):
-        image, _, square = cropping.crop(picture, _outward(box), self._settings)
+        image, _, square = cropping.crop(picture, _outward(self._framed(picture, np.asarray(box))), self._settings)
         crops.append((which, number, image, square, cropping.find_eyes(image, self._settings)))
     made = [picture.copy() for picture in pictures]
     if not crops:
@@ -106,6 +108,15 @@ class Hider:
           face = np.broadcast_to(np.rint(crop.mean((0, 1))).astype(np.uint8), face.shape)
         pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
     return made
+
+  def _framed(self, picture, box):
+    """The box as the method's networks know faces: by the landmarks, where there are some that fit the box."""
+    if self._frame is None:
+      return box
+    image, _, (x, y, side) = cropping.crop(picture, _outward(box), self._settings)
+    points = _checked(self._frame(image[None]), image[None])[0] * (side / len(image)) + (x, y)
+    found = framing.box_of(points)
+    return found if framing.agree(found, box) else box
 
   def _covers(self, region):
     """Whether a region of a crop hides the face that was found in it: its middle, and a third of its box."""

@@ -109,10 +109,11 @@ def _deidentifier(name, given, gallery, service, landmarks):
       raise ValueError(f"{name} averages faces of other people; name a folder of their pictures: --gallery=FOLDER")
     options = options | strangers.gallery_options(gallery, size, service if trait(factory, "needs_service") else "")
     description |= {"gallery": str(gallery), "gallery_faces": len(options["gallery"]), "service": str(service)}
-  if landmarks and trait(factory, "uses_landmarker"):
-    options = options | {"landmarker": landmarkers.load(landmarks)}
+  landmarker = landmarkers.load(landmarks) if landmarks and trait(factory, "uses_landmarker") else None
+  if landmarker:
+    options = options | {"landmarker": landmarker}
     description |= {"landmarks": str(landmarks)}
-  return protector.of_deidentifier(factory(**options), size, description)
+  return protector.of_deidentifier(factory(**options), size, description, landmarker)
 
 
 def _run(folder):
@@ -173,9 +174,9 @@ def _run(folder):
     "smallest": smallest,
   }
   needs = tuple({need for view in views.values() for need in view.needs})
-  return protector.Method(
-    given, apply, size, margin, needs, smallest, description, keeps_context=config.composite.region == "face"
-  )
+  landmarker = landmarkers.load(config.landmarks) if settings.landmarks_shape(config) else None
+  in_place = config.composite.region == "face"
+  return protector.Method(given, apply, size, margin, needs, smallest, description, landmarker, in_place)
 
 
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:

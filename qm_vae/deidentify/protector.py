@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from qm_vae.types import Deidentifier, Face
+from qm_vae.types import Deidentifier, Face, Landmarker
 
 SIZES = (4, 16)
 """Faces at a time: a batch is padded to the smallest size that holds it, so that two programs are compiled in all."""
@@ -25,10 +25,13 @@ class Method(NamedTuple):
   needs: tuple[str, ...]  # of types.NEEDS: what must be found in a face
   smallest: int  # pixels of the frame, side of a crop: of smaller ones it leaves more than what is known of it says
   description: dict[str, Any]  # what it is, for the record
+  landmarker: Landmarker | None = None  # frames faces as the method knows them; None: the detector's box does
   keeps_context: bool = False  # around the face it leaves the crop as it is, and the frame's own pixels may stay there
 
 
-def of_deidentifier(deidentifier: Deidentifier, size: int, description: dict[str, Any]) -> Method:
+def of_deidentifier(
+  deidentifier: Deidentifier, size: int, description: dict[str, Any], landmarker: Landmarker | None = None
+) -> Method:
   """A de-identifier as a method for crops of `size` pixels."""
   return Method(
     deidentifier.params,
@@ -38,6 +41,7 @@ def of_deidentifier(deidentifier: Deidentifier, size: int, description: dict[str
     deidentifier.needs,
     0,
     description,
+    landmarker,
     deidentifier.keeps_context,
   )
 

@@ -1,9 +1,12 @@
 """Methods that keep the context: the frame's own pixels around the face, and all hidden where no face was found."""
 
+import jax.numpy as jnp
 import numpy as np
 
+from qm_vae import types
 from qm_vae.deidentify import protector
 from qm_vae.deidentify.hiding import Hider
+from tests.support.landmarks import frontal
 
 BOX = np.array([60.0, 40.0, 80.0, 80.0])
 
@@ -43,3 +46,26 @@ def test_hider_hides_all_of_a_face_that_the_method_did_not_find():
     inner = made[44:116, 64:136]
     assert np.ptp(inner.reshape(-1, 3), 0).max() == 0, region
     assert (inner != frame[44:116, 64:136]).any(-1).mean() > 0.9
+
+
+def test_hider_frames_a_face_by_its_landmarks():
+  """A method with a landmarker is given the face as the cascade would frame it, wherever the detector's box lies."""
+  seen = []
+
+  def apply(params, face, key):
+    del params, key
+    return face.image.at[10:40, 10:40].set(1.0)
+
+  def find(params, image):  # the face is always in the same place of the frame; crops come in two sizes
+    del params
+    seen.append(image.shape)
+    return jnp.broadcast_to(jnp.asarray(frontal(30.0)) + 9, (len(image), 68, 2))
+
+  way = method(((0, 0), (0, 0)))._replace(apply=apply, landmarker=types.Landmarker((), find, find))
+  frame = np.random.default_rng(0).integers(0, 200, (200, 220, 3)).astype(np.uint8)
+  (made,) = Hider(way, seed=0)([frame], [[BOX]], [[1]])
+  assert seen and made is not None
+  # 48 pixels show 120 of the frame; so the frontal face has its eyes 30 * 0.3 * 2.5 = 22.5 pixels apart, and its box a
+  # side of max(22.5 / 0.35, 62.5 / 0.85) pixels, with its crop half as large again.
+  changed = (made != frame).any(-1)
+  assert 40 < np.ptp(np.flatnonzero(changed.any(0))) < 80
