@@ -67,6 +67,7 @@ def generator_of(config: Config, views: dict[str, Deidentifier], answers: int):
     tokens=config.model.tokens,
     size=settings.image_size(config),
     condition=config.condition.answer,
+    soft=config.condition.soft,
     answers=answers,
     release=None if release == "k_same" else guarantees.release(release, config.release.epsilon),
     refine=config.model.refine,
@@ -208,7 +209,8 @@ def _guarantee(config, vq, tokens, answers):
   """What holds against any attacker (privacy/guarantees.py); None where nothing does."""
   release_config = config.release
   num_answers = answers if config.condition.answer == "class" else 1
-  if config.condition.answer == "probabilities" and release_config.mechanism != "k_same":
+  is_soft = config.condition.answer == "class" and config.condition.soft
+  if (config.condition.answer == "probabilities" or is_soft) and release_config.mechanism != "k_same":
     return None  # a vector of reals has no number of forms
   common = {"mechanism": release_config.mechanism, "tokens": tokens, "codes": vq.num_codes, "answers": num_answers}
   if release_config.mechanism == "k_same":

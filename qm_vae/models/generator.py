@@ -37,6 +37,7 @@ class Generator(NamedTuple):
   quantize: Callable  # (params, carried, z_e) -> ids
   decode: Callable  # (params, carried, ids, answer) -> image
   condition: str  # one of CONDITIONS
+  condition_in_use: str  # the same, once it is trained
 
 
 def _logit(image):
@@ -79,6 +80,7 @@ def make(
   tokens: int = 0,
   size: int = 0,
   condition: str = "none",
+  soft: bool = False,
   answers: int = 0,
   release: Callable | None = None,
   refine: bool = False,
@@ -96,6 +98,7 @@ def make(
     tokens: codes that describe a face in all; 0: one for every STRIDE x STRIDE pixels, as in the paper.
     size: side of the faces, pixels; needed with tokens.
     condition: one of `CONDITIONS`.
+    soft: once trained on classes, the decoder receives probabilities: where the service doubts, a face is bent less.
     answers: classes of the service; needed with a condition.
     refine: the decoder's image, without its colours, changes the first view (their logits are added) and does not
       stand for itself.
@@ -152,4 +155,5 @@ def make(
     chex.assert_equal_shape([image, face.image])
     return Generated(image, stacked, quantized)
 
-  return Generator(init, apply, encode, quantize, decode, condition)
+  in_use = "probabilities" if soft and condition == "class" else condition
+  return Generator(init, apply, encode, quantize, decode, condition, in_use)

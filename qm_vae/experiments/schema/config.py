@@ -34,6 +34,7 @@ class Condition:
   """What the decoder receives of the service's answer on the original."""
 
   answer: str = key("none", one_of(*CONDITIONS), "none: the paper")
+  soft: bool = key(False, FLAG, "of class, in use: its probabilities, so that a doubtful answer bends a face less")
   drop: float = key(0.1, between(0, 1), "share of the training examples whose answer is withheld")
   other: float = key(0.0, between(0, 1), "share of those for which another class is asked, so that it gives any answer")
 
