@@ -20,7 +20,7 @@ def get_config(arg=None):
   config.views = ("warped_mean",)
   config.deid.warped_mean.update(context="hide", light="none")
   config.model.refine = True
-  config.condition.update(answer="class", drop=0.0)
+  config.condition.update(answer="class", soft=True, drop=0.0)
   config.composite.region = "face"
   config.service_weight = 0.012
   config.augment_before_service.update(channels=1.0, jpeg=0.3)

@@ -182,7 +182,7 @@ def _run(folder):
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
   """What a generator makes of one face: the one place that knows how a generator is called."""
   batch = jax.tree.map(lambda x: x[None], face)
-  answer = condition_of(generator.condition, service.apply(given["service"], batch.image)) if service else None
+  answer = condition_of(generator.condition_in_use, service.apply(given["service"], batch.image)) if service else None
   made = generator.apply(
     given["trained"], given["model_state"], given["views"], batch, key, train=False, mask=None, answer=answer
   )

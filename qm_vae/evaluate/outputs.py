@@ -51,7 +51,7 @@ def make(
     logits = parts.service.apply(frozen["service"], face.image)
     made = generator.apply(
       state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"],
-      answer=condition_of(generator.condition, logits),
+      answer=condition_of(generator.condition_in_use, logits),
     )  # fmt: skip
     baselines = make_views(tuple(controls.values()), control_params, face, key)
     as_files = [as_file(x) for x in (made.image, made.views, baselines)]

@@ -17,7 +17,7 @@ from qm_vae.training import distributed, loop
 from qm_vae.training.state import Experiment, State
 
 _FREE_TO_CHANGE = re.compile(
-  r"(cache_dir|log_every|tensorboard|samples|keep_checkpoints|baselines|landmarks|face_detector)$|"
+  r"(cache_dir|log_every|tensorboard|samples|keep_checkpoints|baselines|landmarks|face_detector|condition\.soft)$|"
   r"(privacy|embedder|release)\.|quality\.[^.]+\.(batch_size|concurrency|retries|backoff|budget|http\..*)$"
 )
 """Keys that a resumed run may set anew: what is trained does not depend on them, but for a budget that was spent.

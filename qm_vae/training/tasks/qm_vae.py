@@ -165,7 +165,7 @@ def make(
   def generate(state, frozen, face, batch, key, answer):
     return generator.apply(
       state.params, state.model_state, frozen["views"], face, key, train=False, mask=batch["_mask"],
-      answer=generators.condition_of(generator.condition, answer),
+      answer=generators.condition_of(generator.condition_in_use, answer),
     )  # fmt: skip
 
   def evaluate(state, frozen, batch, key):
