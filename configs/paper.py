@@ -2,10 +2,10 @@ r"""The paper at its own scale: 128 pixels, and views that each explain their ro
 
 python -m qm_vae.main --config=configs/paper.py:celeba_folder --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK
-python -m launch.sweep --config=configs/table1.py:celeba_folder-paper -- ...   # and table4.py, inputs.py
+python -m launch.sweep --config=configs/table1.py:celeba_folder-paper -- ...   # and table4.py, inputs.py, alpha04.py
 python -m qm_vae.evaluate.fit_views --config=configs/paper.py:celeba_folder ...  # fits the views and measures them
-`-paper` after the data takes these settings into any other experiment. The views are fitted on training faces only and
-frozen here; docs/reproduction.md has what they lose on test faces.
+`-paper` after the data takes these settings into those. The views are fitted on training faces only and frozen here;
+docs/reproduction.md has what they lose on test faces.
 """
 
 from configs import default
