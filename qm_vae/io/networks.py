@@ -122,5 +122,5 @@ def _digest(flat):
   for key in sorted(flat):
     array = np.ascontiguousarray(flat[key])
     digest.update(f"{key} {array.dtype.str} {array.shape}\n".encode())
-    digest.update(memoryview(array.reshape(-1).view(np.uint8)))  # its own bytes; tobytes would copy them
+    digest.update(array.reshape(-1).view(np.uint8).data)  # its own bytes; tobytes would copy them
   return digest.hexdigest()
