@@ -2,7 +2,8 @@
 
 Every key, with its default, its unit and what it may hold, is listed in qm_vae/experiments/schema/config.py. A file's
 argument chooses the data: `configs/alpha04.py` uses the embedded synthetic faces, `configs/alpha04.py:celeba_folder` a
-CelebA folder, and so on for every name in ARGUMENTS. Single keys are overridden on the command line:
+CelebA folder, and so on for every name in ARGUMENTS; `configs/alpha04.py:celeba_folder-paper` takes the paper's scale,
+128 pixels and the views of its Table 2 (configs/paper.py). Single keys are overridden on the command line:
 `--config.alpha=0.2 --config.data.root=/data/celeba`.
 """
 
@@ -25,17 +26,20 @@ _SPLIT = {"fer2013": "published", "celeba_folder": "order", "celeb_a": "order"}
 
 
 def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
-  """The paper's setting on the dataset called `arg` (synthetic when empty).
+  """The paper's setting on the dataset called `arg` (synthetic when empty), with `-paper` after it at its own scale.
 
   Raises:
-    InputError: for a dataset that there is not.
+    InputError: for a dataset or a scale that there is not.
   """
+  arg, _, scale = (arg or "").partition("-")
   arg = arg or "synthetic"
   if arg not in ARGUMENTS:
     raise InputError(
       f"no dataset is called {arg!r}; {nearest(arg, ARGUMENTS)}write configs/FILE.py:NAME with one of "
       f"{', '.join(ARGUMENTS)}"
     )
+  if scale not in ("", "paper"):
+    raise InputError(f"no scale is called {scale!r}; write configs/FILE.py:{arg} or configs/FILE.py:{arg}-paper")
   config = schema.config_dict(Config(data=dataset(arg)))
   if arg == "synthetic":
     # The networks of the drawn faces learn from other drawn people than those of the run.
@@ -45,6 +49,10 @@ def get_config(arg: str | None = None) -> ml_collections.ConfigDict:
     config.service_data.faces.eyes = "average"
   else:
     config.privacy.embedders = ()  # a recogniser must be given: none is trained on the people who are attacked
+  if scale:
+    from configs import paper  # here, since that file begins with this one
+
+    paper.apply(config)
   return config
 
 

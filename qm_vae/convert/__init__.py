@@ -23,6 +23,7 @@ from qm_vae.convert.keras import keras_expression
 from qm_vae.convert.tf_ugatit import tf_ugatit
 from qm_vae.convert.torch import torch_mobilefacenet
 from qm_vae.convert.torch_generators import torch_amtgan, torch_ugatit
+from qm_vae.convert.torch_recognisers import torch_facenet, torch_ir152, torch_irse50
 from qm_vae.io import networks
 
 
@@ -53,6 +54,25 @@ FORMATS = {
     "MobileFaceNet, a face recogniser saved by PyTorch",
     "The public file is model/best/068.ckpt of the GitHub repository Xiaoccer/MobileFaceNet_Pytorch, in which no "
     "licence was found. It is read without PyTorch. Open the folder by qm_vae.embedders.open_embedder(OUT).",
+  ),
+  "torch-facenet": Format(
+    torch_facenet,
+    "InceptionResnetV1 of facenet-pytorch, a face recogniser saved by PyTorch",
+    "A public file is 20180402-114759-vggface2.pt of the GitHub repository timesler/facenet-pytorch (MIT), or "
+    "facenet.pth among AMT-GAN's models. It is read without PyTorch. Give the folder to an attacker by "
+    "--config.privacy.embedders, to AMT-GAN by --config.amt_gan.embedders.",
+  ),
+  "torch-irse50": Format(
+    torch_irse50,
+    "IR-SE50, a face recogniser saved by PyTorch",
+    "irse50.pth among AMT-GAN's models, in the layout of the GitHub repository TreB1eN/InsightFace_Pytorch. It is read "
+    "without PyTorch. Give the folder as that of torch-facenet.",
+  ),
+  "torch-ir152": Format(
+    torch_ir152,
+    "IR-152, a face recogniser saved by PyTorch",
+    "ir152.pth among AMT-GAN's models, in the layout of the GitHub repository ZhaoJ9014/face.evoLVe. It is read "
+    "without PyTorch. Give the folder as that of torch-facenet.",
   ),
   "tf-ugatit": Format(
     tf_ugatit,

@@ -9,17 +9,16 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import gaussian, region
-from qm_vae.options import Option, between, integer, member
+from qm_vae.options import POSITIVE, Option, between, integer, member
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 PASSES = 2  # of smoothing, each down and across
-EDGE = 0.12  # colour distance that smoothing keeps as an edge, of 0..1
 FIRMNESS = 3.0  # how steeply one tone changes into the next
 VIVIDNESS = 1.25  # of the colours, 1 leaves them
 DARKER = 0.02  # brightness below its surroundings at which a line is fully drawn, of 0..1
 
 
-def _flatten(colours, inside, axis, radius):
+def _flatten(colours, inside, axis, radius, edge):
   """One bilateral mean along `axis`: neighbours count by nearness and by likeness of colour.
 
   Args:
@@ -27,6 +26,7 @@ def _flatten(colours, inside, axis, radius):
     inside: [H, W] float32 in {0, 1}.
     axis: 0 or 1.
     radius: reach in pixels.
+    edge: see `cartoon`.
 
   Returns:
     list like `colours`.
@@ -43,7 +43,7 @@ def _flatten(colours, inside, axis, radius):
       distance = sum(jnp.square(other - own) for other, own in zip(others, colours, strict=True))
       # A rational fall-off looks like the bilateral filter's exponential and costs a fraction of it.
       near = float(np.exp(-0.5 * (offset / (0.6 * radius)) ** 2))
-      weight = near * is_inside / jnp.square(1.0 + distance / EDGE**2)
+      weight = near * is_inside / jnp.square(1.0 + distance / edge**2)
       sums = [total + weight * other for total, other in zip(sums, others, strict=True)]
       weights = weights + weight
   return [total / weights for total in sums]
@@ -62,7 +62,7 @@ def _luma(colours):
   return sum(weight * plane for weight, plane in zip(LUMA, colours, strict=True))
 
 
-def cartoon(params, face, key, *, levels=6, ink=1.0):
+def cartoon(params, face, key, *, levels=6, ink=1.0, edge=0.12):
   """Redraws the region as a cartoon.
 
   Colours are smoothed by a separable bilateral filter, brightness is drawn to a few tones, and dark lines are laid
@@ -75,6 +75,7 @@ def cartoon(params, face, key, *, levels=6, ink=1.0):
     key: unused; every de-identifier is called alike.
     levels: number of tones of brightness.
     ink: darkness of the lines in [0, 1]; 0 draws none.
+    edge: colour distance that smoothing keeps as an edge, of 0..1; the larger, the flatter the face.
 
   Returns:
     [H, W, 3] float32 in [0, 1]; outside the mask the input, bit for bit.
@@ -88,7 +89,7 @@ def cartoon(params, face, key, *, levels=6, ink=1.0):
   radius = max(1, round(side / 21))
   colours = [face.image[..., c] for c in range(3)]
   for _ in range(PASSES):
-    colours = _flatten(_flatten(colours, inside, 0, radius), inside, 1, radius)
+    colours = _flatten(_flatten(colours, inside, 0, radius, edge), inside, 1, radius, edge)
   luma = jnp.clip(_luma(colours), 0.0, 1.0)
   # A little light on both sides of the ratio keeps the colour of dark pixels finite.
   gain = (_tones(luma, levels) + 0.05) / (luma + 0.05)
@@ -106,10 +107,11 @@ def make(
   *,
   levels: Annotated[int, Option(integer(2), "tones")] = 6,
   ink: Annotated[float, Option(between(0, 1), "darkness of the lines")] = 1.0,
+  edge: Annotated[float, Option(POSITIVE, "colour distance that smoothing keeps, of 0..1")] = 0.12,
 ) -> types.Deidentifier:
-  """A cartoon of `levels` tones with lines of darkness `ink`.
+  """A cartoon of `levels` tones with lines of darkness `ink`, smoothed up to a colour distance of `edge`.
 
   Raises:
-    ValueError: unless levels is an integer >= 2 and 0 <= ink <= 1.
+    ValueError: unless levels is an integer >= 2, 0 <= ink <= 1 and edge > 0.
   """
-  return types.Deidentifier((), functools.partial(cartoon, levels=levels, ink=float(ink)))
+  return types.Deidentifier((), functools.partial(cartoon, levels=levels, ink=float(ink), edge=float(edge)))

@@ -11,6 +11,8 @@ EMBEDDER_NETWORKS = Registry(
   {
     "mobilefacenet": "qm_vae.models.embedder:MobileFaceNet",
     "small": "qm_vae.models.embedder:SmallEmbedder",
+    "inception_resnet_v1": "qm_vae.models.inception_resnet:InceptionResnetV1",
+    "ir_resnet": "qm_vae.models.ir_resnet:IRResNet",
   },
   group="qm_vae.embedder_networks",
 )

@@ -7,7 +7,7 @@ import pathlib
 import ml_collections
 import pytest
 
-from configs import default
+from configs import default, paper
 from qm_vae.experiments import schema
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -33,6 +33,26 @@ def test_configs_every_point_sweep_allowed(name):
     config.update_from_flattened_dict(point)
     schema.check(config)
   assert len({json.dumps(point) for point in points}) == len(points)
+
+
+@pytest.mark.parametrize("name", ["alpha04", "table1", "table4", "inputs"])
+def test_configs_paper_scale_by_one_argument(name):
+  """`-paper` after the data sets 128 pixels and the fitted views, which single keys take back to the paper's text."""
+  module = importlib.import_module(f"configs.{name}")
+  config, plain = module.get_config("celeba_folder-paper"), module.get_config("celeba_folder")
+  schema.check(config)
+  flat, before = schema.flatten(config), schema.flatten(plain)
+  changed = {key for key in flat if flat[key] != before[key]}
+  assert changed == {"image_size", "baselines", *(f"deid.{key}" for key in paper.VIEWS)}
+  assert (config.image_size, config.data.name) == (128, "celeba_folder")
+  config.update_from_flattened_dict({"deid.mosaic.block": 8, "deid.laplace.scale": 1.0})
+  schema.check(config)
+
+
+def test_configs_unknown_scale_refused():
+  """A scale that there is not is refused with the one that there is."""
+  with pytest.raises(ValueError, match=r"'papers'.*celeba_folder-paper"):
+    default.get_config("celeba_folder-papers")
 
 
 def test_configs_every_key_default_rule_every():

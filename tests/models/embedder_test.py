@@ -10,7 +10,12 @@ from jax import lax
 from qm_vae.models import embedder
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
 
-SIZES = {"mobilefacenet": (112, 96, 3), "small": (64, 64, 3)}
+SIZES = {
+  "mobilefacenet": (112, 96, 3),
+  "small": (64, 64, 3),
+  "inception_resnet_v1": (160, 160, 3),
+  "ir_resnet": (112, 112, 3),
+}
 
 
 def _input(*shape):
