@@ -2,25 +2,37 @@
 
 import contextlib
 import fcntl
-import json
 import pathlib
+
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
+
+_CONFIG_BYTES = 2**24
 
 
 def read_config(workdir: str | pathlib.Path) -> dict:
   """What WORKDIR/config.json holds.
 
   Raises:
-    ValueError: when there is none, or it is not readable.
+    InvalidFile: when there is none, or it is not readable.
   """
   path = pathlib.Path(workdir) / "config.json"
-  try:
-    found = json.loads(path.read_text(encoding="utf-8"))
-  except FileNotFoundError:
-    raise ValueError(f"{path} does not exist; {workdir} is no folder of a run") from None
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{path} is not valid JSON ({error})") from None
-  if not isinstance(found, dict):
-    raise ValueError(f"{path} holds a {type(found).__name__}, and a config is an object; restore the file of the run")
+  if not path.exists():
+    raise InvalidFile(path, "does not exist", remedy=f"{workdir} is no folder of a run")
+  return reading.read_json(path, most=_CONFIG_BYTES, remedy="restore the file of the run")
+
+
+def read_provenance(workdir: str | pathlib.Path) -> dict:
+  """What WORKDIR/provenance.json holds: digests of `train` and `test`, and of the `networks` by name.
+
+  Raises:
+    InvalidFile: when there is none, or it is damaged.
+  """
+  path, remedy = pathlib.Path(workdir) / "provenance.json", "restore the file of the run, or train it anew"
+  found = reading.read_json(path, most=_CONFIG_BYTES, remedy=remedy)
+  networks = found.get("networks")
+  if not (isinstance(found.get("train"), str) and isinstance(found.get("test"), str) and isinstance(networks, dict)):
+    raise InvalidFile(path, "is damaged", "the texts train and test, and networks", remedy)
   return found
 
 
