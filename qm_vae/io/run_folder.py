@@ -1,11 +1,12 @@
 """A run's folder: its lock and its config.json."""
 
 import contextlib
-import fcntl
 import pathlib
 
+import filelock
+
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
+from qm_vae.io.errors import InputError, InvalidFile
 
 _CONFIG_BYTES = 2**24
 
@@ -44,9 +45,12 @@ def locked(folder: pathlib.Path, *, wait: bool = False):
     ValueError: when another process is in there and `wait` is False.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  with (folder / "lock").open("w") as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-      raise ValueError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
+  lock = filelock.FileLock(folder / "lock", timeout=-1 if wait else 0)
+  try:
+    lock.acquire()
+  except filelock.Timeout:
+    raise InputError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
+  try:
     yield
+  finally:
+    lock.release()
