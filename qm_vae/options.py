@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 import math
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -81,8 +82,8 @@ def numbers(count: int) -> Rule:
   )
 
 
-POSITIVE = Rule(lambda v: is_number(v) and 0 < v < math.inf, "a number above 0")
-NOT_NEGATIVE = Rule(lambda v: is_number(v) and 0 <= v < math.inf, "a number, at least 0")
+POSITIVE = Rule(lambda v: is_number(v) and 0 < v <= sys.float_info.max, "a number above 0")
+NOT_NEGATIVE = Rule(lambda v: is_number(v) and 0 <= v <= sys.float_info.max, "a number, at least 0")
 TEXT = Rule(lambda v: isinstance(v, str), "a text")
 PATH = Rule(lambda v: isinstance(v, str) or hasattr(v, "__fspath__"), "a path")
 FLAG = Rule(lambda v: isinstance(v, bool), "True or False")

@@ -54,7 +54,7 @@ def _read_manifest(path):
     groups = {"weights": list(found[0]["weights"]), "paths": list(found[0]["paths"])}
   except (KeyError, IndexError, TypeError) as error:
     raise ValueError(
-      f"{path} is no manifest of weights ({error!r}); expected a list with 'weights' and 'paths'"
+      f"{path} is no manifest of weights ({error!r:.200}); expected a list with 'weights' and 'paths'"
     ) from error
   if not all(isinstance(name, str) for name in groups["paths"]):
     raise ValueError(f"{path}: 'paths' must hold names of files")
@@ -66,12 +66,12 @@ def _tensors(path, entries, blob):
   found, at = {}, 0
   for entry in entries:
     try:
-      name, shape = str(entry["name"]), tuple(int(side) for side in entry["shape"])
+      name, shape = str(entry["name"])[:200], tuple(int(side) for side in entry["shape"])
       how = entry.get("quantization")
       kind = np.dtype({"uint8": np.uint8, "float32": np.float32}[how["dtype"] if how else entry["dtype"]])
       scale, low = (float(how["scale"]), float(how["min"])) if how else (1.0, 0.0)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-      raise ValueError(f"{path}: an entry of 'weights' is damaged ({error!r}): {str(entry)[:80]}") from error
+      raise ValueError(f"{path}: an entry of 'weights' is damaged ({error!r:.200}): {str(entry)[:80]}") from error
     count = math.prod(shape)
     if not all(side > 0 for side in shape) or count > _MOST:
       raise ValueError(f"{path}: {name} has the shape {list(shape)}; the network's tensors have 1 to {_MOST} weights")

@@ -92,7 +92,7 @@ def _check_files(csv, directory, lines, names):
   first = {}
   for line, name in rows:
     if first.setdefault(name, line) != line:
-      raise ValueError(f"{csv} names {name!r} twice, in lines {first[name]} and {line}; remove one of them")
+      raise ValueError(f"{csv} names {name[:200]!r} twice, in lines {first[name]} and {line}; remove one of them")
 
 
 def _is_file(directory, name):
