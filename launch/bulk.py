@@ -21,7 +21,6 @@ gain nothing from Ray: there take python -m qm_vae.deidentify, which resumes as 
 import argparse
 import contextlib
 import csv
-import fcntl
 import functools
 import hashlib
 import importlib.util
@@ -104,7 +103,7 @@ class Worker:
     self._work = job.open_job(given, command)
     own = self._out / _OWN
     self._alive = (own / "workers").open("a")
-    fcntl.flock(self._alive, fcntl.LOCK_SH)  # until the process ends, however it does
+    _lock(self._alive, "LOCK_SH")  # until the process ends, however it does
     journal = own / f"{socket.gethostname()}-{os.getpid()}.jsonl"
     self._journal = folder.Journal(journal, settings, self._root).__enter__()
 
@@ -265,11 +264,19 @@ def main(arguments: list[str] | None = None) -> int:
   return FAILED
 
 
+def _lock(file, kind):
+  try:
+    import fcntl
+  except ImportError:
+    raise ValueError("a bulk job locks its folder as Linux and macOS do; run it there, or in WSL") from None
+  fcntl.flock(file, getattr(fcntl, kind))
+
+
 def make_ready(own: pathlib.Path) -> None:
   """Makes OUT's own folder; returns when workers of a killed job are gone, and forgets what they were at."""
   own.mkdir(parents=True, exist_ok=True)
   with (own / "workers").open("a") as file:
-    fcntl.flock(file, fcntl.LOCK_EX)
+    _lock(file, "LOCK_EX")
   (own / "begun").mkdir(exist_ok=True)
   for left in (own / "begun").iterdir():
     left.unlink()

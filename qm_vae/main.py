@@ -14,6 +14,7 @@ resume an interrupted run.
 import json
 import pathlib
 import shlex
+import signal
 import sys
 
 import ml_collections
@@ -24,8 +25,8 @@ from qm_vae.evaluate import EVALUATIONS, evaluate
 from qm_vae.experiments import command_line, grid, resolve, run, schema, settings
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import cache
-from qm_vae.io.errors import InputError
-from qm_vae.training import distributed
+from qm_vae.io.errors import InputError, is_full
+from qm_vae.training import distributed, interrupt
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -51,6 +52,7 @@ def main(arguments: list[str]) -> None:
   if not flags.FLAGS["verbosity"].present:
     logging.set_verbosity(logging.WARNING)  # Orbax tells of every file at INFO
   del arguments  # nothing but flags (command_line.py)
+  signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of training, too, it ends with a word
   try:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
     config = _CONFIG.value
@@ -69,9 +71,17 @@ def main(arguments: list[str]) -> None:
     config = ml_collections.ConfigDict(group.broadcast(lambda: resolve.resolve(config).to_dict()))
     run.run(config, workdir, group)
     group.broadcast(lambda: _finish(config, workdir))
+  except interrupt.Interrupted as stopped:
+    print(f"\n{stopped}", file=sys.stderr)
+    sys.exit(128 + stopped.number)
+  except KeyboardInterrupt:
+    print("\ninterrupted; rerun the command to resume", file=sys.stderr)
+    sys.exit(128 + signal.SIGINT)
   except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
     if flags.FLAGS["verbosity"].present:
       raise
+    if is_full(error):
+      sys.exit(f"error: the disk is full ({error}); make room and rerun the command: nothing that was kept is lost")
     if isinstance(error, InputError):
       sys.exit(f"error: {error}")
     sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")

@@ -4,6 +4,7 @@ import dataclasses
 import functools
 import inspect
 import math
+import sys
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -59,8 +60,30 @@ def integer(low: int, high: int | None = None) -> Rule:
   return Rule(lambda v: is_number(v, (int,)) and low <= v <= top, words)
 
 
-POSITIVE = Rule(lambda v: is_number(v) and 0 < v < math.inf, "a number above 0")
-NOT_NEGATIVE = Rule(lambda v: is_number(v) and 0 <= v < math.inf, "a number, at least 0")
+SIDE = integer(8, 4096)
+"""Side of a network's input, pixels."""
+OBJECT = Rule(lambda v: isinstance(v, dict) and all(isinstance(key, str) for key in v), "an object")
+NAMES = Rule(
+  lambda v: (
+    isinstance(v, list | tuple)
+    and 0 < len(v) <= 1000
+    and all(isinstance(name, str) for name in v)
+    and len(set(v)) == len(v)
+  ),
+  "up to 1000 names, each once",
+)
+
+
+def numbers(count: int) -> Rule:
+  """So many finite numbers."""
+  return Rule(
+    lambda v: isinstance(v, list | tuple) and len(v) == count and all(is_number(one) and abs(one) < 1e30 for one in v),
+    f"{count} numbers",
+  )
+
+
+POSITIVE = Rule(lambda v: is_number(v) and 0 < v <= sys.float_info.max, "a number above 0")
+NOT_NEGATIVE = Rule(lambda v: is_number(v) and 0 <= v <= sys.float_info.max, "a number, at least 0")
 TEXT = Rule(lambda v: isinstance(v, str), "a text")
 PATH = Rule(lambda v: isinstance(v, str) or hasattr(v, "__fspath__"), "a path")
 FLAG = Rule(lambda v: isinstance(v, bool), "True or False")

@@ -125,7 +125,7 @@ def _rows(path, image_column, value_column):
   if lacking:
     raise ValueError(
       f"{path} has no column {' and no column '.join(map(repr, lacking))}; its columns are "
-      f"{', '.join(map(repr, header)) or 'none'}; name the columns that hold the pictures and the people"
+      f"{', '.join(map(repr, header))[:300] or 'none'}; name the columns that hold the pictures and the people"
     )
   cells = ((line, (row[image_column] or "").strip(), (row[value_column] or "").strip()) for line, row in rows)
   return [(line, name, value) for line, name, value in cells if name]

@@ -1,7 +1,6 @@
 """The public 68-point landmark network of face-api.js, from its manifest and binary file."""
 
 import hashlib
-import json
 import math
 import pathlib
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qm_vae import landmarkers
+from qm_vae.io import reading
 
 MANIFEST = "face_landmark_68_model-weights_manifest.json"
 _MEAN, _SCALE, _SIZE = (122.782, 117.001, 104.298), 255.0, 112
@@ -31,8 +31,8 @@ def faceapi_landmarks(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any
   blob, digest = b"", hashlib.sha256()
   for name in groups["paths"]:
     file = manifest.parent / name
-    if pathlib.PurePath(name).name != name or not file.is_file():
-      raise ValueError(f"{manifest} names {name!r}, which is no file beside it; bring it there")
+    if pathlib.PurePath(name).name != name or len(name) > 200 or "\0" in name or not file.is_file():
+      raise ValueError(f"{manifest} names {name[:200]!r}, which is no file beside it; bring it there")
     blob += file.read_bytes()
   digest.update(blob)
   tensors = _tensors(manifest, groups["weights"], blob)
@@ -49,12 +49,12 @@ def faceapi_landmarks(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any
 
 
 def _read_manifest(path):
+  found = reading.read_json(path, list, most=2**22)
   try:
-    found = json.loads(path.read_text(encoding="utf-8"))
     groups = {"weights": list(found[0]["weights"]), "paths": list(found[0]["paths"])}
-  except (ValueError, KeyError, IndexError, TypeError, UnicodeDecodeError) as error:
+  except (KeyError, IndexError, TypeError) as error:
     raise ValueError(
-      f"{path} is no manifest of weights ({error!r}); expected a list with 'weights' and 'paths'"
+      f"{path} is no manifest of weights ({error!r:.200}); expected a list with 'weights' and 'paths'"
     ) from error
   if not all(isinstance(name, str) for name in groups["paths"]):
     raise ValueError(f"{path}: 'paths' must hold names of files")
@@ -66,12 +66,12 @@ def _tensors(path, entries, blob):
   found, at = {}, 0
   for entry in entries:
     try:
-      name, shape = str(entry["name"]), tuple(int(side) for side in entry["shape"])
+      name, shape = str(entry["name"])[:200], tuple(int(side) for side in entry["shape"])
       how = entry.get("quantization")
       kind = np.dtype({"uint8": np.uint8, "float32": np.float32}[how["dtype"] if how else entry["dtype"]])
       scale, low = (float(how["scale"]), float(how["min"])) if how else (1.0, 0.0)
-    except (KeyError, TypeError, ValueError) as error:
-      raise ValueError(f"{path}: an entry of 'weights' is damaged ({error!r}): {str(entry)[:80]}") from error
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+      raise ValueError(f"{path}: an entry of 'weights' is damaged ({error!r:.200}): {str(entry)[:80]}") from error
     count = math.prod(shape)
     if not all(side > 0 for side in shape) or count > _MOST:
       raise ValueError(f"{path}: {name} has the shape {list(shape)}; the network's tensors have 1 to {_MOST} weights")

@@ -4,13 +4,19 @@ import hashlib
 import json
 import pathlib
 import re
+import reprlib
 from typing import Any
 
 import numpy as np
 from flax import traverse_util
 
+from qm_vae.io.errors import InputError, InvalidFile
+from qm_vae.options import SIDE
 from qm_vae.services import expression
 from qm_vae.types import EXPRESSIONS
+
+_BYTES = 2**28  # the public file has 0.9 MB
+_WEIGHTS = 2**20  # of one tensor; the largest has 73,728
 
 
 def keras_expression(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -25,7 +31,7 @@ def keras_expression(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]
   for target, (kind, number, name, shape) in _keras_layout().items():
     found = layers.pop((kind, number, name), None)
     if found is None or found.shape != shape:
-      raise ValueError(
+      raise InputError(
         f"{path} is no mini_XCEPTION with {len(EXPRESSIONS)} classes: expected {kind} {number} with {name} of shape "
         f"{shape}, found {'none' if found is None else found.shape}"
       )
@@ -34,7 +40,7 @@ def keras_expression(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]
       flat[target] = found.reshape(3, 3, 1, -1)  # Keras [3, 3, C, 1]
   if layers:
     kind, number, name = min(layers)
-    raise ValueError(f"{path} is no mini_XCEPTION: {len(layers)} tensors are left over, first {kind} {number} {name}")
+    raise InputError(f"{path} is no mini_XCEPTION: {len(layers)} tensors are left over, first {kind} {number} {name}")
   meta = expression.describe(
     "mini_xception",
     size,
@@ -51,35 +57,64 @@ def _read_keras(path):
 
   expected = "expected the HDF5 file of a whole Keras 2 model, such as fer2013_mini_XCEPTION.102-0.66.hdf5"
   if not path.is_file():
-    raise ValueError(f"{path} is no file; {expected}")
+    raise InvalidFile(path, "is no file", remedy=expected)
+  if path.stat().st_size > _BYTES:
+    raise InvalidFile(path, f"has {path.stat().st_size} bytes", f"at most {_BYTES}", expected)
   try:
     file = h5py.File(path, "r")
-  except OSError as error:
-    raise ValueError(f"{path} is not HDF5 ({error}); {expected}") from error
+  except (OSError, RuntimeError) as error:
+    raise InvalidFile(path, f"is not HDF5 ({str(error)[:200]})", remedy=expected) from error
+  try:
+    return _read_open(path, file, expected)
+  except InvalidFile:
+    raise
+  # Damage inside the file surfaces where h5py meets it, as OSError, RuntimeError, KeyError, TypeError, ...
+  except Exception as error:
+    raise InvalidFile(path, f"is damaged ({type(error).__name__}: {str(error)[:200]})", remedy=expected) from error
+  finally:
+    file.close()
+
+
+def _read_open(path, file, expected):
+  import h5py
+
   with file:
     if "model_weights" not in file or "model_config" not in file.attrs:
-      raise ValueError(f"{path} holds no model_weights with a model_config; {expected}")
+      raise InvalidFile(path, "holds no model_weights with a model_config", remedy=expected)
     config = file.attrs["model_config"]
     try:
       layers = json.loads(config if isinstance(config, str) else config.decode())["config"]["layers"]
       shapes = [layer["config"]["batch_input_shape"] for layer in layers if layer["class_name"] == "InputLayer"]
       epsilons = {layer["config"]["epsilon"] for layer in layers if layer["class_name"] == "BatchNormalization"}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-      raise ValueError(
-        f"{path} has a model_config of another form ({type(error).__name__}: {error}); {expected}"
-      ) from error
-    if len(shapes) != 1 or len(shapes[0]) != 4 or shapes[0][1] != shapes[0][2] or shapes[0][3] != 1:
-      raise ValueError(f"{path} takes inputs of shape {shapes}; expected one square grey image")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+      words = f"has a model_config of another form ({type(error).__name__}: {str(error)[:200]})"
+      raise InvalidFile(path, words, remedy=expected) from error
+    if len(shapes) != 1 or not _is_square_grey(shapes[0]):
+      raise InvalidFile(path, f"takes inputs of shape {reprlib.repr(shapes)}", "one square grey image")
     if epsilons != {1e-3}:
-      raise ValueError(f"{path} normalises with epsilon {sorted(epsilons)}; expected 0.001 everywhere")
+      raise InvalidFile(path, f"normalises with epsilon {reprlib.repr(list(epsilons))}", "0.001 everywhere")
     tensors = {}
 
     def collect(name, item):
       if isinstance(item, h5py.Dataset):
-        tensors[name] = np.asarray(item, np.float32)
+        tensors[name] = _tensor(path, name, item)
 
     file["model_weights"].visititems(collect)
   return tensors, shapes[0][1]
+
+
+def _is_square_grey(shape):
+  return isinstance(shape, list) and len(shape) == 4 and shape[1] == shape[2] and shape[3] == 1 and SIDE.holds(shape[1])
+
+
+def _tensor(path, name, item):
+  """float32 array of a dataset that is as small as a layer's and lies in this very file."""
+  if item.shape is None or item.size > _WEIGHTS or item.dtype.kind != "f" or item.external or item.is_virtual:
+    raise InvalidFile(path, f"holds {name[:200]} as {item.dtype} {item.shape}", f"at most {_WEIGHTS} real numbers")
+  array = np.asarray(item[...], np.float32)
+  if not np.isfinite(array).all():
+    raise InvalidFile(path, f"holds numbers that are not finite, in {name[:200]}", "finite weights")
+  return array
 
 
 def _number_layers(path, tensors):
@@ -88,7 +123,7 @@ def _number_layers(path, tensors):
   for name, array in tensors.items():
     match = re.fullmatch(r"([a-z0-9_]+?)_(\d+)/(?:.*/)?([a-z_]+):0", name)
     if not match:
-      raise ValueError(f"{path} is no mini_XCEPTION: it holds a tensor called {name}")
+      raise InvalidFile(path, f"is no mini_XCEPTION: it holds a tensor called {name[:200]}")
     parsed[match[1], int(match[2]), match[3]] = array
   numbers = {}
   for kind, number, _ in parsed:

@@ -5,15 +5,20 @@ import math
 import os
 import pathlib
 import pickle
+import reprlib
+import typing
 import zipfile
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from qm_vae.io.errors import InvalidFile
+
 REMEDY = "expected tensors, numbers and text in dicts, as torch.save(model.state_dict(), path) writes them"
 
 _MAGIC = 0x1950A86A20F9469CFC6C  # first pickle of a file written before PyTorch 1.6
 _VERSION = 1001  # its second
+_LINE = 1000  # bytes of a name
 _DEPTH = 100  # containers within containers
 
 _DTYPES = {
@@ -59,7 +64,8 @@ def load(path: str | os.PathLike, only: str | None = None) -> dict[Any, Any]:
       return _arrays(tree, storages, {}, 0)
     # A damaged or hostile pickle may surface as nearly any exception.
     except Exception as error:
-      raise ValueError(f"{path} cannot be read ({type(error).__name__}: {error}); {REMEDY}") from error
+      reason = f"{type(error).__name__}: {str(error)[:300]}"
+      raise InvalidFile(path, f"cannot be read ({reason})", remedy=REMEDY) from error
 
 
 class _Storage(NamedTuple):
@@ -75,6 +81,32 @@ class _Tensor(NamedTuple):
   strides: tuple[int, ...]  # in elements
 
 
+class _Bounded:
+  """A file that gives no more bytes than it has: a length of gigabytes in a small file takes no memory."""
+
+  def __init__(self, file):
+    self._file, self.readline, self.readinto = file, self._line, None
+    begin = file.tell()
+    self._end = file.seek(0, os.SEEK_END)
+    file.seek(begin)
+
+  def read(self, count):
+    if count > self._end - self._file.tell():
+      raise EOFError("it ends early")
+    return self._file.read(count)
+
+  def _line(self):
+    line = self._file.readline(_LINE)
+    if not line.endswith(b"\n"):
+      raise pickle.UnpicklingError("a name has no end")
+    return line
+
+
+def _check_key(key):
+  if not isinstance(key, (str, int)):
+    raise pickle.UnpicklingError(f"a {type(key).__name__} stands where a name should")
+
+
 class _RebuildTensor:
   """Stands for torch._utils._rebuild_tensor and _rebuild_tensor_v2, whose further arguments are about gradients."""
 
@@ -83,8 +115,9 @@ class _RebuildTensor:
   def __call__(self, storage, offset, shape, strides, *_):
     whole = lambda values: isinstance(values, tuple) and all(type(v) is int and v >= 0 for v in values)
     if not isinstance(storage, _Storage) or not (whole((offset,)) and whole(shape) and whole(strides)):
-      raise pickle.UnpicklingError(f"a tensor of shape {shape}, strides {strides} and offset {offset}")
-    if len(shape) != len(strides):
+      words = f"shape {reprlib.repr(shape)}, strides {reprlib.repr(strides)} and offset {reprlib.repr(offset)}"
+      raise pickle.UnpicklingError(f"a tensor of {words}")
+    if len(shape) > 32 or len(shape) != len(strides):
       raise pickle.UnpicklingError(f"a tensor with {len(shape)} dimensions and {len(strides)} strides")
     return _Tensor(storage, offset, shape, strides)
 
@@ -106,12 +139,46 @@ _GLOBALS = {
 } | {("torch", kind): kind for kind in _DTYPES}
 
 
-class _Unpickler(pickle.Unpickler):
-  """Finds only _GLOBALS; `storages` collects the storages that the pickle names."""
+_OPCODES = (
+  "PROTO FRAME STOP MARK EMPTY_DICT EMPTY_LIST EMPTY_TUPLE TUPLE TUPLE1 TUPLE2 TUPLE3 DICT LIST APPEND APPENDS SETITEM "
+  "SETITEMS NONE NEWTRUE NEWFALSE BININT BININT1 BININT2 LONG1 BINFLOAT BINUNICODE SHORT_BINUNICODE BINSTRING "
+  "SHORT_BINSTRING GLOBAL STACK_GLOBAL BINPERSID REDUCE BUILD BINGET LONG_BINGET BINPUT LONG_BINPUT MEMOIZE"
+)
+"""What torch.save writes. DUP and the rest, with which few bytes can unfold to many, are refused."""
+
+
+class _Unpickler(pickle._Unpickler):  # pyright: ignore[reportAttributeAccessIssue]
+  """Finds only _GLOBALS; `storages` collects the storages that the pickle names.
+
+  It is the unpickler in Python: the one in C gives memory to a memo of any size, and hashes keys of any depth.
+  """
+
+  dispatch: typing.ClassVar[dict] = {
+    getattr(pickle, name)[0]: pickle._Unpickler.dispatch[getattr(pickle, name)[0]]  # pyright: ignore[reportAttributeAccessIssue]
+    for name in _OPCODES.split()
+  }
 
   def __init__(self, file):
-    super().__init__(file, encoding="utf-8")
+    super().__init__(_Bounded(file), encoding="utf-8")
     self.storages = {}
+
+  def load_setitem(self):
+    _check_key(self.stack[-2])
+    super().load_setitem()
+
+  def load_setitems(self):
+    for key in self.stack[::2]:
+      _check_key(key)
+    super().load_setitems()
+
+  def load_dict(self):
+    for key in self.stack[::2]:
+      _check_key(key)
+    super().load_dict()
+
+  dispatch[pickle.SETITEM[0]] = load_setitem
+  dispatch[pickle.SETITEMS[0]] = load_setitems
+  dispatch[pickle.DICT[0]] = load_dict
 
   def find_class(self, module, name):
     if (module, name) not in _GLOBALS:
@@ -119,12 +186,14 @@ class _Unpickler(pickle.Unpickler):
     return _GLOBALS[module, name]
 
   def persistent_load(self, pid):
-    if not (isinstance(pid, tuple) and len(pid) in (5, 6) and pid[0] == "storage"):
-      raise pickle.UnpicklingError(f"it refers to {pid!r:.80}, which is no storage")
+    if not (isinstance(pid, tuple) and len(pid) in (5, 6) and isinstance(pid[0], str) and pid[0] == "storage"):
+      raise pickle.UnpicklingError(f"it refers to {reprlib.repr(pid)}, which is no storage")
     _, kind, key, _, numel, *view = pid
-    if kind not in _DTYPES or not isinstance(key, str) or type(numel) is not int or numel < 0:
-      raise pickle.UnpicklingError(f"storage {key!r:.80} of type {kind!r:.80} with {numel!r:.80} elements")
-    if view not in ([], [None]):
+    named = isinstance(kind, str) and kind in _DTYPES and isinstance(key, str)
+    if not named or type(numel) is not int or not 0 <= numel < 2**48:
+      words = f"storage {reprlib.repr(key)} of type {reprlib.repr(kind)} with {reprlib.repr(numel)} elements"
+      raise pickle.UnpicklingError(words)
+    if view and view[0] is not None:
       raise pickle.UnpicklingError(f"storage {key!r:.80} is a view of another, a form that ended with PyTorch 0.4")
     storage = _Storage(key, kind, numel)
     if self.storages.setdefault(key, storage) != storage:
@@ -157,6 +226,8 @@ def _read_legacy(file, only):
   tree = unpickler.load()
   tree, wanted = _wanted(tree, only)
   keys = _Unpickler(file).load()
+  if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+    raise pickle.UnpicklingError("its list of storages is none")
   if sorted(keys) != sorted(unpickler.storages):
     raise pickle.UnpicklingError("the storages that it lists are not those that its tensors use")
   storages = {}
@@ -245,6 +316,7 @@ def _array(tensor, data):
       f"{tensor.storage.key!r:.80}, which holds {data.size} elements"
     )
   if not math.prod(shape):
+    # Sides of a tensor without elements may be of any length, and cost nothing.
     array = np.zeros(shape, data.dtype)
   else:
     steps = [stride * data.itemsize for stride in strides]

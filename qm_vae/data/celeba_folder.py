@@ -1,18 +1,20 @@
 """CelebA (Liu et al. 2015) read directly from its own directory layout."""
 
-import csv
 import pathlib
 from typing import Annotated
 
 import numpy as np
 
 from qm_vae.data import file_source
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
 from qm_vae.options import TEXT, Option, member, one_of
 
 PARTITIONS = ("train", "valid", "test")
 """The numbers 0, 1 and 2 of list_eval_partition.txt."""
 
 _IMAGES = ("img_align_celeba", "img_align_celeba/img_align_celeba", "Img/img_align_celeba", "img")
+_AGAIN = "download it again"
 _LISTS = ("", "Anno", "Eval")
 
 
@@ -118,7 +120,7 @@ def _identity(directory):
     return {}
   header, rows = _table(path)
   if "image" not in header or "identity" not in header:
-    raise ValueError(f"{path} has the columns {', '.join(header)}; it needs image and identity")
+    raise InvalidFile(path, f"has the columns {', '.join(header)[:300] or 'none'}", "image and identity")
   return {row[header.index("image")]: row[header.index("identity")] for row in rows}
 
 
@@ -126,28 +128,29 @@ def _attributes(directory):
   path = _find(directory, "list_attr_celeba.txt")
   if path is not None:
     # The first line is the number of images, the second holds the attributes' names.
-    _, header, *rows = [*path.read_text(encoding="utf-8").split("\n"), ""]
+    _, header, *rows = [*reading.read_text(path, remedy=_AGAIN).split("\n"), ""]
     names, rows = header.split(), [line.split() for line in rows if line.strip()]
   else:
     path = _find(directory, "attributes.csv")
     if path is None:
       return (), {}
-    (_, *names), rows = _table(path)
+    header, rows = _table(path)
+    names = header[1:]
   if any(len(row) != len(names) + 1 or set(row[1:]) - {"-1", "1"} for row in rows):
-    raise ValueError(f"{path} has a line without exactly {len(names)} values of -1 or 1; download it again")
+    raise InvalidFile(path, f"has a line without exactly {len(names)} values of -1 or 1", remedy=_AGAIN)
   return tuple(names), {name: np.array(values, np.int8) for name, *values in rows}
 
 
 def _pairs(path: pathlib.Path):
-  rows = [line.split() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+  rows = [line.split() for line in reading.read_text(path, remedy=_AGAIN).splitlines() if line.strip()]
   if any(len(row) != 2 for row in rows):
-    raise ValueError(f"{path} has a line that is not an image and a number; download it again")
+    raise InvalidFile(path, "has a line that is not an image and a number", remedy=_AGAIN)
   return dict(rows)
 
 
 def _table(path):
-  with open(path, newline="", encoding="utf-8-sig") as file:
-    header, *rows = [row for row in csv.reader(file) if row] or [[]]
+  header, numbered = reading.read_table(path)
+  rows = [row for _, row in numbered]
   if any(len(row) != len(header) for row in rows):
-    raise ValueError(f"{path} has a row of another length than its header's {len(header)} columns; mend it")
+    raise InvalidFile(path, f"has a row of another length than its header's {len(header)} columns", remedy="mend it")
   return header, rows

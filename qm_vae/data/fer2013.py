@@ -1,22 +1,23 @@
 """FER2013 (Goodfellow et al. 2013) in the forms in which people have it."""
 
-import csv
 import hashlib
 import os
 import pathlib
-import zipfile
 from typing import Annotated
 
 import numpy as np
 
 from qm_vae import types
 from qm_vae.data import file_source, labels
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
 from qm_vae.options import Option, member, one_of
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
 """The parts of the challenge, as the CSV's column Usage names them."""
 
 _SIDE = 48  # pixels
+_CSV_BYTES, _NPZ_BYTES = 2**30, 2**29  # 0.3 GB and 0.08 GB as published
 _FOLDERS = {
   "Training": ("train", "training"),
   "PublicTest": ("validation", "val", "valid", "publictest"),
@@ -83,58 +84,60 @@ def make(
 
 def _read_csv(path, usages):
   images, label, names = [], [], []
-  with open(path, newline="", encoding="utf-8-sig") as file:
-    reader = csv.reader(file)
-    header = [name.strip().lower() for name in next(reader, ())]
-    if not {"emotion", "pixels", "usage"} <= set(header):
-      raise ValueError(f"{path} has the columns {', '.join(header) or 'none'}; it needs emotion, pixels and Usage")
-    columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
-    for number, row in enumerate(reader):
-      emotion, pixels, usage = (row[i] if i < len(row) else "" for i in columns)
-      if usage.strip() not in USAGES:
-        raise ValueError(f"{path}, row {number}: Usage is {usage!r}; allowed are {', '.join(USAGES)}")
-      if usage.strip() in usages:
-        images.append(_pixels(path, number, pixels))
-        label.append(_class_number(path, number, emotion))
-        names.append(f"{usage.strip()}/{number}")
+  header, rows = reading.read_table(path, most=_CSV_BYTES, remedy="download it again")
+  header = [name.lower() for name in header]
+  if not {"emotion", "pixels", "usage"} <= set(header):
+    raise InvalidFile(path, f"has the columns {', '.join(header)[:300] or 'none'}", "emotion, pixels and Usage")
+  columns = [header.index(name) for name in ("emotion", "pixels", "usage")]
+  for number, (_, row) in enumerate(rows):
+    emotion, pixels, usage = (row[i] if i < len(row) else "" for i in columns)
+    if usage.strip() not in USAGES:
+      raise InvalidFile(path, f"has Usage {usage[:40]!r} in row {number}", f"one of {', '.join(USAGES)}")
+    if usage.strip() in usages:
+      images.append(_pixels(path, number, pixels))
+      label.append(_class_number(path, number, emotion))
+      names.append(f"{usage.strip()}/{number}")
   return np.array(images, np.uint8).reshape(-1, _SIDE, _SIDE), label, names
 
 
 def _pixels(path, number, text):
   try:
     values = np.fromstring(text, np.int64, sep=" ")
-  except (ValueError, DeprecationWarning) as error:
-    raise ValueError(f"{path}, row {number}: its pixels are no numbers; download the file again") from error
+  except (ValueError, OverflowError, DeprecationWarning) as error:
+    raise InvalidFile(path, f"has pixels in row {number} that are no numbers", remedy="download it again") from error
   if values.size != _SIDE**2 or values.min() < 0 or values.max() > 255:
-    raise ValueError(
-      f"{path}, row {number}: it has {values.size} pixels, and needs {_SIDE**2} of 0 to 255; download the file again"
-    )
+    words = f"has {values.size} pixels in row {number}"
+    raise InvalidFile(path, words, f"{_SIDE**2} of 0 to 255", "download it again")
   return values.astype(np.uint8)
 
 
 def _class_number(path, number, text):
   if text.strip() not in "0123456" or len(text.strip()) != 1:
-    raise ValueError(f"{path}, row {number}: emotion is {text!r}; allowed are 0 to 6")
+    raise InvalidFile(path, f"has emotion {text[:40]!r} in row {number}", "0 to 6")
   return int(text)
 
 
 def _read_npz(path, usages):
+  file = reading.read_arrays(path, most=_NPZ_BYTES, remedy="download it again")
+  classes = file.get("classes")
+  if classes is None or classes.ndim != 1 or classes.dtype.kind != "U":
+    raise InvalidFile(path, f"has the arrays {', '.join(file)[:300]}", "classes, the names of the labels, among them")
   try:
-    file = np.load(path, allow_pickle=False)
-  except (zipfile.BadZipFile, ValueError) as error:
-    raise ValueError(f"{path} is no .npz file ({error}); download it again") from error
-  with file:
-    if "classes" not in file:
-      raise ValueError(f"{path} has the arrays {', '.join(file)}; it needs classes, the names of the labels")
-    order = np.array([labels.expression(name) for name in file["classes"].tolist()])
-    parts = [(each, file[f"{each}_x"], file[f"{each}_y"]) for each in usages if f"{each}_x" in file]
+    order = np.array([labels.expression(name) for name in classes.tolist()])
+  except ValueError as error:
+    raise InvalidFile(path, f"has classes of another kind ({error})") from error
+  nothing = np.zeros((0, 0))  # refused below
+  parts = [(each, file[f"{each}_x"], file.get(f"{each}_y", nothing)) for each in usages if f"{each}_x" in file]
   for usage, images, label in parts:
     if (
-      images.dtype != np.uint8
+      label.ndim != 1
+      or label.dtype.kind not in "iu"
+      or images.dtype != np.uint8
       or images.shape != (len(label), _SIDE, _SIDE)
       or not np.all((label >= 0) & (label < len(order)))
     ):
-      raise ValueError(f"{path}: {usage}_x must be uint8 [N, 48, 48] and {usage}_y [N], indices into classes")
+      words = f"{usage}_x uint8 [N, 48, 48] and {usage}_y integers [N], indices into classes"
+      raise InvalidFile(path, "has arrays of another form", words)
   if not parts:
     return (), (), []
   names = [f"{usage}/{i}" for usage, images, _ in parts for i in range(len(images))]

@@ -1,12 +1,14 @@
 """Any directory of images, with an optional CSV of who they show and with which expression."""
 
-import csv as csv_reader
+import itertools
+import os
 import pathlib
 from typing import Annotated
 
 from qm_vae import types
 from qm_vae.data import file_source, labels
-from qm_vae.io import images
+from qm_vae.io import images, reading
+from qm_vae.io.errors import InvalidFile
 from qm_vae.options import TEXT, Option, member
 
 _DEFAULT = {"image": "image", "identity": "identity", "label": "expression", "session": "session"}
@@ -61,31 +63,26 @@ def _read(path, columns):
     raise ValueError(
       f"csv is {str(path)!r}, which is no file; name an existing one, or '' to use every image below root"
     )
-  try:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-      reader = csv_reader.DictReader(file)
-      header = [name.strip() for name in reader.fieldnames or ()]
-      reader.fieldnames = header
-      rows = [(reader.line_num, row) for row in reader]
-  except (UnicodeDecodeError, csv_reader.Error) as error:
-    raise ValueError(f"{path} is no UTF-8 CSV ({error}); save it as comma-separated values in UTF-8") from error
+  header, numbered = reading.read_table(path)
+  rows = [(line, dict(itertools.zip_longest(header, cells[: len(header)]))) for line, cells in numbered]
   table = {}
   for role, column in columns.items():
     if column in header:
       table[role] = [(row[column] or "").strip() for _, row in rows]
     elif role == "image" or column != _DEFAULT[role]:
-      raise ValueError(
-        f"{path} has no column {column!r}; its columns are {', '.join(header) or 'none'}; "
-        f"name the right one with {role}_column"
-      )
+      words = f"has no column {column!r}; its columns are {', '.join(header)[:300] or 'none'}"
+      raise InvalidFile(path, words, remedy=f"name the right one with {role}_column")
   if not rows:
-    raise ValueError(f"{path} has no rows below its header; add one row per image")
+    raise InvalidFile(path, "has no rows below its header", remedy="add one row per image")
   return [line for line, _ in rows], table
 
 
 def _check_files(csv, directory, lines, names):
   rows = list(zip(lines, names, strict=True))
-  missing = [f"{name!r} (line {line})" for line, name in rows if not name or not (directory / name).is_file()]
+  for line, name in rows:
+    if os.path.isabs(name) or pathlib.PurePath(os.path.normpath(name)).parts[:1] == ("..",):
+      raise InvalidFile(csv, f"names {name[:200]!r} in line {line}, outside of root", f"a path below {directory}")
+  missing = [f"{name[:200]!r} (line {line})" for line, name in rows if not _is_file(directory, name)]
   if missing:
     shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
     raise ValueError(
@@ -95,7 +92,14 @@ def _check_files(csv, directory, lines, names):
   first = {}
   for line, name in rows:
     if first.setdefault(name, line) != line:
-      raise ValueError(f"{csv} names {name!r} twice, in lines {first[name]} and {line}; remove one of them")
+      raise ValueError(f"{csv} names {name[:200]!r} twice, in lines {first[name]} and {line}; remove one of them")
+
+
+def _is_file(directory, name):
+  try:
+    return bool(name) and (directory / name).is_file()
+  except (OSError, ValueError):  # a name that is too long, or holds a NUL
+    return False
 
 
 def _expressions(csv, lines, names, column):

@@ -26,5 +26,5 @@ def expression(name: str) -> int:
   plain = ALIASES.get(plain, plain)
   if plain not in types.EXPRESSIONS:
     allowed = ", ".join([*types.EXPRESSIONS, *ALIASES])
-    raise ValueError(f"no expression is called {name!r}; allowed are {allowed}")
+    raise ValueError(f"no expression is called {name[:200]!r}; allowed are {allowed}")
   return types.EXPRESSIONS.index(plain)

@@ -20,7 +20,7 @@ from qm_vae.arguments import Parser
 from qm_vae.deidentify import job, restlessness
 from qm_vae.deidentify.video import Frame, VideoError, reader
 from qm_vae.faces import cropping, detectors, pasting
-from qm_vae.io import progress, records
+from qm_vae.io import progress, reading, records
 
 COVERED = 0.9
 """Share of a found box's area that must be fully hidden."""
@@ -126,7 +126,7 @@ def main(arguments: list[str] | None = None) -> int:
   if given.every < 1:
     parser.error(f"--every={given.every}; it must be at least 1")
   try:
-    record = json.loads(pathlib.Path(given.sidecar).read_text(encoding="utf-8"))
+    record = reading.read_json(given.sidecar)
     detector = detectors.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
     summary = measure(given.original, record, detector, every=given.every)
     if given.protected:

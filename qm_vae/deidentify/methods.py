@@ -1,6 +1,5 @@
 """The method that a name or a run's folder stands for."""
 
-import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping
@@ -17,7 +16,7 @@ from qm_vae.experiments import gallery as run_gallery
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.faces import cropping
 from qm_vae.io import checkpoints as checkpoint
-from qm_vae.io import images, networks, records
+from qm_vae.io import images, networks, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models.generator import condition_of
 from qm_vae.options import declared, trait
@@ -198,7 +197,7 @@ def _service(folder, config):
 
 
 def _check_trained_with(folder, name, path):
-  known = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))["networks"]
+  known = run_folder.read_provenance(folder)["networks"]
   if (networks.read_meta(path)["sha256"] if path else None) != known.get(name):
     raise ValueError(
       f"the network of config.{name} in {path} is not the one that {folder} was trained with; bring it back"

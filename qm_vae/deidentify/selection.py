@@ -1,8 +1,8 @@
 """Which faces are left as they are on purpose: by a place in the picture, or by a track of an earlier pass."""
 
-import json
 import pathlib
 import re
+import reprlib
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,6 +10,8 @@ import numpy as np
 
 from qm_vae.deidentify.tracking.places import Place
 from qm_vae.faces.detectors.heads import overlap
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)$")
 _TRACK = re.compile(r"(.+\.json):(\d+)$")
@@ -91,15 +93,22 @@ def _one(text, finding):
     raise ValueError(f"{text!r}: tracks are of videos alone; name a region, X,Y,WIDTH,HEIGHT")
   path, number = pathlib.Path(match[1]), int(match[2])
   try:
-    sidecar = json.loads(path.read_text(encoding="utf-8"))
-    then, frames = sidecar["finding"], sidecar["frames"]
-  except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-    raise ValueError(f"{path} is no sidecar of a video that can be read ({error})") from None
+    sidecar = reading.read_json(path)
+    then, frames = dict(sidecar["finding"]), sidecar["frames"]
+    found = [(f["frame"], np.array(face["box"], float), face["track"]) for f in frames for face in f["faces"]]
+    tracks = [t["track"] for t in sidecar["tracks"]]
+    if any(box.shape != (4,) or not isinstance(frame, int) for frame, box, _ in found):
+      raise ValueError("a box is none")
+  except InvalidFile:
+    raise
+  except (KeyError, TypeError, ValueError, OverflowError) as error:
+    words = f"is no sidecar of a video that can be read ({str(error)[:200]})"
+    raise InvalidFile(path, words, "OUT.json of python -m qm_vae.deidentify") from None
   changed = sorted(key for key in then.keys() | finding.keys() if then.get(key) != finding.get(key))
   if changed:
     differences = "; ".join(f"{key} {then.get(key)!r} then, {finding.get(key)!r} now" for key in changed)
     raise ValueError(f"{path} was made otherwise, so that its track {number} may be somebody else now: {differences}")
-  boxes = {f["frame"]: np.array(face["box"]) for f in frames for face in f["faces"] if face["track"] == number}
+  boxes = {frame: box for frame, box, track in found if track == number}
   if not boxes:
-    raise ValueError(f"{path} has no track {number}; its tracks are {[t['track'] for t in sidecar['tracks']]}")
+    raise ValueError(f"{path} has no track {number}; its tracks are {reprlib.repr(tracks)}")
   return Known(number, boxes)

@@ -2,7 +2,6 @@
 
 import hashlib
 import itertools
-import json
 import os
 import pathlib
 from collections.abc import Iterable
@@ -13,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
-from qm_vae.io import networks
+from qm_vae.io import networks, reading
+from qm_vae.io.errors import InvalidFile
 from qm_vae.registry import Registry
 
 EMBEDDERS = Registry(
@@ -102,13 +102,10 @@ def _beside(path):
   beside = path.with_suffix(".json")
   if not beside.is_file():
     return {}
-  try:
-    settings = json.loads(beside.read_text(encoding="utf-8"))
-  except ValueError as error:
-    raise ValueError(f"{beside} is not valid JSON ({error})") from None
-  unknown = sorted(set(settings) - set(_TOLD)) if isinstance(settings, dict) else ["no object"]
+  settings = reading.read_json(beside, most=2**20)
+  unknown = sorted(set(settings) - set(_TOLD))
   if unknown:
-    raise ValueError(f"{beside} holds {', '.join(unknown)}; allowed are {', '.join(_TOLD)}")
+    raise InvalidFile(beside, f"holds {', '.join(unknown)[:200]}", f"some of {', '.join(_TOLD)}")
   return settings
 
 

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from qm_vae.faces.alignment import align
 from qm_vae.io import networks
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
+from qm_vae.options import OBJECT, POSITIVE, SIDE, Rule, is_number, numbers, one_of
 from qm_vae.types import Embedder
 
 
@@ -54,6 +55,16 @@ def describe(
   }
 
 
+_RULES = {
+  "architecture": one_of(*EMBEDDER_NETWORKS.names()),
+  "options": OBJECT,
+  "input_size": Rule(lambda v: isinstance(v, list) and len(v) == 2 and all(map(SIDE.holds, v)), "two sides in pixels"),
+  "target_eyes": numbers(4),
+  "normalisation.mean": Rule(lambda v: is_number(v) and abs(v) < 1e30, "a number"),
+  "normalisation.scale": POSITIVE,
+}
+
+
 def network(meta: dict[str, Any]):
   """The Flax module that `meta` (see `describe`) tells of."""
   # JSON knows lists alone, a module wants what can be hashed.
@@ -93,8 +104,10 @@ def load(directory: str | os.PathLike) -> Embedder:
   """
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "embedder")
-  module = network(meta)
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, *meta["input_size"], 3)))
+  networks.check_meta(directory, meta, _RULES)
+  module = networks.build(directory, lambda: network(meta))
+  face = jax.ShapeDtypeStruct((1, *meta["input_size"], 3), jnp.float32)
+  expected = networks.build(directory, lambda: jax.eval_shape(module.init, jax.random.key(0), face))
   networks.check_shapes(directory, expected, variables)
 
   def apply(params, image, eyes):

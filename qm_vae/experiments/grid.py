@@ -214,6 +214,11 @@ class Logbooks:
     state = jax.device_get(state)
     self._each(lambda book, i: book.save(step, member(state, i)))
 
+  def keep(self, step: int, state: State) -> None:
+    """See `Logbook`."""
+    state = jax.device_get(state)
+    self._each(lambda book, i: book.keep(step, member(state, i)))
+
   def wait(self) -> None:
     """See `Logbook`."""
     for book in self._books:

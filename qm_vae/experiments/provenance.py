@@ -11,7 +11,7 @@ from qm_vae.data.unpaired import Unpaired
 from qm_vae.experiments import settings
 from qm_vae.experiments.schema import Config
 from qm_vae.io import networks as network_file
-from qm_vae.io import records
+from qm_vae.io import records, run_folder
 from qm_vae.training.state import Experiment
 
 
@@ -58,7 +58,7 @@ def check(config: Config, experiment: Experiment, workdir: pathlib.Path) -> dict
   if not path.exists():
     records.write_text(path, json.dumps(now, indent=1) + "\n")
     return now
-  then = json.loads(path.read_text(encoding="utf-8"))
+  then = run_folder.read_provenance(workdir)
   changed = [key for key in ("train", "test") if then[key] != now[key]]
   networks = then["networks"].keys() | now["networks"].keys()
   changed += sorted(name for name in networks if then["networks"].get(name) != now["networks"].get(name))

@@ -12,6 +12,8 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.faces import cropping
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
 
 FORMAT = 1
 """Counts up whenever the files' form or the way of cropping changes, so that older files are left alone."""
@@ -86,8 +88,18 @@ def _write(path, found):
 
 
 def _read(path):
-  with np.load(path, allow_pickle=False) as file:
+  remedy = "remove it; it is made anew"
+  file = reading.read_arrays(path, remedy=remedy)
+  texts = (*_STRINGS, "missed_name", "missed_reason")
+  wrong = [field for field in (*_ARRAYS, *texts) if field not in file]
+  wrong += [field for field in texts if field in file and (file[field].ndim != 1 or file[field].dtype.kind not in "Uf")]
+  wrong += [field for field in _ARRAYS if field in file and file[field].dtype.kind not in "fiu"]
+  if wrong:
+    raise InvalidFile(path, f"lacks {wrong[0]}, or has another kind of it", remedy=remedy)
+  try:
     arrays: dict[str, Any] = {field: file[field] for field in _ARRAYS}
     strings: dict[str, Any] = {field: tuple(file[field].tolist()) for field in _STRINGS}
     missed = zip(file["missed_name"].tolist(), file["missed_reason"].tolist(), strict=True)
     return types.FaceSet(**arrays, **strings, missed=tuple(types.Missed(*each) for each in missed))
+  except ValueError as error:
+    raise InvalidFile(path, f"is damaged ({str(error)[:200]})", remedy=remedy) from error

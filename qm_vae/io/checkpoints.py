@@ -1,6 +1,7 @@
 """Checkpoints that can be trusted: saved aside, digested, and restored only when whole."""
 
 import hashlib
+import json
 import pathlib
 import re
 import warnings
@@ -46,6 +47,7 @@ class Checkpoints:
     """Starts to save `state` under `step`; returns once its values are copied, before they are written."""
     state = jax.tree.map(np.asarray, jax.device_get(state))
     label = {"sha256": digest(state), "shapes": _shapes(state)}
+    label["label_sha256"] = _label_digest(label)
     self._manager.save(
       step, args=ocp.args.Composite(state=ocp.args.StandardSave(state), label=ocp.args.JsonSave(label))
     )
@@ -65,6 +67,7 @@ class Checkpoints:
     for step in reversed(self.steps()):
       try:
         label = self._manager.restore(step, args=ocp.args.Composite(label=ocp.args.JsonRestore()))["label"]
+        _check_label(label)
         if label["shapes"] != _shapes(abstract):
           raise OtherNetwork(_difference(self._directory / str(step), label["shapes"], _shapes(abstract)))
         items = ocp.args.Composite(state=ocp.args.StandardRestore(_on_host(abstract)))
@@ -92,6 +95,7 @@ class Checkpoints:
     try:
       items = ocp.args.Composite(label=ocp.args.JsonRestore(), state=ocp.args.StandardRestore())
       restored = self._manager.restore(step, args=items)
+      _check_label(restored["label"])
       named = {path: _at(restored["state"], path) for path in restored["label"]["shapes"]}
       whole = _digest_of(named.items()) == restored["label"]["sha256"]
     except Exception as error:  # Orbax raises whatever its storage raises: no narrower class covers a bad file
@@ -138,6 +142,17 @@ def _digest_of(named):
     total.update(f"{name} {array.dtype} {array.shape}".encode())
     total.update(array.tobytes())
   return total.hexdigest()
+
+
+def _label_digest(label):
+  told = {key: label[key] for key in ("sha256", "shapes")}
+  return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def _check_label(label):
+  """A damaged label must not look like one of another network; checkpoints of earlier versions have no digest of it."""
+  if "label_sha256" in label and label["label_sha256"] != _label_digest(label):
+    raise ValueError("its label is not the one that was saved")
 
 
 def _at(tree, path):

@@ -1,5 +1,6 @@
 """The errors that answer what a user gave: a value, or a file."""
 
+import errno
 import os
 
 
@@ -24,3 +25,14 @@ class InvalidFile(InputError):
 
   def __reduce__(self):
     return type(self), (self.path, self.wrong, self.allowed, self.remedy)
+
+
+def is_full(error: BaseException | None) -> bool:
+  """Whether an error, or what caused it, is that there is no room on the disk."""
+  while error is not None:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
+      return True
+    if "No space left on device" in str(error):  # as TensorStore words it
+      return True
+    error = error.__cause__ or error.__context__
+  return False

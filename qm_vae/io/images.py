@@ -13,6 +13,9 @@ from qm_vae import types
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
 """Endings of the files that count as images, compared in lower case."""
 
+MAX_PIXELS = 64 * 10**6
+"""Of one picture: more could be a decompression bomb, and takes a gigabyte while it is read."""
+
 _EXIF_BLOCK, _GPS_BLOCK = 0x8769, 0x8825
 _MAKER_NOTE = 0x927C  # of the camera's own form; it may hold a small copy of the picture
 _INTEROPERABILITY = 0xA005  # a place in the original file
@@ -54,8 +57,8 @@ def read_image(file: str | os.PathLike | BinaryIO, name: str | None = None) -> n
     uint8 [H, W, 3] RGB.
 
   Raises:
-    UnreadableImage: with the reason, where the file is missing, empty, truncated, no image, larger than Pillow's limit
-      against decompression bombs (179 million pixels), or of floating-point or 32-bit samples, whose white is unknown.
+    UnreadableImage: with the reason, where the file is missing, empty, truncated, no image, larger than
+      MAX_PIXELS, or of floating-point or 32-bit samples, whose white is unknown.
   """
   name = str(file) if name is None else name
   try:
@@ -67,6 +70,7 @@ def read_image(file: str | os.PathLike | BinaryIO, name: str | None = None) -> n
 
 def _decode(file):
   with Image.open(file) as image:
+    _check_pixels(image)
     image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I;16"):
       grey = np.asarray(image).astype(np.uint32)
@@ -79,13 +83,18 @@ def _decode(file):
     return np.array(image.convert("RGB"))
 
 
+def _check_pixels(image):
+  if image.width * image.height > MAX_PIXELS:
+    raise Image.DecompressionBombError
+
+
 def _reason(file, error):
   if isinstance(error, OSError) and error.strerror:
     return f"cannot be opened: {error.strerror.lower()}"
   if isinstance(error, Image.UnidentifiedImageError):
     return "the file is empty" if _is_empty(file) else "not an image, or of an unknown format"
   if isinstance(error, Image.DecompressionBombError):
-    return "too many pixels: it could be a decompression bomb"
+    return f"more than {MAX_PIXELS // 10**6} million pixels: it could be a decompression bomb; scale it down"
   if isinstance(error, EOFError) or "truncated" in str(error).lower():
     return "the image is truncated"
   if isinstance(error, ValueError):
@@ -107,6 +116,7 @@ def count_frames(path: str | os.PathLike) -> int:
   """
   try:
     with Image.open(path) as image:
+      _check_pixels(image)
       return getattr(image, "n_frames", 1)
   except Exception as error:  # see read_image
     raise types.UnreadableImage(str(path), _reason(path, error)) from error

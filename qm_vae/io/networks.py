@@ -4,16 +4,23 @@ import hashlib
 import json
 import os
 import pathlib
-import zipfile
-from collections.abc import Mapping
-from typing import Any
+import reprlib
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import jax
 import numpy as np
 from flax import traverse_util
 
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
+from qm_vae.options import Rule
+
 META = "network.json"
 ARRAYS = "arrays.npz"
+_META_BYTES = 2**20
+_ARRAY_BYTES = 4 * 2**30
+_Built = TypeVar("_Built")
 REMEDY = (
   "write the folder anew, with python -m qm_vae.convert or by training (configs/expression.py, embedder.py, ugatit.py, "
   "amt_gan.py)"
@@ -34,6 +41,7 @@ def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mappi
   directory = pathlib.Path(directory)
   directory.mkdir(parents=True, exist_ok=True)
   flat = {key: np.asarray(array) for key, array in traverse_util.flatten_dict(dict(variables), sep="/").items()}
+  _check_finite(directory, flat)
   num_params = sum(array.size for key, array in flat.items() if key.startswith("params/"))
   meta = dict(meta) | {"num_params": num_params, "sha256": _digest(flat)}
   aside = directory / f"{ARRAYS}.aside"
@@ -53,12 +61,10 @@ def read_meta(directory: str | os.PathLike) -> dict[str, Any]:
   """
   path = pathlib.Path(directory) / META
   if not path.is_file():
-    raise ValueError(f"{path} is missing; {REMEDY}")
-  try:
-    meta = json.loads(path.read_text(encoding="utf-8"))
-    meta["sha256"]
-  except (ValueError, KeyError, TypeError) as error:
-    raise ValueError(f"{path} is damaged ({error!r}); {REMEDY}") from error
+    raise InvalidFile(path, "is missing", remedy=REMEDY)
+  meta = reading.read_json(path, most=_META_BYTES, remedy=REMEDY)
+  if not isinstance(meta.get("sha256"), str):
+    raise InvalidFile(path, "is damaged: it has no sha256", remedy=REMEDY)
   return meta
 
 
@@ -71,15 +77,55 @@ def load(directory: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
   directory = pathlib.Path(directory)
   meta = read_meta(directory)
   if not (directory / ARRAYS).is_file():
-    raise ValueError(f"{directory / ARRAYS} is missing; {REMEDY}")
-  try:
-    with np.load(directory / ARRAYS, allow_pickle=False) as file:
-      flat = {key: file[key] for key in file.files}
-  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-    raise ValueError(f"{directory / ARRAYS} is damaged ({error}); {REMEDY}") from error
+    raise InvalidFile(directory / ARRAYS, "is missing", remedy=REMEDY)
+  flat = reading.read_arrays(directory / ARRAYS, most=_ARRAY_BYTES, remedy=REMEDY)
   if _digest(flat) != meta["sha256"]:
-    raise ValueError(f"{directory / ARRAYS} does not hold what {META} beside it describes (SHA-256 differs); {REMEDY}")
+    raise InvalidFile(
+      directory / ARRAYS, f"does not hold what {META} beside it describes (SHA-256 differs)", "", REMEDY
+    )
+  _check_finite(directory / ARRAYS, flat)
   return meta, traverse_util.unflatten_dict(flat, sep="/")
+
+
+def _check_finite(path, flat):
+  for name, array in flat.items():
+    if array.dtype.kind not in "fiub" and array.dtype.name != "bfloat16":
+      raise InvalidFile(path, f"holds {name} of type {array.dtype}", "numbers", REMEDY)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+      raise InvalidFile(path, f"holds numbers that are not finite, in {name}", "finite weights", REMEDY)
+
+
+def check_meta(directory: str | os.PathLike, meta: Mapping[str, Any], rules: Mapping[str, Rule]) -> None:
+  """Returns when a description has the keys that its kind needs, and each holds what is allowed.
+
+  Args:
+    directory: the network's folder, for the message.
+    meta: what `read_meta` returned.
+    rules: {key: rule}; a dotted key lies in an object.
+
+  Raises:
+    InvalidFile: naming the first key that is missing or wrong.
+  """
+  for key, rule in rules.items():
+    value: Any = meta
+    for part in key.split("."):
+      value = value.get(part) if isinstance(value, Mapping) else None
+    if value is None or not rule.holds(value):
+      raise InvalidFile(pathlib.Path(directory) / META, f"has {key} {reprlib.repr(value)}", rule.allowed, REMEDY)
+
+
+def build(directory: str | os.PathLike, make: Callable[[], _Built]) -> _Built:
+  """What `make` returns: the module that a description tells of, or its shapes.
+
+  Raises:
+    InvalidFile: where `make` fails, which is the description's fault.
+  """
+  try:
+    return make()
+  # Options of another type surface in the module as whatever its arithmetic raises.
+  except Exception as error:
+    words = f"describes no network that can be built ({type(error).__name__}: {str(error)[:100]})"
+    raise InvalidFile(pathlib.Path(directory) / META, words, remedy=REMEDY) from error
 
 
 def check_kind(directory: str | os.PathLike, meta: Mapping[str, Any], kind: str) -> None:
@@ -89,7 +135,10 @@ def check_kind(directory: str | os.PathLike, meta: Mapping[str, Any], kind: str)
     ValueError: otherwise, naming the folder.
   """
   if meta.get("kind") != kind:
-    raise ValueError(f"{directory} holds a network of kind {meta.get('kind')!r}, not {kind!r}; give another folder")
+    found = reprlib.repr(meta.get("kind"))
+    raise InvalidFile(
+      pathlib.Path(directory) / META, f"holds a network of kind {found}, not {kind!r}; give another folder"
+    )
 
 
 def check_shapes(directory: str | os.PathLike, expected: Any, variables: Any) -> None:
@@ -110,10 +159,9 @@ def check_shapes(directory: str | os.PathLike, expected: Any, variables: Any) ->
   wrong = sorted(name for name in expected.keys() | found.keys() if expected.get(name) != found.get(name))
   if wrong:
     name = wrong[0]
-    raise ValueError(
-      f"{directory}: {len(wrong)} arrays do not fit the architecture, first {name} with shape "
-      f"{found.get(name)}, expected {expected.get(name)}; {REMEDY}"
-    )
+    words = f"describes another network than {ARRAYS} holds: {len(wrong)} arrays do not fit the architecture, first "
+    words += f"{name[:200]} with shape {found.get(name)}"
+    raise InvalidFile(pathlib.Path(directory) / META, words, str(expected.get(name)), REMEDY)
 
 
 def _digest(flat):

@@ -6,7 +6,9 @@ import pathlib
 
 import numpy as np
 
-from qm_vae.io import images
+from qm_vae.io import images, reading
+from qm_vae.io.errors import InvalidFile
+from qm_vae.options import is_number
 
 
 class Writer:
@@ -61,14 +63,21 @@ class Writer:
 
 
 def read_rows(workdir: str | pathlib.Path) -> list[dict]:
-  """The rows of WORKDIR/metrics.jsonl; a last line cut short by a kill is left out."""
+  """The rows of WORKDIR/metrics.jsonl; a last line cut short by a kill is left out.
+
+  Raises:
+    InvalidFile: for a file that holds other lines than rows, with a step and a split.
+  """
   path = pathlib.Path(workdir) / "metrics.jsonl"
-  rows = []
-  for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+  rows, remedy = [], "move it away; a resumed run begins another"
+  for number, line in enumerate(reading.read_text(path, remedy=remedy).split("\n") if path.exists() else [], 1):
     try:
-      rows.append(json.loads(line))
-    except json.JSONDecodeError:
+      row = json.loads(line)
+    except (ValueError, RecursionError):
       break
+    if not (isinstance(row, dict) and is_number(row.get("step"), (int,)) and isinstance(row.get("split"), str)):
+      raise InvalidFile(path, f"holds no row in line {number}", "an object with step and split", remedy)
+    rows.append(row)
   return rows
 
 

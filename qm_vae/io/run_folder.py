@@ -1,26 +1,39 @@
 """A run's folder: its lock and its config.json."""
 
 import contextlib
-import fcntl
-import json
 import pathlib
+
+import filelock
+
+from qm_vae.io import reading
+from qm_vae.io.errors import InputError, InvalidFile
+
+_CONFIG_BYTES = 2**24
 
 
 def read_config(workdir: str | pathlib.Path) -> dict:
   """What WORKDIR/config.json holds.
 
   Raises:
-    ValueError: when there is none, or it is not readable.
+    InvalidFile: when there is none, or it is not readable.
   """
   path = pathlib.Path(workdir) / "config.json"
-  try:
-    found = json.loads(path.read_text(encoding="utf-8"))
-  except FileNotFoundError:
-    raise ValueError(f"{path} does not exist; {workdir} is no folder of a run") from None
-  except json.JSONDecodeError as error:
-    raise ValueError(f"{path} is not valid JSON ({error})") from None
-  if not isinstance(found, dict):
-    raise ValueError(f"{path} holds a {type(found).__name__}, and a config is an object; restore the file of the run")
+  if not path.exists():
+    raise InvalidFile(path, "does not exist", remedy=f"{workdir} is no folder of a run")
+  return reading.read_json(path, most=_CONFIG_BYTES, remedy="restore the file of the run")
+
+
+def read_provenance(workdir: str | pathlib.Path) -> dict:
+  """What WORKDIR/provenance.json holds: digests of `train` and `test`, and of the `networks` by name.
+
+  Raises:
+    InvalidFile: when there is none, or it is damaged.
+  """
+  path, remedy = pathlib.Path(workdir) / "provenance.json", "restore the file of the run, or train it anew"
+  found = reading.read_json(path, most=_CONFIG_BYTES, remedy=remedy)
+  networks = found.get("networks")
+  if not (isinstance(found.get("train"), str) and isinstance(found.get("test"), str) and isinstance(networks, dict)):
+    raise InvalidFile(path, "is damaged", "the texts train and test, and networks", remedy)
   return found
 
 
@@ -32,9 +45,12 @@ def locked(folder: pathlib.Path, *, wait: bool = False):
     ValueError: when another process is in there and `wait` is False.
   """
   folder.mkdir(parents=True, exist_ok=True)
-  with (folder / "lock").open("w") as file:
-    try:
-      fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-    except BlockingIOError:
-      raise ValueError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
+  lock = filelock.FileLock(folder / "lock", timeout=-1 if wait else 0)
+  try:
+    lock.acquire()
+  except filelock.Timeout:
+    raise InputError(f"another process works in {folder}; wait for it, or choose another --workdir") from None
+  try:
     yield
+  finally:
+    lock.release()

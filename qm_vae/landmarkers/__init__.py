@@ -13,6 +13,7 @@ import numpy as np
 from qm_vae.io import networks
 from qm_vae.landmarkers import second_look
 from qm_vae.models.landmarks import LANDMARK_NETWORKS
+from qm_vae.options import POSITIVE, SIDE, Rule, is_number, numbers, one_of
 from qm_vae.types import Landmarker
 
 
@@ -53,6 +54,15 @@ def describe(
   }
 
 
+_RULES = {
+  "architecture": one_of(*LANDMARK_NETWORKS.names()),
+  "input_size": SIDE,
+  "normalisation.mean": numbers(3),
+  "normalisation.scale": POSITIVE,
+  "margin": Rule(lambda v: is_number(v) and 0 <= v < 0.5, "a share from 0 to below 0.5"),
+}
+
+
 def network(meta: dict[str, Any]) -> nn.Module:
   """The Flax module of a description (see `describe`)."""
   return LANDMARK_NETWORKS[meta["architecture"]]()
@@ -84,8 +94,11 @@ def load(directory: str | os.PathLike) -> Landmarker:
   """
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "landmarks")
-  module, size = network(meta), meta["input_size"]
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+  networks.check_meta(directory, meta, _RULES)
+  size = meta["input_size"]
+  module = networks.build(directory, lambda: network(meta))
+  face = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  expected = networks.build(directory, lambda: jax.eval_shape(module.init, jax.random.key(0), face))
   networks.check_shapes(directory, expected, variables)
 
   def look(params, image):

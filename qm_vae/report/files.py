@@ -3,10 +3,10 @@
 import json
 import os
 import pathlib
-import zipfile
 from typing import NamedTuple
 
-import numpy as np
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
 
 VERSION = 1
 """The version of `report.json` and of `audit.json` that this code reads."""
@@ -46,10 +46,10 @@ def read(folder, kind=RUN):
   path = pathlib.Path(folder) / kind.numbers
   try:
     # Python writes nan as NaN, which JSON does not know; here as there it means: not measured.
-    report = json.loads(path.read_text(encoding="utf-8"), parse_constant=lambda _: None)
-  except FileNotFoundError:
-    raise UnreadableReport(f"{path} does not exist; {kind.written}") from None
-  except ValueError as error:
+    report = json.loads(reading.read_text(path), parse_constant=lambda _: None)
+  except (ValueError, RecursionError) as error:
+    if not path.exists():
+      raise UnreadableReport(f"{path} does not exist; {kind.written}") from None
     raise UnreadableReport(f"{path} is no JSON ({error}); {kind.again}") from error
   version = report.get("version") if isinstance(report, dict) else None
   if version != VERSION:
@@ -58,9 +58,8 @@ def read(folder, kind=RUN):
   if not path.exists():
     return report, {}
   try:
-    with np.load(path, allow_pickle=False) as stored:
-      return report, {name: stored[name] for name in stored.files}
-  except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+    return report, reading.read_arrays(path)
+  except InvalidFile as error:
     raise UnreadableReport(f"{path} cannot be read ({error}); {kind.again}") from error
 
 

@@ -4,12 +4,16 @@ import concurrent.futures
 import hashlib
 import json
 import pathlib
+import re
+import reprlib
 import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.io import reading
+from qm_vae.io.errors import InvalidFile
 from qm_vae.registry import Registry
 from qm_vae.services.answers import Quality
 
@@ -53,6 +57,7 @@ class Asking(NamedTuple):
   budget: int = 0  # images that may be sent in all, retries and earlier processes included; 0: no limit
 
 
+_DIGITS = re.compile(r"[0-9]{1,15}")
 MAX_WAIT = 60.0  # seconds
 
 
@@ -191,18 +196,18 @@ def validated(quality: Quality, answers, count: int) -> np.ndarray:
     ValueError: telling what came and what was agreed.
   """
   names = quality.names
-  if quality.kind == "classes" and np.ndim(answers) == 1:
+  if quality.kind == "classes" and _is_flat(answers):
     answers = _one_hot(answers, names)
   try:
     found = np.array(
       [[np.nan if one is None else one for one in (() if row is None else row)] for row in _rows(quality, answers)],
       np.float32,
     )
-  except (TypeError, ValueError):
+  except (TypeError, ValueError, OverflowError, RecursionError):  # an integer of 400 digits is no float
     found = np.zeros(0)
   if found.shape != (count, len(names)):
     raise ValueError(
-      f"it answered {np.shape(found) if found.size else str(answers)[:80]} to {count} images; expected "
+      f"it answered {np.shape(found) if found.size else reprlib.repr(answers)[:80]} to {count} images; expected "
       f"{count} x {len(names)} numbers ({', '.join(names)[:80]})"
       + (f", or {count} labels" if quality.kind == "classes" else "")
     )
@@ -222,6 +227,13 @@ def validated(quality: Quality, answers, count: int) -> np.ndarray:
   return np.clip(found, 0, 1)
 
 
+def _is_flat(answers):
+  try:
+    return np.ndim(answers) == 1
+  except ValueError:  # rows of several lengths
+    return False
+
+
 def _rows(quality, answers):
   # Values of one name may come as plain numbers, and None alone where there is nothing to tell.
   nothing = [None] * len(quality.names) if quality.kind == "values" else None
@@ -236,7 +248,9 @@ def _one_hot(labels, names):
     elif isinstance(label, int | np.integer) and not isinstance(label, bool) and 0 <= label < len(names):
       numbers.append(int(label))
     else:
-      raise ValueError(f"it answered the label {label!r}; expected one of {', '.join(names)}, or 0 to {len(names) - 1}")
+      raise ValueError(
+        f"it answered the label {reprlib.repr(label)}; expected one of {', '.join(names)}, or 0 to {len(names) - 1}"
+      )
   return np.eye(len(names), dtype=np.float32)[numbers]
 
 
@@ -251,13 +265,18 @@ class _Kept:
   def __init__(self, path, width):
     self._path, self._known, self._lock = path, {}, threading.Lock()
     if path is not None and path.exists():
-      for line in path.read_text(encoding="utf-8").splitlines():
+      for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
           key, answer = json.loads(line)
           answer = [np.nan if one is None else float(one) for one in answer]
-        except (ValueError, TypeError):  # a line cut short by a kill; its image is asked about again
+        except (
+          ValueError,
+          TypeError,
+          OverflowError,
+          RecursionError,
+        ):  # a line cut short by a kill; its image is asked about again
           continue
-        if len(answer) == width:
+        if isinstance(key, str) and len(answer) == width:
           self._known[key] = answer
 
   def __contains__(self, key):
@@ -283,10 +302,12 @@ class _Ledger:
     self._path, self._budget, self._name, self._lock = path, budget, name, threading.Lock()
     self.sent = 0
     if path is not None and path.exists():
-      lines = path.read_text(encoding="utf-8").split("\n")
-      if any(not line.isdecimal() for line in lines[:-1]):
-        raise ValueError(f"{path} is damaged: it holds other lines than numbers; what was sent is not known any more")
-      self.sent = sum(int(line) for line in lines if line.isdecimal())
+      lines = reading.read_text(path, remedy="what was sent is not known any more").split("\n")
+      if any(not _DIGITS.fullmatch(line) for line in lines[:-1]):
+        raise InvalidFile(
+          path, "is damaged: it holds other lines than numbers", "", "what was sent is not known any more"
+        )
+      self.sent = sum(int(line) for line in lines if _DIGITS.fullmatch(line))
 
   def spend(self, count):
     with self._lock:

@@ -11,6 +11,7 @@ import numpy as np
 
 from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
+from qm_vae.options import NAMES, OBJECT, SIDE, one_of
 from qm_vae.types import Service
 
 LUMA = (0.299, 0.587, 0.114)
@@ -70,6 +71,14 @@ def describe(
   }
 
 
+_RULES = {
+  "architecture": one_of(*EXPRESSION_NETWORKS.names()),
+  "options": OBJECT,
+  "input_size": SIDE,
+  "classes": NAMES,
+}
+
+
 def network(meta: dict[str, Any]):
   """The Flax module that `meta` (see `describe`) tells of."""
   # JSON knows lists alone, a module wants what can be hashed.
@@ -88,8 +97,11 @@ def load(directory: str | os.PathLike) -> Service:
   """
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "expression")
-  module, size = network(meta), meta["input_size"]
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 1)))
+  networks.check_meta(directory, meta, _RULES)
+  size = meta["input_size"]
+  module = networks.build(directory, lambda: network(meta))
+  face = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
+  expected = networks.build(directory, lambda: jax.eval_shape(module.init, jax.random.key(0), face))
   networks.check_shapes(directory, expected, variables)
 
   def apply(params, image):

@@ -126,7 +126,7 @@ def _read(source, text, count):
   try:
     answers = json.loads(text)["answers"]
     complete = isinstance(answers, list) and len(answers) == count
-  except (ValueError, KeyError, TypeError):
+  except (ValueError, KeyError, TypeError, RecursionError):
     raise Unavailable(f'{source} answered {text[:60]!r}, which is not JSON of the form {{"answers": [...]}}') from None
   if not complete:
     raise Unavailable(f"{source} answered to {len(answers) if isinstance(answers, list) else 'no'} of {count} images")

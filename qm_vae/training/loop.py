@@ -1,5 +1,6 @@
 """The one training loop."""
 
+import contextlib
 import pathlib
 import time
 from collections.abc import Iterator
@@ -10,7 +11,7 @@ import numpy as np
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.io import progress
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import distributed
+from qm_vae.training import distributed, interrupt
 from qm_vae.training.compile import Programs, compile_task, is_counts
 from qm_vae.training.logbook import Logbook, code_use, plain
 from qm_vae.training.state import TO_HOST, Experiment, HostSide, HostStopped, State
@@ -49,6 +50,7 @@ def fit(
   Raises:
     NotFinite: when a loss term is NaN or infinite; no checkpoint is written from then on.
     HostStopped: when the task's host side cannot go on.
+    Interrupted: after Ctrl-C or SIGTERM; the state is kept.
     ValueError: when the training faces do not fill one batch, or the task or the batch cannot be shared by processes.
   """
   group = group or distributed.single_process()
@@ -98,7 +100,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
       book.pictures(step, programs.pictures(state, frozen, batch, key))
 
   bar = progress.bar(experiment.epochs * per_epoch, "train", "step", initial=step, shown=book.is_leader)
+  stack = contextlib.ExitStack()
   try:
+    signalled = stack.enter_context(interrupt.deferred())
     examples = host.on_start(experiment.data.train, state) if host else experiment.data.train
     if not done and judged(first_epoch - 1) and not book.tested(step):
       judge(first_epoch - 1)  # a service failed in the midst of it
@@ -115,6 +119,9 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
         window.add(terms)
         if len(window) == experiment.log_every and step % per_epoch:
           window.flush(step)
+        if number := signalled():
+          window.flush(step)
+          raise interrupt.Interrupted("interrupted", number)
       window.flush(step, end_of_epoch=True)
       if judged(epoch):
         judge(epoch)
@@ -123,18 +130,23 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
     book.wait()
   except HostStopped as stopped:
     book.keep(step, state)
-    kept = (
-      f"The state after step {step} is kept; rerun the command to resume from there"
-      if step
-      else "Nothing was trained yet"
-    )
-    raise HostStopped(f"{stopped}\n{kept}") from stopped
+    raise HostStopped(f"{stopped}\n{_kept(step)}") from stopped
+  except interrupt.Interrupted as stopped:
+    book.keep(step, state)
+    raise interrupt.Interrupted(f"interrupted. {_kept(step)}", stopped.number) from None
   finally:
+    stack.close()
     if host:
       host.close()
     bar.close()
     book.close()
   return state
+
+
+def _kept(step):
+  if not step:
+    return "Nothing was trained yet"
+  return f"The state after step {step} is kept; rerun the command to resume from there"
 
 
 class Stream:

@@ -66,12 +66,12 @@ def test_fer2013_tree(tmp_path):
 @pytest.mark.parametrize(
   "row, message",
   [
-    ("7," + "0 " * 2304 + ",Training", "row 0: emotion is '7'; allowed are 0 to 6"),
-    ("1," + "0 " * 2303 + ",Training", "row 0: it has 2303 pixels"),
+    ("7," + "0 " * 2304 + ",Training", "has emotion '7' in row 0; expected 0 to 6"),
+    ("1," + "0 " * 2303 + ",Training", "has 2303 pixels in row 0"),
     ("1," + "256 " + "0 " * 2303 + ",Training", "of 0 to 255"),
-    ("1,x" + " 0" * 2303 + ",Training", "row 0: it"),
-    ("1,0,Testing", "row 0: Usage is 'Testing'; allowed are Training"),
-    ("1", "row 0: Usage is ''"),
+    ("1,x" + " 0" * 2303 + ",Training", "has pixels in row 0 that are no numbers"),
+    ("1,0,Testing", "has Usage 'Testing' in row 0; expected one of Training"),
+    ("1", "has Usage '' in row 0"),
   ],
 )
 @pytest.mark.filterwarnings("ignore:string or file could not be read")
@@ -91,7 +91,7 @@ def test_fer2013_other_errors(tmp_path):
   with pytest.raises(ValueError, match=r"must be an existing .csv or .npz"):
     fer2013.make(path="", usage="Training")
   (tmp_path / "fer.csv").write_text("a,b\n")
-  with pytest.raises(ValueError, match="columns a, b; it needs emotion, pixels and Usage"):
+  with pytest.raises(ValueError, match="columns a, b; expected emotion, pixels and Usage"):
     fer2013.make(path=str(tmp_path / "fer.csv"), usage="Training")
   np.savez(tmp_path / "fer.npz", Training_x=IMAGES, Training_y=np.array([0, 1, 2, 3, 7]), classes=types.EXPRESSIONS)
   with pytest.raises(ValueError, match=r"Training_y .*indices into classes"):

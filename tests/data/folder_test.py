@@ -94,7 +94,7 @@ def test_folder_other_errors(root, tmp_path):
     folder.make(root=str(tmp_path / "only"))
   with pytest.raises(ValueError, match=r"which is no file"):
     folder.make(root=str(root), csv=str(root / "absent.csv"))
-  with pytest.raises(ValueError, match=r"no UTF-8 CSV.*save it"):
+  with pytest.raises(ValueError, match=r"no UTF-8 text.*save it"):
     folder.make(root=str(root), csv=_csv(root, "image\nbäd.jpg\n", "latin-1"))
 
 

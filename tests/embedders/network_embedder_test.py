@@ -85,10 +85,10 @@ def test_network_embedder_other_folders_refused(folder, tmp_path):
   """Other folders are refused."""
   meta, variables = networks.load(folder)
   networks.save(tmp_path / "other", meta | {"kind": "expression"}, variables)
-  with pytest.raises(ValueError, match=r"other holds a network of kind 'expression', not 'embedder'"):
+  with pytest.raises(ValueError, match=r"other/network.json holds a network of kind 'expression', not 'embedder'"):
     network.load(tmp_path / "other")
   networks.save(tmp_path / "wide", meta | {"options": OPTIONS | {"embedding_size": 9}}, variables)
-  with pytest.raises(ValueError, match=r"wide: \d+ arrays do not fit.*\(8,\), expected \(9,\)"):
+  with pytest.raises(ValueError, match=r"wide/network.json .* \d+ arrays do not fit.*\(8,\); expected \(9,\)"):
     network.load(tmp_path / "wide")
   with pytest.raises(KeyError, match=r"no embedder network is called 'huge'; choose one of mobilefacenet, small"):
     network.describe("huge", (16, 16), (5, 6, 11, 6))

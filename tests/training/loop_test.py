@@ -1,5 +1,9 @@
 """The loop, on a task small enough to reason about."""
 
+import json
+import os
+import signal
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +11,8 @@ import pytest
 from tiny_run import experiment, faces, fit, rows_without_speed
 
 from qm_vae.io import records
-from qm_vae.io.checkpoints import Checkpoints, OtherNetwork, digest
-from qm_vae.training import logbook, loop
+from qm_vae.io.checkpoints import Checkpoints, OtherNetwork, _label_digest, digest
+from qm_vae.training import interrupt, logbook, loop
 from qm_vae.training.state import Split, State
 
 
@@ -97,7 +101,10 @@ def test_loop_digest_notices_values_storage_not(tmp_path):
   checkpoints.save(2, state)
   checkpoints.wait()
   (path,) = (tmp_path / "2" / "label").glob("metadata")
-  path.write_text(path.read_text().replace(digest(jax.device_get(state)), "0"))
+  label = json.loads(path.read_text())
+  label["sha256"] = "0"
+  label["label_sha256"] = _label_digest(label)
+  path.write_text(json.dumps(label))
   with pytest.warns(UserWarning, match="not those that were saved"):
     restored = checkpoints.restore(state)
   assert checkpoints.steps() == [1]
@@ -112,6 +119,40 @@ def test_loop_checkpoint_another_network_refused_stays(tmp_path):
   with pytest.raises(OtherNetwork, match=r"params is float32\[3\] there and float32\[4\] here"):
     checkpoints.restore(State(jnp.int32(1), jnp.zeros(4), (), ()))
   assert checkpoints.steps() == [1]
+
+
+def test_loop_damaged_label_is_no_other_network(tmp_path):
+  """A label with one changed character is damage, and the checkpoint before it is taken."""
+  checkpoints = Checkpoints(tmp_path)
+  state = State(jnp.int32(1), jnp.arange(3.0), (), ())
+  checkpoints.save(1, state)
+  checkpoints.save(2, state)
+  checkpoints.wait()
+  (path,) = (tmp_path / "2" / "label").glob("metadata")
+  path.write_text(path.read_text().replace("float32[3]", "float32[2]"))
+  with pytest.warns(UserWarning, match="its label is not the one that was saved"):
+    checkpoints.restore(state)
+  assert checkpoints.steps() == [1]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_loop_signal_keeps_the_state(tmp_path, monkeypatch, number):
+  """A signal in the midst of an epoch keeps the state, and the resumed run ends as one that was not interrupted."""
+  whole = fit(tmp_path / "whole")
+  add, added = loop._Window.add, []
+
+  def signalling(window, terms):
+    add(window, terms)
+    added.append(terms)
+    if len(added) == 5:  # of 12, the second of an epoch of three
+      os.kill(os.getpid(), number)
+
+  before = signal.getsignal(number)
+  monkeypatch.setattr(loop._Window, "add", signalling)
+  with pytest.raises(interrupt.Interrupted, match="The state after step 5 is kept") as stopped:
+    fit(tmp_path / "parts")
+  assert stopped.value.number == number and signal.getsignal(number) == before
+  assert digest(fit(tmp_path / "parts")) == digest(whole)
 
 
 def test_loop_step_traced_once(tmp_path):
