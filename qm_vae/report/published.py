@@ -54,7 +54,7 @@ def differences(report):
   if data.get("image_size"):
     found.append(
       f"face size: crops of {data['image_size']} x {data['image_size']} pixels here; "
-      "the paper's mosaic row suggests faces of 128 pixels or more"
+      "the paper does not give its own (docs/reproduction.md)"
     )
   name = (report.get("service") or {}).get("architecture")
   found.append(f"classifier: {name or 'the service of this run'} here; the paper's own weights are not at hand")
