@@ -77,7 +77,7 @@ def test_entry_point_member_in_config(outside):
       print(error)
     """,
   )
-  assert printed == "config.deid.dots.size = 0, but it must be an integer, at least 1"
+  assert printed == "config.deid.dots.size = 0; it must be an integer, at least 1"
 
 
 def test_entry_point_member_hides_faces(outside):

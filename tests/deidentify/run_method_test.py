@@ -74,7 +74,9 @@ def test_run_method_refused_needs_faces_another_network(tmp_path):
   with pytest.raises(ValueError, match="k_same averages faces of other people"):
     methods.open_method("k_same:k=3")
   networks.save(tmp_path / "network", {"kind": "ugatit"}, {"params": {"a": np.zeros(2)}})
-  (tmp_path / "provenance.json").write_text(json.dumps({"networks": {"deid.ugatit": "another"}}))
+  (tmp_path / "provenance.json").write_text(
+    json.dumps({"train": "a", "test": "b", "networks": {"deid.ugatit": "another"}})
+  )
   with pytest.raises(ValueError, match=r"config\.deid\.ugatit in .* is not the one"):
     methods._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
 
