@@ -7,7 +7,7 @@ python -m launch.sweep --config=configs/frontier.py:celeba_folder --runner=local
 Writes frontier.png beside the runs: what an independent recogniser no longer reads against who is still named.
 """
 
-from configs import default, private, private_code
+from configs import default, private, stranger
 from qm_vae.experiments import schema
 
 BASELINES = (
@@ -17,14 +17,14 @@ BASELINES = (
 
 
 def get_config(arg=None):
-  config = private_code.get_config(arg)
+  config = private.get_config(arg)
   config.baselines = BASELINES
   return config
 
 
 def sweep():
-  """The private mode, codes released at four strengths and with more of them, and the paper's mode."""
-  yield _instead(private.get_config())
+  """The stranger's face, codes released at four strengths and with more of them, and the paper's mode."""
+  yield _instead(stranger.get_config())
   for epsilon in (0.1, 0.7, 3.0):
     yield {"release.epsilon": epsilon}
   yield {"release.mechanism": "none"}

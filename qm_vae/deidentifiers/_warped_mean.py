@@ -54,7 +54,7 @@ def warped_mean(params, face, key, *, k, context, light, classify, find_landmark
   return region.write_inside(face, placed)
 
 
-@member(needs_gallery=True, needs_service=True, uses_landmarker=True, removes_identity=True, in_frames={"size": 128})
+@member(needs_gallery=True, needs_service=True, uses_landmarker=True, in_frames={"size": 128})
 def make(
   *,
   k: Annotated[int, Option(integer(2), "no gallery face weighs more than 1/k")] = 10,
