@@ -13,7 +13,7 @@ from qm_vae import types
 from qm_vae.deidentify import footage, hiding, job, methods, moving, options, video
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
-live = pytest.importorskip("qm_vae.video.live")
+live = pytest.importorskip("qm_vae.deidentify.video.live")
 
 WIDTH, HEIGHT = 96, 64
 NOTHING = types.Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
