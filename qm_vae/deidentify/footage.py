@@ -187,7 +187,8 @@ class _State:
       if picture is None:
         reason = reason or "a face could not be hidden"
         picture = np.zeros((self._size[1], self._size[0], 3), np.uint8)
-      self._sink.write(picture, seen.frame.ticks, seen.frame.duration)
+      deep = [seen.frame] if seen.frame.deep and not reason else []
+      self._sink.write(picture, seen.frame.ticks, seen.frame.duration, *deep)
       if seen.frame.arrived:
         self._latencies.append(time.monotonic() - seen.frame.arrived)
       self._record.frame(seen.frame.number, seen.frame.time, faces, reason)

@@ -46,6 +46,7 @@ def copy(source, target, **options):
   for item in one:
     made.write(item.pixels(), item.ticks, item.duration) if isinstance(item, video.Frame) else made.copy(item)
   made.close()
+  made.notes += one.notes
   one.close()
   return made
 
