@@ -2,8 +2,10 @@
 
 import fractions
 
-import av
 import numpy as np
+import pytest
+
+av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
 
 WIDTH, HEIGHT = 160, 120
 RATE = 25
@@ -80,3 +82,34 @@ def decoded(path, kind="video"):
       (None if f.time is None else float(f.time), float((f.duration or 0) * f.time_base))
       for f in file.decode(**{kind: 0})
     ]
+
+
+def trim(source, target, begins):
+  """What begins at a time, packet by packet from the key frame before it, with an edit list."""
+  with av.open(str(source)) as here, av.open(str(target), "w") as there:
+    streams = {s.index: there.add_stream_from_template(s) for s in here.streams}
+    here.seek(int(begins * av.time_base))
+    for packet in here.demux():
+      if packet.size:
+        ticks = int(begins / packet.time_base)
+        packet.pts, packet.dts, packet.stream = packet.pts - ticks, packet.dts - ticks, streams[packet.stream.index]
+        there.mux(packet)
+  return target
+
+
+def copy(source, target, **options):
+  """`source` through Reader and Writer, nothing hidden; the Writer, with the notes of both."""
+  from qm_vae.deidentify import video as moving
+  from qm_vae.deidentify.video import reader, writer
+
+  one = reader.Reader(str(source))
+  made = writer.Writer(target, one, **options)
+  for item in one:
+    if isinstance(item, moving.Frame):
+      made.write(item.pixels(), item.ticks, item.duration, item)
+    else:
+      made.copy(item)
+  made.close()
+  made.notes += one.notes
+  one.close()
+  return made

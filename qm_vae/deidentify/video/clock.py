@@ -16,6 +16,7 @@ class Epochs:
     self._jumps, self._shifts = jumps, [0.0]
     self._epoch: dict[int, int] = {}
     self._next: dict[int, float] = {}
+    self._newest: dict[int, float] = {}
 
   @property
   def restarts(self) -> int:
@@ -33,6 +34,7 @@ class Epochs:
         epoch = self._epoch[index] = epoch + 1
         if epoch == len(self._shifts):
           self._shifts.append(after - begins * base)
+        self._newest.pop(index)
     shift = self._shifts[epoch]
     if epoch:
       ticks = round(shift / base)
@@ -40,10 +42,12 @@ class Epochs:
       packet.dts = None if packet.dts is None else packet.dts + ticks
     if begins is None:
       return True
-    now, length = begins * base + shift, float(packet.duration or 0) * base
+    now = begins * base + shift
+    length = float(packet.duration or 0) * base or max(now - self._newest.get(index, now), 0.0)
     if epoch and packet.stream.type != "video" and now < self._next.get(index, now) - length / 2 - base:
       return False
-    self._next[index] = max(self._next.get(index, now), now) if not length else now + length
+    self._newest[index] = now
+    self._next[index] = max(self._next.get(index, now), now + length)
     return True
 
 

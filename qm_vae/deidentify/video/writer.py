@@ -65,6 +65,7 @@ class Writer:
       )
     self.frames, self.notes, self._name = 0, [], str(path)
     self._waiting, self._reached = collections.deque(), 0.0
+    self._durations: dict[int, int] = {}  # by ticks: not every encoder hands them on
     self._aside = Aside(path)
     self._out = None
     try:
@@ -161,7 +162,7 @@ class Writer:
     picture = picture.reformat(format=self._video.pix_fmt, **encoding.conversion(self._plan.colours))
     picture.pts, picture.time_base = ticks, self._video.codec_context.time_base
     if duration:
-      picture.duration = duration
+      self._durations[ticks] = duration
     self._send(picture)
     self.frames += 1
     self._reached = float(ticks * picture.time_base)
@@ -216,6 +217,7 @@ class Writer:
   def _send(self, picture):
     try:
       for packet in self._video.encode(picture):
+        packet.duration = self._durations.pop(packet.pts, packet.duration)
         self._mux(packet)
     except av.error.FFmpegError as error:
       raise _as_os_error(self._name, error) from None
