@@ -9,7 +9,10 @@ from qm_vae.deidentify import video
 from qm_vae.deidentify.video.codecs import CODECS, FORMATS, SUFFIXES
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
-reader, writer = pytest.importorskip("qm_vae.deidentify.video.reader"), pytest.importorskip("qm_vae.deidentify.video.writer")
+reader, writer = (
+  pytest.importorskip("qm_vae.deidentify.video.reader"),
+  pytest.importorskip("qm_vae.deidentify.video.writer"),
+)
 
 COUNT, WIDTH, HEIGHT = 30, 160, 120
 

@@ -113,3 +113,38 @@ def copy(source, target, **options):
   made.notes += one.notes
   one.close()
   return made
+
+
+def set_matrix(path, matrix):
+  """Writes a display matrix (a, b, u, c, d, v, x, y, w) into an MP4's video track header."""
+  data = bytearray(path.read_bytes())
+  at = data.index(b"tkhd")
+  at += 4 + 4 + (32 if data[at + 4] else 20) + 16  # version and flags, times, the reserved, layer, volume
+  fixed = [round(value * (2**30 if k % 3 == 2 else 2**16)) for k, value in enumerate(matrix)]
+  data[at : at + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in fixed)
+  path.write_bytes(data)
+
+
+def stripes(path, planes, tags, codec, depth):
+  """Stripes 32 pixels wide of the given Y'CbCr values, in 4:2:0, lossless, with those colour tags."""
+  quiet = {"qp": "0", "preset": "ultrafast"} if codec == "libx264" else {"x265-params": "log-level=error:lossless=1"}
+  out = av.open(str(path), "w")
+  stream = out.add_stream(codec, rate=RATE, options=quiet)
+  count = len(planes[0])
+  stream.width, stream.height, stream.pix_fmt = 32 * count, 64, "yuv420p" if depth == 8 else "yuv420p10le"
+  for name, value in tags.items():
+    setattr(stream.codec_context, name, value)
+  kind = np.uint8 if depth == 8 else np.uint16
+  for n in range(3):
+    frame = av.VideoFrame(32 * count, 64, stream.pix_fmt)
+    for k, (plane, values) in enumerate(zip(frame.planes, planes, strict=True)):
+      rows = np.zeros((plane.height, plane.line_size // kind().itemsize), kind)
+      wide = np.repeat(values, 16 if k else 32)
+      rows[:, : len(wide)] = wide
+      plane.update(rows.tobytes())
+    frame.colorspace, frame.color_range = tags["colorspace"], tags["color_range"]
+    frame.pts, frame.time_base = n, fractions.Fraction(1, RATE)
+    out.mux(stream.encode(frame))
+  out.mux(stream.encode(None))
+  out.close()
+  return path

@@ -1,4 +1,4 @@
-"""The output lasts and steps as the input does, whatever the container's clock does: compared with what FFmpeg decodes."""
+"""The output lasts and steps as the input does, whatever the container's clock does, by what FFmpeg decodes of both."""
 
 import fractions
 

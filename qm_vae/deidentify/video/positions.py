@@ -3,10 +3,11 @@
 import re
 
 import av
+from av.stream import Discard
 
 _TEXT = ("mov_text", "subrip", "srt", "ass", "ssa", "webvtt", "text")
 _PLACE = re.compile(
-  r"\bGPS\s*[:=(\[]|\$G[PNL](?:RMC|GGA|GLL|VTG)|\bHOME\s*\(|\bgeo:\s*-?\d"
+  r"\b(?:GPS|HOME)\s*[:=(\[]\s*[-+NSEW]?\d|\$G[PNL](?:RMC|GGA|GLL|VTG)|\bgeo:\s*-?\d"
   r"|\b(?:lat|lon|lng|latitude|longt?itude)\b\W{0,3}[-+]?\d"
   r"|[-+]\d{2}\.\d{3,}[-+]\d{3}\.\d{3,}"  # ISO 6709
   r"|-?\d{1,3}\.\d{4,}\s*[,;/ ]\s*-?\d{1,3}\.\d{4,}"
@@ -35,7 +36,7 @@ def tracks(container: av.container.InputContainer, place: str) -> set[int]:
     with av.open(place) as again:
       for stream in again.streams:
         if stream.index not in wanted:
-          stream.discard = "all"
+          stream.discard = Discard.all
       for packet in again.demux([again.streams[index] for index in sorted(wanted)]):
         if packet.size and says_place(bytes(packet).decode(errors="replace")):
           found.add(packet.stream.index)

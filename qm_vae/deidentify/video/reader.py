@@ -63,9 +63,9 @@ class Reader:
     if self.stream is None:
       raise VideoError(f"{self.name} holds no video but a cover picture")
     if self.stream.codec_context is None:
+      codec = opening.codec_of(self._container, self.stream.index)
       raise VideoError(
-        f"{self.name} cannot be decoded: its video is of the codec {opening.codec_of(self._container, self.stream.index)}; convert it first, to H.264 for "
-        "instance"
+        f"{self.name} cannot be decoded: its video is of the codec {codec}; convert it first, to H.264 for instance"
       )
     self.stream.thread_type = "SLICE" if self._live else "AUTO"
     self.stream.codec_context.copy_opaque = True

@@ -44,7 +44,7 @@ class Turn(NamedTuple):
 
 
 def turn(picture: av.VideoFrame) -> Turn:
-  """What the display matrix of a frame asks for (ISO 14496-12, 6.2.2); a matrix of no quarter turns is left, with a note."""
+  """What a frame's display matrix (ISO 14496-12, 6.2.2) asks for; one of no quarter turns is left, with a note."""
   data = _side(picture, Type.DISPLAYMATRIX)
   if data is None:
     return Turn()
@@ -53,7 +53,9 @@ def turn(picture: av.VideoFrame) -> Turn:
   size = max(map(abs, (a, b, c, d))) or 1
   straight, crossed = (math.hypot(*pair) <= _SLACK * size for pair in ((b, c), (a, d)))
   if straight == crossed:
-    return Turn(note=f"its display matrix turns it by {picture.rotation} degrees, no quarter turn: shown as it is stored")
+    return Turn(
+      note=f"its display matrix turns it by {picture.rotation} degrees, no quarter turn: shown as it is stored"
+    )
   x, y = (a, d) if straight else (c, b)
   made = Turn(crossed, x < 0, y < 0)
   degrees = picture.rotation % 360

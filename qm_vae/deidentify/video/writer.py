@@ -123,7 +123,9 @@ class Writer:
       if not {"audio": audio, "subtitle": subtitles}[stream.type]:
         continue
       if stream.index in like.positions and not keep_metadata:
-        self.notes.append(f"stream {stream.index}: text that says where the camera was: left out; --keep-metadata keeps it")
+        self.notes.append(
+          f"stream {stream.index}: text that says where the camera was: left out; --keep-metadata keeps it"
+        )
         continue
       head = bytes((stream.codec_context and stream.codec_context.extradata) or b"").lower()
       if stream.type == "subtitle" and any(part in head for part in _PICTURES_INSIDE):
