@@ -195,7 +195,8 @@ class _State:
         picture = np.zeros((self._size[1], self._size[0], 3), np.uint8)
       elif self._settings.draw_scores:
         scores.draw(picture, [place.box for place, _ in faces], [place.score for place, _ in faces])
-      self._sink.write(picture, seen.frame.ticks, seen.frame.duration)
+      deep = [seen.frame] if seen.frame.deep and not reason else []
+      self._sink.write(picture, seen.frame.ticks, seen.frame.duration, *deep)
       if seen.frame.arrived:
         self._latencies.append(time.monotonic() - seen.frame.arrived)
       self._record.frame(seen.frame.number, seen.frame.time, faces, reason, cut=self._shots.begins(seen.frame.number))

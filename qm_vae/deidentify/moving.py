@@ -157,7 +157,7 @@ def _stopped_by_signals(source):
 
 
 def _outcome(work, name, source, sink, result, settings, chosen):
-  notes, failures = list(sink.notes), []
+  notes, failures = [*sink.notes, *source.notes, *(f"left out: {what}" for what in source.left_out)], []
   if not result.frames:
     raise video.VideoError(f"{name} gave no frame")
   frame_size = (source.width, source.height)

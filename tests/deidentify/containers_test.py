@@ -9,7 +9,10 @@ from qm_vae.deidentify import video
 from qm_vae.deidentify.video.codecs import CODECS, FORMATS, SUFFIXES
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
-reader, writer = pytest.importorskip("qm_vae.video.reader"), pytest.importorskip("qm_vae.video.writer")
+reader, writer = (
+  pytest.importorskip("qm_vae.deidentify.video.reader"),
+  pytest.importorskip("qm_vae.deidentify.video.writer"),
+)
 
 COUNT, WIDTH, HEIGHT = 30, 160, 120
 
@@ -46,6 +49,7 @@ def copy(source, target, **options):
   for item in one:
     made.write(item.pixels(), item.ticks, item.duration) if isinstance(item, video.Frame) else made.copy(item)
   made.close()
+  made.notes += one.notes
   one.close()
   return made
 

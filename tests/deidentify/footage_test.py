@@ -280,7 +280,7 @@ def test_footage_live_frames_nobody_takes_dropped(monkeypatch):
   from qm_vae.deidentify.video import live
 
   class Camera:
-    width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
+    width, height, rate, depth, colours, hdr, notes = WIDTH, HEIGHT, fractions.Fraction(25), 8, {}, {}, ()
     codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", fractions.Fraction(1)
 
     def __init__(self, *_, **__):

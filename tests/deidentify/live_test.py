@@ -13,7 +13,7 @@ from qm_vae import types
 from qm_vae.deidentify import footage, hiding, job, methods, moving, options, video
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
-live = pytest.importorskip("qm_vae.video.live")
+live = pytest.importorskip("qm_vae.deidentify.video.live")
 
 WIDTH, HEIGHT = 96, 64
 NOTHING = types.Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
@@ -22,7 +22,7 @@ NOTHING = types.Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32)
 class Camera:
   """Grey pictures, a hundred a second, until it is closed."""
 
-  width, height, rate, rotation, depth, colours = WIDTH, HEIGHT, fractions.Fraction(25), 0, 8, {}
+  width, height, rate, depth, colours, hdr, notes = WIDTH, HEIGHT, fractions.Fraction(25), 8, {}, {}, ()
   codec, pixel_format, sample_aspect_ratio = "h264", "yuv420p", fractions.Fraction(1)
 
   def __init__(self, *_, **__):

@@ -16,6 +16,7 @@ class Frame(NamedTuple):
   damaged: bool  # the decoder says that it is not whole
   pixels: Callable[[], np.ndarray]  # () -> uint8 [H, W, 3] RGB, upright, all of one size
   arrived: float = 0.0  # live pictures: when, by time.monotonic()
+  deep: Callable[[], np.ndarray] | None = None  # () -> the same as uint16; None where there are no more than 8 bits
 
 
 class VideoError(ValueError):

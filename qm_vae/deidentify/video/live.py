@@ -21,6 +21,7 @@ class Reader:
 
   copied, left_out, duration, expected = (), ["sound of live pictures"], None, None
   damaged_packets, exact = 0, False
+  positions, loops = frozenset(), None
 
   def __init__(self, address: str, *, seconds: float | None = None):
     """Opens a camera's number or an rtsp:// address; reads for `seconds`, or until `stop`.
@@ -31,7 +32,8 @@ class Reader:
     self._inner = reader.Reader(address, live=True)
     self.name, self.dropped, self.broken = address, 0, ""
     self.width, self.height, self.rate = self._inner.width, self._inner.height, self._inner.rate
-    self.rotation, self.depth, self.colours = self._inner.rotation, self._inner.depth, self._inner.colours
+    self.depth, self.colours, self.hdr = self._inner.depth, self._inner.colours, self._inner.hdr
+    self.notes = self._inner.notes
     self.sample_aspect_ratio = self._inner.sample_aspect_ratio
     self.codec, self.pixel_format, self.metadata = self._inner.codec, self._inner.pixel_format, {}
     self.time_base = fractions.Fraction(1, _TICKS)

@@ -12,7 +12,8 @@ from qm_vae.deidentify.video import Frame, VideoError
 class Reader:
   """Frames of one size from a binary stream; the attributes of reader.Reader that a writer asks for."""
 
-  copied, left_out, rotation, depth, colours, codec, duration, expected = (), [], 0, 8, {}, "rawvideo", None, None
+  copied, left_out, notes, depth, colours, codec, duration, expected = (), [], (), 8, {}, "rawvideo", None, None
+  positions, hdr, loops = frozenset(), {}, None
   damaged_packets, exact = 0, False
   pixel_format, sample_aspect_ratio = "rgb24", fractions.Fraction(1)
 
@@ -45,9 +46,9 @@ class Writer:
   def __init__(self, stream: BinaryIO):
     self._stream, self.frames, self.notes = stream, 0, []
 
-  def write(self, image: np.ndarray, ticks: int, duration: int) -> None:
-    """Appends a picture uint8 [H, W, 3] RGB; its time goes lost."""
-    del ticks, duration
+  def write(self, image: np.ndarray, ticks: int, duration: int, original: Frame | None = None) -> None:
+    """Appends a picture uint8 [H, W, 3] RGB; its time and what `original` has beyond 8 bits go lost."""
+    del ticks, duration, original
     self._stream.write(np.ascontiguousarray(image).data)
     self._stream.flush()
     self.frames += 1

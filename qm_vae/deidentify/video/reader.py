@@ -1,34 +1,33 @@
 """Video files, network streams and cameras by PyAV."""
 
 import fractions
-import pathlib
+import functools
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import av
-import av.logging
 import numpy as np
 
-from qm_vae.deidentify.video import Frame, VideoError
+from qm_vae.deidentify.video import Frame, VideoError, clock, opening, positions, stored
+from qm_vae.deidentify.video.damage import Damage
 
 _PICTURES = ("image2", "png_pipe", "jpeg_pipe", "bmp_pipe", "webp_pipe", "tiff_pipe", "gif_pipe")
 _COPIED = ("audio", "subtitle")
 _CLOCK = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
-_OPEN_SECONDS, _READ_SECONDS = 15.0, 15.0
-_LIVE = {
-  "rtsp": {"rtsp_transport": "tcp", "fflags": "nobuffer", "flags": "low_delay"},
-  "v4l2": {"fflags": "nobuffer", "flags": "low_delay"},
-}
+_REORDERED = (2, 16)  # frames by which times may be out of order, at least and at most (the deepest of H.264)
+_REORDER_BYTES = 2**26
 
 
 class Reader:
   """One video, opened. Iterate once: `Frame`s and copied `av.Packet`s come in the file's order.
 
   Attributes: width, height (pixels, upright), rate (mean frames per second, a fraction), time_base, expected (frames,
-  an estimate, or None; `exact` where the file states it), duration (seconds or None), rotation (degrees),
-  sample_aspect_ratio (width of an upright pixel by its height, a fraction; 1 where nothing is said), depth (bits a
-  sample), codec, colours (the video's tags), copied (audio and subtitle streams), left_out (which streams are
-  dropped), damaged_packets (so far).
+  an estimate, or None; `exact` where the file states it), duration (seconds or None), sample_aspect_ratio (width of an
+  upright pixel by its height, a fraction; 1 where nothing is said), depth (bits a sample), codec, colours (the video's
+  tags), hdr (see stored.Stored), loops (of a GIF: as its NETSCAPE block says, -1 without one), copied (audio and
+  subtitle streams), positions (indices of those that say where the camera was), left_out (what is dropped), notes (what
+  else differs from the original, so far), damaged_packets (so far).
   """
 
   def __init__(self, path: str, *, start: float = 0.0, end: float | None = None, live: bool = False):
@@ -44,8 +43,9 @@ class Reader:
       VideoError: for what cannot be opened, or shows no moving picture.
     """
     self.name, self._start, self._end, self._live = str(path), start, end, live
-    self.damaged_packets = 0
-    self._container = _open(self.name, live)
+    self.damaged_packets, self.notes = 0, []
+    self._damage = Damage()
+    self._container = opening.open_container(self.name, live)
     try:
       self._look()
     except BaseException:
@@ -63,17 +63,23 @@ class Reader:
     if self.stream is None:
       raise VideoError(f"{self.name} holds no video but a cover picture")
     if self.stream.codec_context is None:
+      codec = opening.codec_of(self._container, self.stream.index)
       raise VideoError(
-        f"{self.name} cannot be decoded: its video is of the codec {self._unknown()}; convert it first, to H.264 for "
-        "instance"
+        f"{self.name} cannot be decoded: its video is of the codec {codec}; convert it first, to H.264 for instance"
       )
     self.stream.thread_type = "SLICE" if self._live else "AUTO"
+    self.stream.codec_context.copy_opaque = True
+    if self.stream.codec_context.name == "hevc":  # else it leaves frames out without a word where references are lost
+      self.stream.codec_context.options = {"err_detect": "explode"}
     self.copied = tuple(s for s in self._container.streams if s.type in _COPIED)
     self.left_out = [
       f"stream {s.index}: {s.type}, never copied"
       for s in self._container.streams
       if s is not self.stream and s not in self.copied
     ]
+    self.left_out += [f"{count} chapters" for count in (len(self._container.chapters()),) if count]
+    self.positions = set() if self._live else positions.tracks(self._container, opening.place_of(self.name))
+    self.loops = opening.gif_loops(self.name) if self._container.format.name == "gif" else None
     self.time_base = self.stream.time_base
     self.codec = self.stream.codec_context.name
     self.rate = fractions.Fraction(self.stream.average_rate or self.stream.guessed_rate or 25)
@@ -91,18 +97,7 @@ class Reader:
     picture = next(one for one in self._waiting if isinstance(one, Frame))
     self.height, self.width = picture.pixels().shape[:2]
     aspect = fractions.Fraction(self.stream.sample_aspect_ratio or 1)
-    self.sample_aspect_ratio = 1 / aspect if round(self.rotation / 90) % 2 else aspect
-
-  def _unknown(self):
-    """How FFmpeg calls the codec of a stream that it cannot decode."""
-    level = av.logging.get_level()
-    av.logging.set_level(av.logging.INFO)  # the description goes through the log
-    try:
-      description = self._container.dumps_format()
-    finally:
-      av.logging.set_level(level)
-    match = re.search(rf"Stream #\d+:{self.stream.index}\b.*?Video: ([^,\n]+)", description)
-    return match[1] if match else "unknown"
+    self.sample_aspect_ratio = 1 / aspect if self._stored.turn.transposed else aspect
 
   def _length(self):
     """Seconds of the pictures as the file states them; of the whole file where it says nothing of them alone."""
@@ -142,35 +137,51 @@ class Reader:
         yield one.number
 
   def _everything(self):
-    offset = self._offset()
-    number, newest = 0, None
-    for packet in self._packets():
-      if packet.stream is not self.stream:
-        shifted = self._shift(packet, offset)
-        if shifted is not None:
-          yield shifted
-        continue
-      for picture in self._pictures(packet):
-        at = picture.pts if picture.pts is not None else (newest or 0) + 1
+    begins = max((self._container.start_time or 0) / av.time_base, 0.0)
+    if self._start:
+      self._container.seek(int((begins + self._start) * av.time_base), backward=True)
+    number, offset, early = 0, begins + self._start if self._start else None, []
+    for one in self._timed():
+      if offset is None:  # a file may begin before its clock's zero
+        early.append(one)
+        if isinstance(one, av.Packet):
+          continue
+        offset = min(begins, float(one[1] * self.time_base))
+      for each in early or [one]:
+        if isinstance(each, av.Packet):
+          if (shifted := self._shift(each, offset)) is not None:
+            yield shifted
+          continue
+        picture, at = each
         time = float(at * self.time_base) - offset
         if time < -1e-6 and self._start:
           continue
         if self._end is not None and time >= self._end - self._start - 1e-6:
           return
-        ticks = at - round(offset / self.time_base)
-        if newest is not None and at <= newest:  # a muxer refuses what does not go forward
-          at = newest + 1
-          ticks = at - round(offset / self.time_base)
-        newest = at
-        yield self._frame(number, picture, time, ticks)
+        yield self._frame(number, picture, time, at - round(offset / self.time_base))
         number += 1
+      early = []
+    if self._epochs.restarts:
+      self.notes.append(f"its clock restarts {self._epochs.restarts} times; what follows was put after what was before")
 
-  def _offset(self):
-    """Seconds of the file's clock at which what is read begins."""
-    begins = max((self._container.start_time or 0) / av.time_base, 0.0)
-    if self._start:
-      self._container.seek(int((begins + self._start) * av.time_base), backward=True)
-    return begins + self._start
+  def _timed(self):
+    """Packets of the other streams, and (picture, ticks)."""
+    size = self.stream.codec_context.width * self.stream.codec_context.height * 2
+    least, most = _REORDERED
+    depth = 0 if self._live else max(least, min(most, _REORDER_BYTES // max(size, 1)))
+    usual = max(round(1 / self.rate / self.time_base), 1)
+    return clock.in_order(self._decoded(), usual, depth)
+
+  def _decoded(self):
+    self._epochs = clock.Epochs(bool(self._container.format.flags & av.format.Flags.ts_discont.value))
+    for packet in self._packets():
+      if packet.is_discard and self.stream is packet.stream and self.exact:
+        self.expected -= 1  # an edit list leaves it out
+      kept = self._live or self._epochs.mend(packet)
+      if packet.stream is self.stream:
+        yield from self._pictures(packet)
+      elif kept and not packet.is_discard:
+        yield packet
 
   def _packets(self):
     streams = [self.stream, *self.copied]
@@ -190,13 +201,17 @@ class Reader:
       yield packet
 
   def _pictures(self, packet):
+    if packet.size:
+      self._damage.feed(packet)
     try:
-      return packet.decode()
+      pictures = packet.decode()
     except av.error.EOFError:
       return []
     except av.error.FFmpegError:
       self.damaged_packets += 1
+      self._damage.struck()
       return []
+    return [_Picture(picture, self._damage.shows(picture)) for picture in pictures]
 
   def _shift(self, packet, offset):
     if packet.dts is None and packet.pts is None:
@@ -213,45 +228,47 @@ class Reader:
     return packet
 
   def _frame(self, number, picture, time, ticks):
+    shown = picture.shown
     if number == 0:
-      self.rotation = getattr(picture, "rotation", 0)
-      self.pixel_format = picture.format.name
-      self.depth = max((c.bits for c in picture.format.components), default=8)
-      tags = ("colorspace", "color_range", "color_primaries", "color_trc")
-      self.colours = {tag: int(getattr(picture, tag)) for tag in tags if hasattr(picture, tag)}
-      self._stored = picture.width, picture.height
-    turns = round(self.rotation / 90) % 4
+      self._stored = stored.describe(shown)
+      self.pixel_format, self.depth, self.hdr = self._stored.pixel_format, self._stored.depth, self._stored.hdr
+      self.colours = self._stored.colours
+      self.notes += self._stored.notes
+      self._size = shown.width, shown.height
+    elif (shown.width, shown.height) != self._size:
+      self._note(f"its size changes: all frames are scaled to the first one's {self._size[0]} x {self._size[1]}")
+    if shown.interlaced_frame:
+      self._note(stored.INTERLACED)
 
-    def pixels():
-      whole = picture
-      if (picture.width, picture.height) != self._stored:  # some streams change their size as they go
-        whole = picture.reformat(width=self._stored[0], height=self._stored[1])
-      rgb = whole.to_ndarray(format="rgb24")
-      return np.ascontiguousarray(np.rot90(rgb, turns)) if turns else rgb
+    def pixels(form="rgb24"):
+      same = (shown.width, shown.height) == self._size
+      whole = shown if same else shown.reformat(width=self._size[0], height=self._size[1])
+      return self._stored.turn(whole.to_ndarray(format=form))
 
-    return Frame(number, time, ticks, int(picture.duration or 0), bool(picture.is_corrupt), pixels)
+    deep = functools.partial(pixels, "rgb48le") if self._stored.depth > 8 else None
+    return Frame(number, time, ticks, int(shown.duration or 0), picture.damaged, pixels, deep=deep)
+
+  def _note(self, text):
+    if text not in self.notes:
+      self.notes.append(text)
+
+
+class _Picture(NamedTuple):
+  """A decoded frame."""
+
+  shown: av.VideoFrame
+  damaged: bool
+
+  @property
+  def pts(self):
+    """Ticks at which it is shown; None where nobody knows."""
+    return self.shown.pts
+
+  @property
+  def duration(self):
+    """Ticks; 0 where nobody knows."""
+    return self.shown.duration
 
 
 def _is_cover(stream):
   return "attached_pic" in str(stream.disposition).lower()
-
-
-def _open(name, live):
-  options, form, place = {}, None, name
-  if name.lower().startswith("rtsp"):
-    options = _LIVE["rtsp"]
-  elif live:
-    form, place, options = "v4l2", f"/dev/video{name}", _LIVE["v4l2"]
-    if not pathlib.Path(place).exists():
-      raise VideoError(f"there is no camera {name}: {place} does not exist")
-  try:
-    timeout = (_OPEN_SECONDS, _READ_SECONDS) if live else None
-    return av.open(place, format=form, options=options, timeout=timeout)
-  except (av.error.FFmpegError, OSError) as error:
-    raise VideoError(f"{name} cannot be opened: {_reason(name, live, error)}") from None
-
-
-def _reason(name, live, error):
-  if not live and pathlib.Path(name).exists() and not pathlib.Path(name).stat().st_size:
-    return "the file is empty"
-  return getattr(error, "strerror", None) or str(error)

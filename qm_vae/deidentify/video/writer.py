@@ -8,17 +8,10 @@ import pathlib
 import av
 import numpy as np
 
-from qm_vae.deidentify.video import VideoError
+from qm_vae.deidentify.video import Frame, VideoError, encoding
 from qm_vae.deidentify.video.aside import Aside
 from qm_vae.deidentify.video.codecs import CODECS, FORMATS
 
-_OPTIONS = {
-  "h264": {"preset": "veryfast"},
-  "hevc": {"preset": "veryfast", "x265-params": "log-level=error"},
-  "vp9": {"b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
-  "gif": {},
-}
-_QUALITY = {"h264": 20, "hevc": 22, "vp9": 31}
 _TAKEN = {
   "mpegts": {
     *("libx264", "libx265"),
@@ -27,10 +20,8 @@ _TAKEN = {
   }
 }
 """What a container takes, by names of encoders and decoders, where FFmpeg itself tells only of its usual ones."""
-_SHAPED = ("h264", "hevc", "gif")  # say in their own data how wide a pixel is
-_UNKNOWN = 2  # a colour tag that says nothing
-_FULL_RANGE = 2
 _KEPT_WORDS = ("language",)
+_PICTURES_INSIDE = (b"[graphics]", b"[fonts]")  # parts of a subtitle track's head that hold files
 
 
 class Writer:
@@ -74,14 +65,16 @@ class Writer:
       )
     self.frames, self.notes, self._name = 0, [], str(path)
     self._waiting, self._reached = collections.deque(), 0.0
+    self._durations: dict[int, int] = {}  # by ticks: not every encoder hands them on
     self._aside = Aside(path)
     self._out = None
     try:
-      self._out = av.open(str(self._aside.path), "w", format=form)
+      loops = {"loop": str(like.loops)} if form == "gif" and like.loops is not None else {}
+      self._out = av.open(f"file:{self._aside.path}", "w", format=form, options=loops)
       self._taken = _TAKEN.get(form) or self._out.supported_codecs
       self.codec = self._choose(codec, like.codec)
-      self._video = self._add_video(like, quality)
-      self._copies = self._add_copies(like, audio, subtitles)
+      self._video = self._add_video(like, form, quality)
+      self._copies = self._add_copies(like, audio, subtitles, keep_metadata)
       if keep_metadata:
         self._out.metadata.update(like.metadata)
       self._out.start_encoding()
@@ -103,11 +96,10 @@ class Writer:
       )
     return codec
 
-  def _add_video(self, like, quality):
-    options = dict(_OPTIONS[self.codec])
-    if self.codec in _QUALITY:
-      options["crf"] = str(_QUALITY[self.codec] if quality is None else quality)
-    video = self._out.add_stream(CODECS[self.codec], rate=like.rate, options=options)
+  def _add_video(self, like, form, quality):
+    self._plan = encoding.plan(like, self.codec, form, quality)
+    self.notes += self._plan.notes
+    video = self._out.add_stream(CODECS[self.codec], rate=like.rate, options=self._plan.options)
     even = self.codec != "gif"
     video.width, video.height = ((n + n % 2) if even else n for n in (like.width, like.height))
     if (video.width, video.height) != (like.width, like.height):
@@ -115,33 +107,29 @@ class Writer:
         f"{like.width} x {like.height} became {video.width} x {video.height}: the last row or column is repeated, "
         f"since {self.codec} wants even sides"
       )
-    if like.depth > 8:
-      self.notes.append(f"{like.depth} bits a sample became 8")
-    if like.rotation:
-      self.notes.append(f"turned by {like.rotation} degrees, as its rotation mark asked; the mark is gone")
-    self._shape_pixels(video, like.sample_aspect_ratio)
-    video.pix_fmt = "rgb8" if self.codec == "gif" else "yuv420p"
+    if like.sample_aspect_ratio != 1:
+      video.codec_context.sample_aspect_ratio = like.sample_aspect_ratio
+    video.pix_fmt = self._plan.pixel_format
     video.codec_context.time_base = video.time_base = like.time_base
-    self._colours = like.colours if even else {}
-    for tag, value in self._colours.items():
-      if value != _UNKNOWN and hasattr(video.codec_context, tag):
-        setattr(video.codec_context, tag, value)
+    if self._plan.tag:
+      video.codec_context.codec_tag = self._plan.tag
+    for tag, value in self._plan.colours.items():
+      setattr(video.codec_context, tag, value)
     return video
 
-  def _shape_pixels(self, video, aspect):
-    if aspect == 1:
-      return
-    video.codec_context.sample_aspect_ratio = aspect
-    if self.codec not in _SHAPED:
-      self.notes.append(
-        f"its pixels are {aspect.numerator} : {aspect.denominator}, which {self.codec} does not say here: players will "
-        "show it too narrow or too wide; --codec=h264 keeps its shape where the container takes it"
-      )
-
-  def _add_copies(self, like, audio, subtitles):
+  def _add_copies(self, like, audio, subtitles, keep_metadata):
     made = {}
     for stream in like.copied:
       if not {"audio": audio, "subtitle": subtitles}[stream.type]:
+        continue
+      if stream.index in like.positions and not keep_metadata:
+        self.notes.append(
+          f"stream {stream.index}: text that says where the camera was: left out; --keep-metadata keeps it"
+        )
+        continue
+      head = bytes((stream.codec_context and stream.codec_context.extradata) or b"").lower()
+      if stream.type == "subtitle" and any(part in head for part in _PICTURES_INSIDE):
+        self.notes.append(f"stream {stream.index}: subtitles that hold fonts or pictures: left out")
         continue
       name = stream.codec_context.name if stream.codec_context else "unknown"
       if name not in self._taken:
@@ -154,28 +142,34 @@ class Writer:
       made[stream.index] = self._out.add_stream_from_template(stream)
       words = {key: value for key, value in stream.metadata.items() if key in _KEPT_WORDS}
       made[stream.index].metadata.update(words)
+      made[stream.index].disposition = stream.disposition
     return made
 
-  def write(self, image: np.ndarray, ticks: int, duration: int) -> None:
-    """Appends a picture uint8 [H, W, 3] RGB, shown from `ticks` on for `duration` ticks (0: unknown)."""
+  def write(self, image: np.ndarray, ticks: int, duration: int, original: Frame | None = None) -> None:
+    """Appends a picture.
+
+    Args:
+      image: uint8 [H, W, 3] RGB.
+      ticks: from when on it is shown.
+      duration: for how many ticks; 0 where nobody knows.
+      original: the frame that it was made of, whose further bits are kept where nothing was hidden; None for none.
+    """
+    form = "rgb24"
+    if original is not None and original.deep is not None and self._plan.depth > 8:
+      image, form = encoding.deepen(image, original), "rgb48le"
     down, right = self._video.height - image.shape[0], self._video.width - image.shape[1]
     if down or right:
       image = np.pad(image, ((0, down), (0, right), (0, 0)), mode="edge")
-    picture = av.VideoFrame.from_ndarray(image, format="rgb24")
-    if self._video.pix_fmt != "rgb24":
-      picture = picture.reformat(format=self._video.pix_fmt, **self._matrix())
+    picture = av.VideoFrame.from_ndarray(image, format=form)
+    picture = picture.reformat(format=self._video.pix_fmt, **encoding.conversion(self._plan.colours))
     picture.pts, picture.time_base = ticks, self._video.codec_context.time_base
     if duration:
-      picture.duration = duration
+      self._durations[ticks] = duration
     self._send(picture)
     self.frames += 1
     self._reached = float(ticks * picture.time_base)
     while self._waiting and self._waiting[0][0] <= self._reached:
       self._mux(self._waiting.popleft()[1])
-
-  def _matrix(self):
-    space = self._colours.get("colorspace", _UNKNOWN)
-    return {} if space == _UNKNOWN else {"dst_colorspace": space}
 
   def copy(self, packet: av.Packet) -> None:
     """Takes over a packet of sound or subtitles; it is kept until the pictures have come so far."""
@@ -208,7 +202,7 @@ class Writer:
       raise
 
   def _check(self):
-    with av.open(str(self._aside.path)) as again:
+    with av.open(f"file:{self._aside.path}") as again:
       found = sum(packet.size > 0 for packet in again.demux(video=0))
     if found != self.frames:
       raise VideoError(f"{self._name}: {self.frames} frames were written, but {found} arrived; is the disk full?")
@@ -225,6 +219,7 @@ class Writer:
   def _send(self, picture):
     try:
       for packet in self._video.encode(picture):
+        packet.duration = self._durations.pop(packet.pts, packet.duration)
         self._mux(packet)
     except av.error.FFmpegError as error:
       raise _as_os_error(self._name, error) from None
