@@ -27,7 +27,7 @@ LAYERS = (
 """Folders and files of qm_vae, lowest first. Folders of one layer do not import each other."""
 
 HEAVY = {
-  "av": {"deidentify/video/reader.py", "deidentify/video/writer.py"},
+  "av": {f"deidentify/video/{name}.py" for name in ("opening", "positions", "reader", "stored", "writer")},
   "cv2": {
     "faces/cropping.py",
     "faces/detectors/centerface.py",
