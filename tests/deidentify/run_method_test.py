@@ -31,7 +31,7 @@ def folder(tmp_path_factory):
   checkpoints.save(5, state.State(jnp.int32(5), params, (jnp.zeros(3), {"a": jnp.ones(2)}), model_state))
   checkpoints.close()
   (folder / "config.json").write_text(json.dumps(config.to_dict()))
-  (folder / "provenance.json").write_text(json.dumps({"networks": {}}))
+  (folder / "provenance.json").write_text(json.dumps({"train": "a", "test": "b", "networks": {}}))
   (folder / "metrics.jsonl").write_text(json.dumps({"step": 5, "split": "test", "epoch": config.epochs}) + "\n")
   return folder
 

@@ -134,7 +134,9 @@ def _npz_file(name):
     if how == 0:
       del arrays[key]
     elif how == 1:
-      arrays[key] = arrays[key].astype(rng.choice((np.complex64, np.float64, np.int64, "S3", "U2", bool)))
+      other = rng.choice((np.complex64, np.float64, np.int64, "S3", "U2", bool))
+      is_text = arrays[key].dtype.kind in "US"  # which is no number of every kind
+      arrays[key] = np.zeros(arrays[key].shape, other) if is_text else arrays[key].astype(other)
     elif how == 2:
       arrays[key] = arrays[key].ravel()[: rng.randrange(1 + arrays[key].size)]
     elif how == 3:
