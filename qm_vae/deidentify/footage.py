@@ -23,6 +23,7 @@ from qm_vae.types import Detections, Detector
 
 ON_MISS = ("hold", "mask", "stop", "fail")
 LOST = "a face was lost"
+_SIGNALS_EVERY = 0.1  # seconds between looks at the signals that arrived
 _GROUP = 8  # frames that are looked at, and written, together
 _MEMORY = 512 * 2**20  # bytes that the window's frames may fill
 _BYTES_A_PIXEL = 2  # of a decoded frame, at most for the usual formats of 8 and 10 bits
@@ -155,8 +156,11 @@ class _State:
   def take(self, group, pool):
     """Looks for faces in a group of frames, and writes those that have left the window."""
     sought = [not self._earlier and frame.number % self._settings.every == 0 for frame in group]
-    found = pool.map(self._look, group, sought)
-    for frame, looks, (detections, trouble, look) in zip(group, sought, found, strict=True):
+    found = [pool.submit(self._look, frame, looks) for frame, looks in zip(group, sought, strict=True)]
+    for frame, looks, future in zip(group, sought, found, strict=True):
+      while not future.done():  # an endless wait would not notice a signal that another thread received
+        concurrent.futures.wait([future], _SIGNALS_EVERY)
+      detections, trouble, look = future.result()
       if look is not None and self._shots.add(frame.number, look):
         self._linker.end()
         if not looks and not self._earlier:  # nobody knows who is in the new shot

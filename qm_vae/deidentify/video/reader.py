@@ -174,13 +174,24 @@ class Reader:
 
   def _decoded(self):
     self._epochs = clock.Epochs(bool(self._container.format.flags & av.format.Flags.ts_discont.value))
+    overlapped: dict[
+      int, av.Packet
+    ] = {}  # by stream of sound: the last packet that an edit list leaves out at its start
+    begun = set()
     for packet in self._packets():
       if packet.is_discard and self.stream is packet.stream and self.exact:
         self.expected -= 1  # an edit list leaves it out
       kept = self._live or self._epochs.mend(packet)
       if packet.stream is self.stream:
         yield from self._pictures(packet)
-      elif kept and not packet.is_discard:
+      elif not kept:
+        continue
+      elif packet.is_discard:
+        overlapped[packet.stream.index] = packet
+      else:
+        if packet.stream.index not in begun and packet.stream.type == "audio" and packet.stream.index in overlapped:
+          yield overlapped[packet.stream.index]  # a decoder needs it for the next one's beginning
+        begun.add(packet.stream.index)
         yield packet
 
   def _packets(self):

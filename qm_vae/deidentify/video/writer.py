@@ -20,6 +20,7 @@ _TAKEN = {
   }
 }
 """What a container takes, by names of encoders and decoders, where FFmpeg itself tells only of its usual ones."""
+_EDIT_LISTS = ("mp4", "mov")  # containers that can say that a block of sound is decoded but not played
 _KEPT_WORDS = ("language",)
 _PICTURES_INSIDE = (b"[graphics]", b"[fonts]")  # parts of a subtitle track's head that hold files
 
@@ -177,6 +178,8 @@ class Writer:
     if stream is None:
       return
     begins = packet.pts if packet.pts is not None else packet.dts
+    if begins + (packet.duration or 0) <= 0 and self._out.format.name not in _EDIT_LISTS:
+      return
     packet.stream = stream
     self._waiting.append((float(begins * packet.time_base), packet))
 
