@@ -1,6 +1,8 @@
 """A finished run as a method: opened without its data, whole or not at all."""
 
+import hashlib
 import json
+import zipfile
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +10,13 @@ import numpy as np
 import pytest
 
 from configs import smoke
-from qm_vae.deidentify import hiding, methods, protector
-from qm_vae.experiments import qm_vae, schema
+from qm_vae import export
+from qm_vae.deidentify import hiding, methods, protector, trained
+from qm_vae.experiments import export_file, qm_vae, schema
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
+from qm_vae.io.errors import InvalidFile
 from qm_vae.training import state
 from qm_vae.types import Face
 
@@ -52,6 +56,53 @@ def test_run_method_opened_without_data_hides_faces(folder):
 
 
 @pytest.mark.slow
+def test_run_method_exported_file_makes_same_pictures(folder, tmp_path):
+  """An exported run makes the same pictures in another place, and leaves out what only the training needed."""
+  config = json.loads((folder / "config.json").read_text())
+  target = tmp_path / "run.zip"
+  assert export.main([str(folder), str(target)]) == 0
+  with zipfile.ZipFile(target) as archive:
+    kept = json.loads(archive.read("config.json"))
+    assert sorted(archive.namelist()) == ["config.json", "export.json", "generator.npz", "provenance.json"]
+  assert kept["views"] == config["views"] and kept["data"]["root"] == ""
+  image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+  eyes = np.float32([[10, 12, 20, 12]])
+  made = [
+    protector.Protector(methods.open_method(str(which)))(image, eyes, None, np.array([1]), hiding._key(0))[0]
+    for which in (folder, target)
+  ]
+  np.testing.assert_array_equal(*made)
+
+
+@pytest.mark.slow
+def test_run_method_exported_file_damaged_foreign_refused(folder, tmp_path):
+  """A damaged export, a foreign archive, and one with files elsewhere are refused by name, and write nothing."""
+  target, changed = tmp_path / "run.zip", tmp_path / "changed.zip"
+  export_file.write(folder, target)
+  assert export.main([str(folder), str(target)]) == 1  # it exists
+  with zipfile.ZipFile(target) as archive:
+    members = {name: archive.read(name) for name in archive.namelist()}
+  index = json.loads(members["export.json"])
+  elsewhere = index | {"files": index["files"] | {"../x.json": hashlib.sha256(b"{}").hexdigest()}}
+  for change, words in (
+    ({"config.json": members["config.json"] + b" "}, "config.json is not what was exported"),
+    ({"more.npz": b""}, "other files than"),
+    ({"export.json": json.dumps(elsewhere).encode(), "../x.json": b"{}"}, "which no export has"),
+    ({"export.json": b"[]"}, "another format"),
+  ):
+    with zipfile.ZipFile(changed, "w") as archive:
+      for name, content in (members | change).items():
+        archive.writestr(name, content)
+    with pytest.raises(InvalidFile, match=words) as refused:
+      methods.open_method(str(changed))
+    assert str(changed) in str(refused.value)
+  assert sorted(path.name for path in tmp_path.iterdir()) == ["changed.zip", "run.zip"]
+  changed.write_bytes(target.read_bytes()[:-100])
+  with pytest.raises(InvalidFile, match="no exported run"):
+    methods.open_method(str(changed))
+
+
+@pytest.mark.slow
 def test_run_method_not_finished_damaged_refused(folder, tmp_path):
   """A run that is not finished or damaged is refused."""
   rows = (folder / "metrics.jsonl").read_text()
@@ -78,7 +129,7 @@ def test_run_method_refused_needs_faces_another_network(tmp_path):
     json.dumps({"train": "a", "test": "b", "networks": {"deid.ugatit": "another"}})
   )
   with pytest.raises(ValueError, match=r"config\.deid\.ugatit in .* is not the one"):
-    methods._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
+    trained._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
 
 
 def test_run_method_every_array_checkpoint_read_path(tmp_path):

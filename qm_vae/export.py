@@ -1,0 +1,44 @@
+"""Writes a trained run as one file that `qm_vae.deidentify --method=FILE` takes: networks, codes, config, provenance.
+
+  python -m qm_vae.export runs/stranger stranger.zip
+  python -m qm_vae.deidentify clip.mp4 hidden.mp4 --method=stranger.zip
+
+The file needs neither the run's folder nor its data. A mode that averages faces (warped_mean, aligned_mean) takes these
+faces along: hand it only to those who may have them.
+"""
+
+import argparse
+import pathlib
+import sys
+
+from qm_vae.io.errors import InputError
+
+
+def main(arguments: list[str] | None = None) -> int:
+  """Exit status of the program: 0, or 1 where nothing was written."""
+  parser = argparse.ArgumentParser(
+    "python -m qm_vae.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+  )
+  parser.add_argument("run", type=pathlib.Path, metavar="RUN", help="folder of a finished QM-VAE run")
+  parser.add_argument("target", type=pathlib.Path, metavar="OUT", help="the file to write, such as stranger.zip")
+  parser.add_argument("--overwrite", action="store_true", help="replace OUT where it exists")
+  given = parser.parse_args(arguments)
+  if given.target.exists() and not given.overwrite:
+    print(f"error: {given.target} exists; choose another name, or give --overwrite", file=sys.stderr)
+    return 1
+  # JAX and Orbax take seconds; --help does without.
+  from qm_vae.experiments import export_file
+
+  try:
+    index = export_file.write(given.run.expanduser(), given.target)
+  except (InputError, ValueError, OSError) as error:
+    print(f"error: {error}", file=sys.stderr)
+    return 1
+  size = given.target.stat().st_size / 2**20
+  print(f"{given.target}: {size:.1f} MiB, {len(index['files'])} files, step {index['step']}")
+  print(f"Use it: python -m qm_vae.deidentify IN OUT --method={given.target}")
+  return 0
+
+
+if __name__ == "__main__":
+  sys.exit(main())
