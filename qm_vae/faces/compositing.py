@@ -12,6 +12,8 @@ _FOREHEAD = 0.3  # eye distances by which the region reaches above the brows
 _INSET, _EDGE = 0.0, 0.22  # eye distances: of the region's border inside the outline, and width of its soft edge
 _COARSE = 0.9  # eye distances, standard deviation of the Gaussian
 _SPREAD = 0.5  # share of the original's contrast that is taken over
+_LEAST = 0.15  # of a crop: a face from brow to chin takes a fifth to half of one
+_MIDDLE = 0.1  # sides of the crop: a square of twice as many around its middle is always face
 
 
 def region(landmarks, size):
@@ -59,7 +61,10 @@ def relight(made, original, weight, light, distance):
 
 
 def composite(made, original, landmarks, light):
-  """The original with its face replaced by that of `made`.
+  """The original with its face replaced by that of `made`; all of it in one colour where the landmarks fit no face.
+
+  A crop is made around a face. Landmarks that leave its middle out, or cover little of it, are wrong, and what they
+  leave would be shown.
 
   Args:
     made: [H, W, 3] in [0, 1], a face in the place of the original's.
@@ -73,7 +78,14 @@ def composite(made, original, landmarks, light):
   weight = region(landmarks, original.shape[:2])
   eyes = shape.eyes_of(landmarks)
   lit = relight(made, original, weight, light, jnp.hypot(eyes[2] - eyes[0], eyes[3] - eyes[1]))
-  return original + weight * (jnp.clip(lit, 0, 1) - original)
+  replaced = original + weight * (jnp.clip(lit, 0, 1) - original)
+  return jnp.where(_fits(weight), replaced, jnp.mean(original, (0, 1)))
+
+
+def _fits(weight):
+  """Whether a region [H, W, 1] may be that of the face in the middle of its crop."""
+  low, high = (tuple(round(n * (0.5 + sign * _MIDDLE)) for n in weight.shape[:2]) for sign in (-1, 1))
+  return (weight.mean() >= _LEAST) & jnp.all(weight[low[0] : high[0], low[1] : high[1]] > 0)
 
 
 def _depth(polygon, size):

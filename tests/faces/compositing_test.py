@@ -38,6 +38,15 @@ def test_composite_keeps_the_original_outside():
   assert (done[weight == 1] != original[weight == 1]).any(-1).mean() > 0.99
 
 
+@pytest.mark.parametrize("points", [np.full((68, 2), 20.0), POINTS / 4, POINTS + (SIDE / 2, 0)])
+def test_composite_by_landmarks_that_fit_no_face_shows_nothing(points):
+  """Where the landmarks are a speck or beside the face, the whole crop gets one colour."""
+  random = np.random.default_rng(0)
+  original, made = random.random((2, SIDE, SIDE, 3)).astype(np.float32)
+  done = np.asarray(compositing.composite(jnp.asarray(made), jnp.asarray(original), jnp.asarray(points), "none"))
+  np.testing.assert_allclose(done, np.broadcast_to(original.mean((0, 1)), done.shape), atol=1e-5)
+
+
 @pytest.mark.parametrize("light", ["color", "gradient"])
 def test_relight_takes_over_the_mean_colour(light):
   """The mean colour of the region becomes the original's; with a gradient so does the side that is darker."""
