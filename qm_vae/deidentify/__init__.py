@@ -39,7 +39,7 @@ def images(
 
   Args:
     array: uint8 [H, W, 3] or [N, H, W, 3] RGB; it is not changed.
-    method: NAME or NAME:OPTION=VALUE,... of a de-identifier, the folder of a finished QM-VAE run, a
+    method: NAME or NAME:OPTION=VALUE,... of a de-identifier, the folder of a finished QM-VAE run or its export, a
       `types.Deidentifier`, or a function of one face crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
     detector: a name in faces.detectors.DETECTORS ('auto': the strongest at hand), or the path of an ONNX file.
     threshold: score in (0, 1) from which a face is believed; half of it is enough here. None: the detector's own.

@@ -13,8 +13,9 @@ every face's place in every frame. Rerun the command to resume an interrupted fo
 Methods. The default, solid, leaves nothing of a face. mosaic leaves a few colours, which add up over the frames of a
 moving face: take it for looks. blur is no protection: recognisers that are taught with blurred faces name them
 (McPherson et al. 2016). laplace, cartoon and blindfold leave more than a third of 500 people to be named (README). The
-folder of a finished QM-VAE run makes faces that keep an expression; the run's report says who is still named. Faces
-smaller than those that it was trained on are painted over, for it would leave them nearly as they are.
+folder of a finished QM-VAE run, or the file that qm_vae.export made of it, makes faces that keep an expression; the
+run's report says who is still named. Faces smaller than those that it was trained on are painted over, for it would
+leave them nearly as they are.
 
 Exit status: 0 every face that was found is hidden; 1 something failed, and each failure is listed; 2 the command is
 wrong. What could not be protected is blanked or not written. A face that no detector finds is not hidden: look at the
@@ -70,7 +71,7 @@ def _hiding(add):
     default="solid",
     metavar="NAME|RUN",
     help=f"{', '.join(methods.names())}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
-    "image:file=PATH for a picture over every face, or the folder of a QM-VAE run (default: %(default)s)",
+    "image:file=PATH for a picture over every face, or the folder of a QM-VAE run or its export (default: %(default)s)",
   )
   others = "pictures of other people, whose faces aligned_mean and k_same average"
   add("--gallery", default="", metavar="FOLDER", help=others)
