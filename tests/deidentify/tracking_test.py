@@ -127,3 +127,20 @@ def test_tracking_nobody_held_beyond_reach():
   linker = linked({n: found(box(n, 0)) for n in range(20, 30)})
   held = [n for n in range(60) if places(linker.tracks, n, set(range(60)), 12, SIZE, lambda of, at: 17 <= at < 33)]
   assert held == list(range(17, 33))
+
+
+def test_tracking_face_in_the_same_place_after_an_end_is_not_held_twice():
+  """Where tracks end and a face is surely found in the same place, neither track is held beside the other.
+
+  A face that is found elsewhere, or but weakly, replaces nobody.
+  """
+  of_frame = lambda linker, n: [(p.track, p.how) for p in places(linker.tracks, n, set(range(20)), 12, SIZE)]
+  for again, scores, before, after in (
+    (box(10), [0.9], [(1, "found")], [(2, "found")]),
+    ([400, 20, 40, 40], [0.9], [(1, "found"), (2, "held")], [(1, "held"), (2, "found")]),
+    (box(10), [0.3], [(1, "found"), (2, "held")], [(1, "held"), (2, "found")]),
+  ):
+    linker = linked({n: found(box(n)) for n in range(10)})
+    linker.end()
+    linker.add(10, found(again, scores=scores))
+    assert of_frame(linker, 9) == before and of_frame(linker, 10) == after

@@ -24,6 +24,7 @@ class Track:
   frames: list[int]
   boxes: list[np.ndarray]  # float32 [4]: x, y, width, height
   scores: list[float]
+  follows: int = 0  # the ended track whose face this may be: it was in the same place in the look before; 0 for none
 
   def expected(self, frame: int) -> np.ndarray:
     """The box [4] that the track's movement leads to at `frame`, at most one side away from the last one."""
@@ -49,6 +50,7 @@ class Linker:
     """Links over at most `max_gap` frames without a finding; `strong` and `weak` are scores, as in types.Detector."""
     self._strong, self._weak, self._max_gap = strong, weak, max_gap
     self._count = self._ended = 0
+    self._before = -1  # the frame of the last look
     self.tracks: list[Track] = []
 
   def end(self) -> None:
@@ -67,8 +69,16 @@ class Linker:
     for i in (*strong, *self._again(near, found, weak)):
       if i not in taken:
         self._count += 1
-        self.tracks.append(Track(self._count, [], [], []))
+        follows = self._followed(near, found.boxes[[i]]) if i in strong else 0
+        self.tracks.append(Track(self._count, [], [], [], follows))
         self._append(self.tracks[-1], frame, found, i)
+    self._before = frame
+
+  def _followed(self, tracks, box):
+    """The number of the ended track that was found at `box` [1, 4] in the look before; 0 for none."""
+    ended = [one for one in tracks if one.number <= self._ended and one.frames[-1] == self._before]
+    apart = [_apart(one.boxes[-1], box)[0] for one in ended]
+    return ended[int(np.argmin(apart))].number if apart and min(apart) < _NEAR_WEAK else 0
 
   def _again(self, tracks, found, weak):
     """The weakly found faces that stand where an ended track was last."""

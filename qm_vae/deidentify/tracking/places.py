@@ -36,7 +36,8 @@ def places(
   A track's gap between two findings is filled by the line between them, with the larger of the two sizes. Beyond its
   ends the last (or first) box is held for `hold` frames, a quarter of them where it touches the frame's border, and in
   any case up to the nearest frame in which somebody looked, together with where its movement leads. The further from a
-  finding, the larger the box.
+  finding, the larger the box. A track that ended where another begins in the same place is not held beside it, nor
+  the other before it.
 
   Args:
     tracks: see link.py; everything up to the window's end is known.
@@ -47,6 +48,7 @@ def places(
     reaches: see Shots.reaches: nobody is held over the next shot. None: there is but one.
   """
   made = []
+  followed = {track.follows for track in tracks}
   for track in tracks:
     after = int(np.searchsorted(track.frames, frame))
     if after < len(track.frames) and track.frames[after] == frame:
@@ -58,6 +60,8 @@ def places(
     forward = after > 0
     end = len(track.frames) - 1 if forward else 0
     if reaches is not None and not reaches(track.frames[end], frame):
+      continue
+    if track.number in followed if forward else track.follows:
       continue
     away, leaves = abs(frame - track.frames[end]), _at_border(track.boxes[end], size)
     step = 1 if forward else -1
