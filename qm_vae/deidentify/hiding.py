@@ -10,9 +10,11 @@ import numpy as np
 
 from qm_vae import landmarkers
 from qm_vae.deidentify import methods, protector
+from qm_vae.deidentify.tracking.smoothing import Smoother
 from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
+_AT_ONCE = 8  # faces whose landmarks are sought together; fewer are padded
 _FAR = 4.0  # sides of the crop; no landmark is further away
 
 
@@ -51,8 +53,9 @@ class Hider:
         f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
         "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
       )
-    self._frame = landmarkers.on_host(method.landmarker) if method.landmarker else None
-    self._landmarks = landmarker if "landmarks" in method.needs else lambda image: None
+    self._find = landmarkers.on_host(method.landmarker, _AT_ONCE) if method.landmarker else None
+    self._landmarks = landmarker if "landmarks" in method.needs else None
+    self._smoother = Smoother()
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
   def of(self, shown: bytes) -> "Hider":
@@ -60,6 +63,7 @@ class Hider:
     own = copy.copy(self)
     for word in np.frombuffer(hashlib.sha256(shown).digest(), np.uint32)[:4]:
       own._key = jax.random.fold_in(own._key, word)
+    own._smoother = Smoother()
     return own
 
   def __call__(
@@ -75,27 +79,31 @@ class Hider:
     Returns:
       uint8 [H, W, 3] each; None for a picture of which a face could not be hidden.
     """
-    crops = []
-    for which, (picture, of_picture, numbers) in enumerate(zip(pictures, boxes, tracks, strict=True)):
-      for box, number in zip(of_picture, numbers, strict=True):
-        image, _, square = cropping.crop(picture, _outward(self._framed(picture, np.asarray(box))), self._settings)
-        crops.append((which, number, image, square, cropping.find_eyes(image, self._settings)))
+    faces = [
+      (which, number, np.asarray(box))
+      for which, (of_picture, numbers) in enumerate(zip(boxes, tracks, strict=True))
+      for box, number in zip(of_picture, numbers, strict=True)
+    ]
     made = [picture.copy() for picture in pictures]
-    if not crops:
+    if not faces:
       return made
+    images, squares, fits = self._cropped([(pictures[which], box) for which, _, box in faces])
+    eyes = np.stack([cropping.find_eyes(image, self._settings) for image in images])
+    landmarks = self._placed(images, squares, [number for _, number, _ in faces], fits)
     # The smallest last: within a larger crop a face would be shown by what the method makes of the whole of that.
-    crops.sort(key=lambda crop: -crop[3][2])
-    image, eyes = np.stack([c[2] for c in crops]), np.stack([c[4] for c in crops])
-    large = np.array([c[3][2] >= self._smallest for c in crops])
-    hidden, fine = np.zeros_like(image), np.ones(len(crops), bool)
-    hidden[large], fine[large] = self._protector(
-      image[large],
-      eyes[large],
-      _checked(self._landmarks(image[large]), image[large]),
-      np.array([c[1] for c in crops])[large],
+    order = np.argsort(-squares[:, 2], kind="stable")
+    large = squares[order, 2] >= self._smallest
+    chosen = order[large]
+    hidden, fine = np.zeros_like(images), np.ones(len(images), bool)
+    hidden[chosen], fine[chosen] = self._protector(
+      images[chosen],
+      eyes[chosen],
+      None if landmarks is None else landmarks[chosen],
+      np.array([number for _, number, _ in faces])[chosen],
       self._key,
     )
-    for (which, _, crop, square, _), face, good, by_method in zip(crops, hidden, fine, large, strict=True):
+    for i, by_method in zip(order, large, strict=True):
+      which, crop, face, square, good = faces[i][0], images[i], hidden[i], squares[i], fine[i]
       if not good:
         made[which] = None
       elif made[which] is not None:
@@ -109,14 +117,36 @@ class Hider:
         pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
     return made
 
-  def _framed(self, picture, box):
-    """The box as the method's networks know faces: by the landmarks, where there are some that fit the box."""
-    if self._frame is None:
-      return box
-    image, _, (x, y, side) = cropping.crop(picture, _outward(box), self._settings)
-    points = _checked(self._frame(image[None]), image[None])[0] * (side / len(image)) + (x, y)
-    found = framing.box_of(points)
-    return found if framing.agree(found, box) else box
+  def _cropped(self, faces):
+    """(crops [N, S, S, 3], their squares [N, 3], bool [N]: framed by landmarks) of (picture, box) pairs.
+
+    The box is the method's networks' own where landmarks are found that fit it.
+    """
+    crops = [cropping.crop(picture, _outward(box), self._settings) for picture, box in faces]
+    images, squares = np.stack([c[0] for c in crops]), np.stack([c[2] for c in crops])
+    fits = np.zeros(len(faces), bool)
+    if self._find is None:
+      return images, squares, fits
+    points = _in_frame(_checked(self._find(images), images), images, squares)
+    for i, ((picture, box), found) in enumerate(zip(faces, framing.box_of(points), strict=True)):
+      if framing.agree(found, box):
+        images[i], _, squares[i] = cropping.crop(picture, _outward(found), self._settings)
+        fits[i] = True
+    return images, squares, fits
+
+  def _placed(self, images, squares, tracks, fits):
+    """The landmarks [N, 68, 2] that the method is told, pixels of the crops; None where it is told none."""
+    if self._landmarks is not None:
+      return _checked(self._landmarks(images), images)
+    if self._find is None:
+      return None
+    points = _in_frame(_checked(self._find(images), images), images, squares)
+    for i, (track, fit) in enumerate(zip(tracks, fits, strict=True)):
+      if fit:
+        points[i] = self._smoother(track, points[i])
+      else:
+        self._smoother.forget(track)
+    return ((points - squares[:, None, :2]) * (images.shape[1] / squares[:, None, 2:])).astype(np.float32)
 
   def _covers(self, region):
     """Whether a region of a crop hides the face that was found in it: its middle, and a third of its box."""
@@ -129,8 +159,6 @@ class Hider:
 
 def _checked(points, image):
   """The landmarks of crops; raises ValueError for what none can be: their network is damaged."""
-  if points is None:
-    return None
   points, side = np.asarray(points), image.shape[1]
   if points.shape != (len(image), 68, 2):
     raise ValueError(f"the landmarker answers with {list(points.shape)} for {len(image)} crops; expected [N, 68, 2]")
@@ -140,6 +168,11 @@ def _checked(points, image):
       "network is damaged"
     )
   return points
+
+
+def _in_frame(points, images, squares):
+  """Landmarks [N, 68, 2] of crops in pixels of their frames."""
+  return points * (squares[:, None, 2:] / images.shape[1]) + squares[:, None, :2]
 
 
 def _key(seed):
