@@ -1,7 +1,8 @@
 r"""The paper at its own scale: 128 pixels, and views that each explain their row of Table 2 (Qiu et al. 2022).
 
 python -m qm_vae.main --config=configs/paper.py:celeba_folder --config.data.root=CELEBA \
-    --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK
+    --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK \
+    --config.judges.third.checkpoint=NETWORK_OF_OTHER_DATA
 python -m launch.sweep --config=configs/table1.py:celeba_folder-paper -- ...   # and table4.py, inputs.py, alpha04.py
 python -m qm_vae.evaluate.fit_views --config=configs/paper.py:celeba_folder ...  # fits the views and measures them
 `-paper` after the data takes these settings into those. The views are fitted on training faces only and frozen here;
@@ -37,11 +38,14 @@ def get_config(arg=None):
   config = default.get_config(f"{arg or 'synthetic'}-paper")
   config.alpha = 0.4
   config.epochs = 40
+  config.judges.third = default.network("resnet", seed=3)  # for a recogniser that other data taught than the service
   return config
 
 
 def apply(config):
-  """Sets the scale and the views of the paper in `config`."""
+  """Sets the scale and the views of the paper in `config`, and what keeps colour patterns out of the outputs."""
   config.image_size = 128
+  # The service sees grey: without this the loss draws in green and magenta, mostly over the eyes.
+  config.augment_before_service.channels = 1.0
   config.deid.update_from_flattened_dict(VIEWS)
   config.baselines = LITERAL

@@ -165,3 +165,16 @@ def test_augment_mixed_channels_alike_grey_picture():
   assert np.abs(mixed[0] - image[0].mean(-1, keepdims=True)).max() > 0.01  # weights are drawn, not a third each
   grey = np.repeat(image[..., :1], 3, -1)
   np.testing.assert_allclose(module.mix_channels(jnp.asarray(grey), KEY, 0.5), grey, atol=1e-6)
+
+
+def test_augment_mixed_channels_grey_service_gradient_alike():
+  """A loss that sees grey alone pulls at every channel alike once channels are mixed, and mostly at green without."""
+  grey = jnp.array([0.299, 0.587, 0.114])  # Rec. 601
+  image = jnp.full((4000, 1, 1, 3), 0.5)
+
+  def pull(share):
+    loss = lambda x: jnp.sum(module.mix_channels(x, KEY, share) @ grey)
+    return np.asarray(jax.grad(loss)(image)).mean((0, 1, 2))
+
+  np.testing.assert_allclose(pull(0.0), grey, atol=1e-4)  # the mean of 4,000 in float32
+  np.testing.assert_allclose(pull(1.0), 1 / 3, atol=0.02)  # 5 standard errors of 4,000 draws from the simplex

@@ -37,13 +37,14 @@ def test_configs_every_point_sweep_allowed(name):
 
 @pytest.mark.parametrize("name", ["alpha04", "table1", "table4", "inputs"])
 def test_configs_paper_scale_by_one_argument(name):
-  """`-paper` after the data sets 128 pixels and the fitted views, which single keys take back to the paper's text."""
+  """`-paper` sets 128 pixels, mixed channels and the fitted views, which single keys take back to the paper's text."""
   module = importlib.import_module(f"configs.{name}")
   config, plain = module.get_config("celeba_folder-paper"), module.get_config("celeba_folder")
   schema.check(config)
   flat, before = schema.flatten(config), schema.flatten(plain)
   changed = {key for key in flat if flat[key] != before[key]}
-  assert changed == {"image_size", "baselines", *(f"deid.{key}" for key in paper.VIEWS)}
+  mixing = "augment_before_service.channels"
+  assert changed == {"image_size", "baselines", mixing, *(f"deid.{key}" for key in paper.VIEWS)}
   assert (config.image_size, config.data.name) == (128, "celeba_folder")
   config.update_from_flattened_dict({"deid.mosaic.block": 8, "deid.laplace.scale": 1.0})
   schema.check(config)
