@@ -35,7 +35,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from qm_vae.arguments import Parser
-from qm_vae.deidentify import folder, job, methods, one, options
+from qm_vae.deidentify import folder, job, methods, one, options, reviewed
 from qm_vae.io import progress, records, run_folder
 
 OK, FAILED, USAGE = range(3)
@@ -241,6 +241,7 @@ def main(arguments: list[str] | None = None) -> int:
     names = manifest(given.source, given.column)
     if given.source.is_dir():
       folder.check_apart(given.source, given.target)
+    reviewed.check(chosen, [reviewed.name_of(chosen, str(root / name)) for name in names])
     work = job.open_job(chosen, command)
     if importlib.util.find_spec("ray") is None:  # refused before hours of work
       raise ValueError("Ray is not installed; pip install -r requirements-bulk.txt")

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 
-from qm_vae.deidentify import folder, job, methods, moving, one, options, summary
+from qm_vae.deidentify import folder, job, methods, moving, one, options, reviewed, summary
 from qm_vae.io import cache
 
 OK, FAILED, USAGE = range(3)
@@ -24,6 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
         _say(warning)
     each = options.each(given)
     places = [_places(one_of) for one_of in each]
+    reviewed.check(given, _names(given))
   except ValueError as error:
     _say(f"error: {error}")
     return USAGE
@@ -62,6 +63,12 @@ def _done(work, source, target, outcomes):
 def _written(given, target):
   sidecar, preview = job.sidecar_path(given, target), job.preview_path(given, target)
   return ("output", target), ("sidecar", sidecar), ("contact sheet", preview)
+
+
+def _names(given):
+  """What a review file may call the files of all IN; nothing without one."""
+  for path in map(options.path_of, given.sources if given.review_file else ()):
+    yield from (below.as_posix() for below in folder.walk(path).wanted) if path.is_dir() else (path.name,)
 
 
 def _warning(given, found):

@@ -17,7 +17,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.arguments import Parser
-from qm_vae.deidentify import job, restlessness
+from qm_vae.deidentify import job, pictures, restlessness
 from qm_vae.deidentify.video import Frame, VideoError, reader
 from qm_vae.faces import cropping, detectors, pasting
 from qm_vae.io import progress, reading, records
@@ -68,8 +68,7 @@ def measure(
           raise ValueError(f"the sidecar ends after {len(rows)} frames, before the video does; protect it again")
         summary["frames"] += 1
         picture, row = frame.pixels(), rows[frame.number]
-        seen = detector.find(picture)
-        boxes = seen.boxes[seen.scores >= detector.strong]
+        boxes = _strong(detector, picture)
         areas = [
           _area(picture, row, record["method"], how) for how in (("found", "filled", "held", "added"), ("found",))
         ]
@@ -85,15 +84,39 @@ def measure(
   return summary
 
 
+def measure_picture(picture: np.ndarray, row: dict, method: dict, detector: types.Detector) -> dict:
+  """Compares the faces found in one picture with the areas that its record says were hidden.
+
+  Args:
+    picture: uint8 [H, W, 3], the original.
+    row: what OUT.json says of it: "faces", "notes".
+    method: how it was hidden, as in OUT.json.
+    detector: who looks.
+
+  Returns:
+    {"faces", "hidden": how many of these, "found_only": how many without what a person drew, "missed": their boxes}.
+  """
+  areas = [_area(picture, row, method, how) for how in (("found", "added"), ("found",))]
+  boxes = _strong(detector, picture)
+  hidden, found_only = ([_share(area, box) >= COVERED for box in boxes] for area in areas)
+  missed = [[round(float(value), 1) for value in box] for box, whole in zip(boxes, hidden, strict=True) if not whole]
+  return {"faces": len(boxes), "hidden": sum(hidden), "found_only": sum(found_only), "missed": missed}
+
+
+def _strong(detector, picture):
+  seen = detector.find(picture)
+  return seen.boxes[seen.scores >= detector.strong]
+
+
 def _area(picture, row, method, how):
   """bool [H, W]: what of the frame is fully hidden by the faces that came about in one of the ways of `how`."""
-  if row.get("blanked"):
+  if row.get("blanked") or any(note.startswith(pictures.BLANKED) for note in row.get("notes", ())):
     return np.ones(picture.shape[:2], bool)
   margin = method["margin"] + method["feather"]
   painted = np.zeros_like(picture)
   white = np.full((2, 2, 3), 255, np.uint8)
   for face in row["faces"]:
-    if face["hidden"] and face["how"] in how:
+    if face["hidden"] and face.get("how", "found") in how:  # a picture's faces have none but where they were drawn
       square = cropping.crop(picture, np.array(face["box"]), cropping.Settings(margin=margin, image_size=32))[2]
       feather = method["feather"] / (1 + 2 * margin)
       pasting.blend(painted, white, square, feather=feather, shape=method["shape"])

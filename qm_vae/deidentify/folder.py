@@ -219,6 +219,12 @@ def rows(path: pathlib.Path) -> Iterator[dict]:
         continue  # a line cut short by a kill
 
 
+def original_sizes(target: pathlib.Path) -> dict[str, int]:
+  """Bytes of the originals of which the files of an OUT were made, by name, as its journal has them."""
+  path = target / _JOURNAL
+  return {row["file"]: row["state"][0] for row in rows(path) if row["state"]} if path.is_file() else {}
+
+
 class Journal:
   """A line for every file begun and finished, so that a killed run loses nothing but the file it was at.
 

@@ -17,6 +17,8 @@ from qm_vae.types import Detector
 WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
 """Suffixes of the pictures that are written; an animated .gif is a video."""
 
+BLANKED = "blanked: "
+"""What the note of a picture begins with that is black as a whole."""
 
 UNCHANGED = "no face was found: it is UNCHANGED"
 """Failure of such a picture where `--on-miss=fail`."""
@@ -74,7 +76,7 @@ def protect(
   if not found_faces and on_miss == "stop":
     raise NoFace("no face was found, and --on-miss=stop refuses what cannot be judged")
   if not found_faces and on_miss == "mask":
-    return Done(np.zeros_like(image), [], [f"blanked: {_nothing(smallest)}"], smallest)
+    return Done(np.zeros_like(image), [], [BLANKED + _nothing(smallest)], smallest)
   numbers = [i for i, hidden in enumerate(chosen) if hidden]
   boxes = [*(found.boxes[i] for i in numbers), *(place.box for place in drawn)]
   tracks = [*(i + 1 for i in numbers), *(place.track for place in drawn)]

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -150,6 +151,25 @@ def digest(options, source: pathlib.Path) -> str:
   if chosen is None or not chosen.rows:
     return ""
   return hashlib.sha256(json.dumps(deciding.to_json(chosen.rows)).encode()).hexdigest()
+
+
+def check(options, names: Iterable[str]) -> None:
+  """Returns where a review file is about none but the files of `names`.
+
+  Args:
+    options: with --review-file, or without.
+    names: as `name_of` has them.
+
+  Raises:
+    ValueError: naming a file that is not among them; what was decided about it would be lost without a word.
+  """
+  file = _review_file(options)
+  unknown = sorted(file.entries.keys() - set(names)) if file else []
+  if unknown:
+    raise ValueError(
+      f"{file.path} has decisions about {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}, which is not in "
+      "IN; name a single file as it is called there, a file of a folder by its path below IN"
+    )
 
 
 def name_of(options, source: str) -> str:

@@ -20,12 +20,12 @@ OK, USAGE = 0, 2
 def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status."""
   given = _parser().parse_args(arguments)
-  from qm_vae.review import auditor, server, session  # --help does not wait for them
+  from qm_vae.review import auditor, coverage, server, session  # --help does not wait for them
 
   try:
     opened = session.Session(given.sidecar, given.source, given.protected, given.review_file)
     if given.coverage:
-      auditor.measure_coverage(opened.work, given.coverage)
+      coverage.measure(opened.work, given.coverage)
     if given.page or given.coverage:
       print(auditor.write(opened))
       return OK

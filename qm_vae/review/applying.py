@@ -48,6 +48,11 @@ def command(work: Job, review: pathlib.Path) -> tuple[list[str], pathlib.Path]:
   return [*kept, f"--review-file={review.resolve()}", *more], here
 
 
+def shown(arguments: list[str], place: pathlib.Path) -> str:
+  """What to type to run the arguments of `command` by hand."""
+  return f"cd {shlex.quote(str(place))}\n{shlex.join([*_PROGRAM, *arguments])}"
+
+
 def _without(words):
   """The arguments less those that the review file replaces."""
   kept, skip = [], False

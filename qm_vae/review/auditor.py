@@ -1,7 +1,6 @@
 """The auditor's page, OUT.html: what was done in a job, by whom it was decided, and what it cannot say."""
 
 import base64
-import json
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +9,8 @@ import numpy as np
 import qm_vae
 from qm_vae.deidentify import decisions, job
 from qm_vae.io import records
-from qm_vae.review import moments
-from qm_vae.review.files import VIDEO, File, Job
+from qm_vae.review import coverage, moments
+from qm_vae.review.files import VIDEO, File
 
 if TYPE_CHECKING:
   from qm_vae.review.session import Session
@@ -75,7 +74,7 @@ def render(session: "Session") -> str:
       if (count := sum(one["why"] == why for one in doubts))
     ],
     pictured=_pictured(session, doubts[:_SHOWN]),
-    coverage=_coverage(work),
+    coverage=coverage.read(work),
     hashes=_hashes(work, saved.path),
     notes=[(file.name, note) for file in work.files for note in (*file.failures, *file.notes)][:_LISTED],
   )
@@ -145,43 +144,3 @@ def _hashes(work, review):
   if work.protected.is_file():
     files = {"protected": work.protected} | files
   return [(what, path.name, job.sha256(path)) for what, path in files.items() if path.is_file()]
-
-
-def coverage_path(work: Job) -> pathlib.Path:
-  """Where what a second detector found is kept."""
-  return work.protected.with_name(work.protected.name + ".coverage.json")
-
-
-def measure_coverage(work: Job, detector: str) -> None:
-  """Lets a detector look at the originals of all videos and writes what it found to OUT.coverage.json.
-
-  Raises:
-    ValueError: where there is no video, an original is missing, or no detector has that name.
-  """
-  from qm_vae.deidentify import coverage  # brings PyAV along
-  from qm_vae.faces import detectors
-
-  finder, rows = detectors.open_detector(detector), []
-  for file in work.files:
-    if file.kind != VIDEO or file.record is None:
-      continue
-    sidecar = work.sidecar if work.kind == VIDEO else file.protected.with_name(file.protected.name + ".json")
-    record = json.loads(sidecar.read_text(encoding="utf-8"))
-    found = coverage.measure(file.original(), record, finder)
-    rows.append({"file": file.name, "record": job.sha256(sidecar)} | found)
-  if not rows:
-    raise ValueError("a second detector looks at videos; this job has none that was protected")
-  records.write_text(coverage_path(work), json.dumps({"version": 1, "files": rows}, indent=1) + "\n")
-
-
-def _coverage(work):
-  """What a second detector found, of the records as they are now."""
-  path = coverage_path(work)
-  if not path.is_file():
-    return None
-  rows = json.loads(path.read_text(encoding="utf-8"))["files"]
-  for row in rows:
-    file = next((file for file in work.files if file.name == row["file"]), None)
-    sidecar = work.sidecar if work.kind == VIDEO else file and file.protected.with_name(file.protected.name + ".json")
-    row["outdated"] = not (sidecar and sidecar.is_file() and job.sha256(sidecar) == row["record"])
-  return rows

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qm_vae.deidentify import decisions, job, one, record
+from qm_vae.deidentify import decisions, folder, job, one, record
 from qm_vae.deidentify.record import Record
 from qm_vae.io import images
 
@@ -20,8 +20,16 @@ class File:
   record (of a video), failures (why nothing was made), notes, before (decisions that the record was made with).
   """
 
-  def __init__(self, name: str, kind: str, protected: pathlib.Path, original: pathlib.Path | None, row: dict):
-    """`row` is what OUT.json says of a picture, or the head of a video's record."""
+  def __init__(
+    self,
+    name: str,
+    kind: str,
+    protected: pathlib.Path,
+    original: pathlib.Path | None,
+    row: dict,
+    num_bytes: int | None = None,
+  ):
+    """`row` is what OUT.json says of a picture, or a video's head; `num_bytes` the original's, where it is known."""
     self.name, self.kind, self.protected, self._original = name, kind, protected, original
     self.record: Record | None = None
     self.faces = [face for face in row.get("faces", []) if face.get("how") != decisions.ADDED]
@@ -30,7 +38,7 @@ class File:
       self.failures, self.notes = [], self.failures + self.notes
     self.sha256 = (row.get("source") or {}).get("sha256")
     self.before = decisions.of_json((row.get("review") or {}).get("decisions", []), name)
-    self._size, self._verified = None, None
+    self._size, self._verified, self._num_bytes = None, None, num_bytes
 
   @property
   def frames(self) -> int:
@@ -53,7 +61,7 @@ class File:
     return self._original is not None and self._original.is_file()
 
   def original(self) -> pathlib.Path:
-    """The original's path, its bytes compared with the record.
+    """The original's path, compared with what was protected: by SHA-256, or a folder's pictures by their length.
 
     Raises:
       ValueError: where it is missing, or another file than the one that was protected.
@@ -62,6 +70,8 @@ class File:
     if path is None or not path.is_file():
       raise ValueError(f"the original of {self.name} is not there; name it with --source=PATH")
     state = path.stat().st_size, path.stat().st_mtime_ns
+    if self._num_bytes not in (None, state[0]):
+      raise ValueError(f"{path} is not the file that was protected: it had {self._num_bytes} bytes, not {state[0]}")
     if self.sha256 and self._verified != state:
       if job.sha256(path) != self.sha256:
         raise ValueError(f"{path} is not the file that was protected: its SHA-256 is another one")
@@ -110,14 +120,15 @@ class Job:
       self.files = [File(self._name, PICTURE, self.protected, self.source, self.head)]
     else:
       self.kind = FOLDER
-      self.files = [file for row in rows if (file := self._of_folder(row))]
+      sizes = folder.original_sizes(self.protected)
+      self.files = [file for row in rows if (file := self._of_folder(row, sizes))]
 
   @property
   def _name(self):
     """What a review file calls the only file: the original's name."""
     return pathlib.Path((self.head.get("source") or {}).get("name") or self.protected.name).name
 
-  def _of_folder(self, row):
+  def _of_folder(self, row, sizes):
     name = row.get("file", "")
     kind = one.kind(pathlib.Path(name))
     if not kind or not {"faces", "output", "failures"} & row.keys():
@@ -128,7 +139,7 @@ class Job:
       original = None  # a link that leads out of IN is none of this job's
     if kind == VIDEO and (sidecar := made.with_name(made.name + ".json")).is_file():
       return _video(name, made, original, record.read(sidecar))
-    return File(name, kind, made, original, row)
+    return File(name, kind, made, original, row, sizes.get(name))
 
 
 def _read(sidecar) -> tuple[dict[str, Any], Any]:

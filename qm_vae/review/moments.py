@@ -84,7 +84,8 @@ def _of_track(record, track, rows, frames, threshold, size):
     "left": ~record.hidden[rows],
   }
   for why, chosen in doubts.items():
-    yield from (Moment(why, track, first, last, (first + last) // 2) for first, last in _runs(frames[chosen]))
+    at = frames[chosen]
+    yield from (Moment(why, track, first, last, _middle(at, first, last)) for first, last in _runs(at))
   if 0 < found.sum() <= _BRIEF:
     yield Moment("brief", track, int(frames[0]), int(frames[-1]), int(frames[found][0]))
   if found.any() and frames[found][0] > 0:
@@ -106,6 +107,11 @@ def _of_frames(record):
   for first, last in _runs(empty, gap=1):
     if last - first + 1 >= min(_STRETCH, len(record)):
       yield Moment("empty", 0, first, last, (first + last) // 2)
+
+
+def _middle(frames, first, last):
+  """The one of `frames` that is nearest to the middle of a run: a run has gaps, in which nothing is doubtful."""
+  return int(frames[np.abs(frames - (first + last) / 2).argmin()])
 
 
 def _runs(frames, gap=_GAP):

@@ -10,6 +10,7 @@ import importlib.resources
 import json
 import re
 import secrets
+import sys
 import urllib.parse
 from typing import Any
 
@@ -55,6 +56,11 @@ class Server(http.server.ThreadingHTTPServer):
     self.address = f"http://{HOST}:{self.server_port}/{self.token}/"
     page = importlib.resources.files("qm_vae.review") / "page"
     self.static = {one.name: one.read_bytes() for one in page.iterdir() if one.name.endswith(tuple(_TYPES))}
+
+  def handle_error(self, request, client_address):
+    """Says nothing of a browser that no longer waits, as when one steps on before a picture has come."""
+    if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
+      super().handle_error(request, client_address)
 
 
 class _Refused(Exception):

@@ -41,10 +41,9 @@ class Session:
     """The job, its files, and all doubtful moments in the order in which they are to be looked at."""
     work = self.work
     try:
-      applying.command(work, self.saved.path)
-      cannot = ""
+      command, cannot = applying.shown(*applying.command(work, self.saved.path)), ""
     except applying.CannotApply as error:
-      cannot = str(error)
+      command, cannot = "", str(error)
     made = []
     for number, file in enumerate(work.files):
       made += [{"file": number} | one._asdict() for one in self.moments(file)]
@@ -59,6 +58,7 @@ class Session:
       "method": (work.head.get("method") or {}).get("name", ""),
       "methods": methods.names(),
       "first_added": decisions.FIRST_ADDED,
+      "command": command,
       "cannot_apply": cannot,
       "review_file": self.saved.path.name,
       "revision": self.saved.revision,

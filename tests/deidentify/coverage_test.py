@@ -67,6 +67,28 @@ def test_coverage_faces_left_corners_outside_ellipse(clip):
     assert message["hidden"] == hidden
 
 
+@pytest.mark.parametrize(
+  ("faces", "notes", "hidden", "found_only"),
+  [
+    ([{"box": FACE.tolist(), "hidden": True}], [], 1, 1),
+    ([{"box": FACE.tolist(), "hidden": False}], [], 0, 0),
+    ([], [], 0, 0),
+    ([{"box": FACE.tolist(), "hidden": True, "how": "added"}], ["no face was found"], 1, 0),
+    ([], ["blanked: no face was found"], 1, 1),
+  ],
+)
+def test_coverage_of_a_picture(faces, notes, hidden, found_only):
+  """What is found and hidden, drawn, left, overlooked or black as a whole is told apart."""
+  row, method = {"faces": faces, "notes": notes}, {"margin": 0.1, "feather": 0.05, "shape": "box"}
+  made = coverage.measure_picture(np.full((48, 64, 3), 90, np.uint8), row, method, detector())
+  assert made == {
+    "faces": 1,
+    "hidden": hidden,
+    "found_only": found_only,
+    "missed": [] if hidden else [FACE.tolist()],
+  }
+
+
 def test_coverage_no_record_video_refused(clip, tmp_path, capsys):
   """What is no record of the video is refused."""
   rows = [{"faces": []}] * 4

@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -110,6 +111,55 @@ def test_bulk_worker_left_notes(tmp_path):
   (out / bulk.place("1.png")).unlink()
   assert bulk.remaining(names, root, out, settings) == names
   assert finished(out) == {"0.png": 1, "1.png": 1} and not list((out / ".bulk" / "begun").iterdir())
+
+
+def decided(path, file, face):
+  rows = [
+    {"action": "drop", "track": 1, "box": face["box"]},
+    {"action": "add", "frames": [0, 0], "boxes": [[0, 2, 3, 9, 8]]},
+  ]
+  path.write_text(json.dumps({"version": 1, "record": "", "files": [{"file": file, "decisions": rows}]}))
+
+
+def test_bulk_takes_the_review_file_of_other_jobs(tmp_path):
+  """A review file names files by their path below IN; the one that was decided about alone is made again."""
+  (tmp_path / "in").mkdir()
+  pictures(tmp_path / "in" / "below", 2)
+  root, out, names = tmp_path / "in", tmp_path / "out", ["below/0.png", "below/1.png"]
+  bulk.make_ready(out / ".bulk")
+
+  def run(*more):
+    arguments = ["in", "out", *more]
+    chosen = options.parse(arguments)
+    chosen.root = str(root)
+    key = settings_of(arguments, root)
+    left = bulk.remaining(names, root, out, key, functools.partial(bulk.folder.decided_state_of, chosen))
+    message = bulk.Worker(arguments, "", str(root), str(out), key)({"path": [name.encode() for name in left]})
+    assert not any(message["failures"]), message
+    return left
+
+  assert run() == names
+  record = lambda: json.loads((out / f"{bulk.place(names[0])}.json").read_text())
+  face = record()["faces"][0]
+  decided(tmp_path / "r.json", names[0], face)
+  assert run(f"--review-file={tmp_path / 'r.json'}") == names[:1]
+  faces = record()["faces"]
+  assert faces[0] == face | {"hidden": False} and faces[-1]["how"] == "added" and faces[-1]["hidden"]
+  before, after = (np.asarray(Image.open(path)) for path in (root / names[0], out / bulk.place(names[0])))
+  x, y, width, height = (int(value) for value in face["box"])
+  inside = slice(y + height // 2, y + height), slice(x + width // 2, x + width)  # away from what was drawn
+  assert (before[inside] == after[inside]).all() and not after[3:11, 2:11].any()
+  assert run(f"--review-file={tmp_path / 'r.json'}") == []
+
+
+def test_bulk_review_file_of_another_file_is_refused(tmp_path, capsys, monkeypatch):
+  """A decision about a file that is not in IN is an error, not left out."""
+  pictures(tmp_path / "in", 1)
+  decided(tmp_path / "r.json", "o.png", {"box": [1, 2, 3, 4]})
+  monkeypatch.chdir(tmp_path)
+  assert bulk.main(["in", "out", "--", "--review-file=r.json"]) == bulk.USAGE
+  assert "has decisions about o.png, which is not in IN" in capsys.readouterr().err
+  assert not (tmp_path / "out").exists()
 
 
 def test_bulk_another_method_wrote_since_done(tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from review_server_test import FACE, write
 
-from qm_vae.deidentify import record
+from qm_vae.deidentify import folder, record
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.tracking.places import Place
 from qm_vae.review import __main__ as program
@@ -47,6 +47,13 @@ def test_moments_of_a_video_the_most_doubtful_first(tmp_path):
     ("border", 2, 45, 45),
   ]
   assert all(one.first <= one.frame <= one.last for one in made)
+
+
+def test_moment_shows_a_frame_in_which_it_is_doubtful():
+  """Held before and after a short finding is one moment; its middle is found, and a frame beside it is shown."""
+  frames = np.array([0, 1, 2, 3, 10, 11])
+  assert moments._middle(frames, 0, 11) == 3
+  assert moments._middle(np.arange(5), 0, 4) == 2
 
 
 def test_moments_of_doubts_that_are_near_are_one(tmp_path):
@@ -145,13 +152,56 @@ def test_original_that_is_another_file_is_not_shown(tmp_path):
     file.original()
 
 
+def test_original_of_a_folder_that_is_another_file_is_not_shown(tmp_path):
+  """A folder's picture is compared with the length that it had, which the folder's journal knows."""
+  sidecar = write(tmp_path)
+  path = tmp_path / "photos" / "a.png"
+  with folder.Journal(tmp_path / "safe" / ".deidentified.jsonl", "", tmp_path / "photos") as journal:
+    journal.made("a.png", tmp_path / "safe" / "a.png", folder.state_of(path), {})
+  assert files.Job(sidecar).files[0].original() == path
+  path.write_bytes(path.read_bytes() + b"more")
+  with pytest.raises(ValueError, match="is not the file that was protected: it had"):
+    files.Job(sidecar).files[0].original()
+
+
+def test_second_detector_looks_at_the_pictures_of_a_folder(tmp_path, monkeypatch):
+  """What it finds and what of it is hidden is on the page, until something was made anew."""
+  from qm_vae import types
+  from qm_vae.faces import detectors
+
+  boxes = np.float32([FACE["box"], [50, 30, 12, 12]])
+  finder = types.Detector(lambda _: types.Detections(boxes, np.ones(2, np.float32)), 0.5, 0.25, {"name": "another"})
+  monkeypatch.setattr(detectors, "open_detector", lambda _: finder)
+  sidecar = write(tmp_path)
+  content = json.loads(sidecar.read_text())
+  content["method"] = {"name": "solid", "margin": 0.1, "feather": 0.05, "shape": "box"}
+  add = {"action": "add", "frames": [0, 0], "boxes": [[0, 50, 30, 12, 12]]}
+  content["files"][1] |= {
+    "review": {"decisions": [add]},
+    "faces": [{"box": [50, 30, 12, 12], "score": 1.0, "hidden": True, "how": "added"}],
+  }
+  sidecar.write_text(json.dumps(content))
+  assert program.main([str(sidecar), "--coverage=another"]) == program.OK
+  (row,) = json.loads((tmp_path / "safe.coverage.json").read_text())["files"]
+  assert (row["pictures"], row["faces"], row["hidden"], row["found_only"]) == (2, 4, 2, 1)
+  assert [one["file"] for one in row["missed"]] == ["a.png", "b.png"]
+  text = page_reader.Reader((tmp_path / "safe.html").read_text()).text
+  assert "another finds 4 faces in the originals of 2 pictures; 2 of them are hidden, 1 without what a person" in text
+  assert "Not hidden: 2, in a.png, b.png." in text and "measure again" not in text
+  sidecar.write_text(json.dumps(content | {"program": "later"}))
+  assert program.main([str(sidecar), "--page"]) == program.OK
+  assert "measure again" in page_reader.Reader((tmp_path / "safe.html").read_text()).text
+
+
 def test_command_that_applies_keeps_the_options_of_the_job(tmp_path):
   """The job's own options stay, what the review file replaces goes, and a folder's finished files are left."""
   work = files.Job(write(tmp_path))
   words = "--method=mosaic --add=1:2,3,4,5 --drop 3 --overwrite --review --review-file=x"
   work.head["command"] = f"python -m qm_vae.deidentify {tmp_path}/photos {tmp_path}/safe {words}"
-  arguments, _ = applying.command(work, tmp_path / "r.json")
+  arguments, place = applying.command(work, tmp_path / "r.json")
   assert arguments == [f"{tmp_path}/photos", f"{tmp_path}/safe", "--method=mosaic", f"--review-file={tmp_path}/r.json"]
+  shown = f"cd {place}\npython -m qm_vae.deidentify {' '.join(arguments)}"
+  assert applying.shown(arguments, place) == shown
 
 
 @pytest.mark.parametrize(

@@ -195,6 +195,16 @@ def test_server_of_a_job_with_a_path_outside_refuses_it(tmp_path):
     session.Session(sidecar)
 
 
+def test_server_says_nothing_of_a_browser_that_left(served, capsys):
+  """A browser that no longer waits for a picture is no error; any other is told."""
+  for error in (BrokenPipeError(), ConnectionResetError(), TimeoutError(), KeyError("a bug")):
+    try:
+      raise error
+    except Exception:
+      served.handle_error(None, ("127.0.0.1", 1))
+    assert ("a bug" in capsys.readouterr().err) == isinstance(error, KeyError)
+
+
 def test_server_listens_on_the_loopback_address_alone(served):
   """The socket is bound to 127.0.0.1, and the token is long and another one for every server."""
   assert served.server_address[0] == "127.0.0.1" and len(served.token) >= 32

@@ -49,7 +49,7 @@ export function decide(action, track = state.chosen?.track) {
   // Left visible by --keep, and not by a decision: then "hide" is a decision of its own.
   const visible = face ? !face.hidden && !model.verdict(file().applied, track, state.frame) : false;
   change(model.decide(rows(), action, track, state.range, visible, box));
-  say(model.describe(rows()[rows().length - 1] || { action, track }, file().kind === "video"));
+  say(`${model.describe({ action, track, ...(state.range && { frames: state.range }) }, file().kind === "video")}.`);
 }
 
 export function add(box) {
@@ -59,7 +59,7 @@ export function add(box) {
   const decisions = [...rows(), { action: "add", frames: [first, last], boxes: [[Math.min(Math.max(state.frame, first), last ?? state.frame), ...made]] }];
   state.chosen = { region: decisions.length - 1 }, state.editing = !box, state.range = null;
   change(decisions);
-  say(box ? `Region drawn at ${made.join(", ")}.` : "Region: arrow keys move it, with Shift they resize it, Enter ends.");
+  say(box ? `Region drawn at ${made.join(", ")}.` : "A region is in the middle of the picture: move it over the face.");
 }
 
 function replaceRegion(index, row) { change(rows().map((one, i) => (i === index ? row : one))); }

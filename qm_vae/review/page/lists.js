@@ -60,18 +60,19 @@ function choice(label, options, value, change) {
 const DONE = [["hide", "hidden"], ["drop", "no face"], ["keep", "kept visible"]];
 
 export function methods(job) {
-  return [["", `as the job: ${job.method}`], ...job.methods.map((name) => [name, name])];
+  return [["", "as the job"], ...job.methods.map((name) => [name, name])];
 }
 
 // rows: [{track, how, score, state, method}]; calls back choose(track), decide(action, track), method(track, name).
 export function here(body, job, rows, chosen, callbacks) {
   const focused = document.activeElement?.closest("#here") ? document.activeElement.getAttribute("aria-label") : null;
-  body.replaceChildren(...rows.map((one) => make("tr", one.track === chosen ? { class: "chosen" } : {},
+  body.replaceChildren(...rows.map((one, i) => make("tr", one.track === chosen ? { class: "chosen" } : {},
+    make("td", {}, i < 9 ? make("kbd", {}, String(i + 1)) : ""),
     make("th", { scope: "row" }, make("button", { type: "button", "aria-label": `Select track ${one.track}`, "aria-pressed": null, onclick: () => callbacks.choose(one.track) }, String(one.track))),
     make("td", {}, `${one.how} ${one.score.toFixed(2)}`),
     make("td", {}, choice(`Track ${one.track}: what is done`, DONE, one.state, (action) => callbacks.decide(action, one.track))),
     make("td", {}, choice(`Track ${one.track}: method`, methods(job), one.method, (name) => callbacks.method(one.track, name))))));
-  if (!rows.length) body.append(make("tr", {}, make("td", { colspan: 4 }, "No face was found here.")));
+  if (!rows.length) body.append(make("tr", {}, make("td", { colspan: 5 }, "No face was found here.")));
   if (focused) body.querySelector(`[aria-label="${CSS.escape(focused)}"]`)?.focus();
 }
 

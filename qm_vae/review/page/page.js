@@ -9,14 +9,16 @@ import * as stage from "./stage.js";
 import { $, alarm, detail, details, faces, file, isSeen, keyOf, region, regions, rows, say, state } from "./state.js";
 import * as timeline from "./timeline.js";
 
-let shown = 0, changed = 0, moments;
+let shown = 0, changed = 0, drawn = "", moments; // `drawn`: what the time line shows
 
 // --- where one is ---
 
-export async function go(number, frame, moment = state.moment) {
+export async function go(number, frame, moment = state.moment, chosen = undefined) {
   const other = number !== state.file || !details.has(number);
   if (other) state.chosen = null, state.range = null, state.editing = false;
+  if (chosen !== undefined) state.chosen = chosen;
   state.file = number, state.moment = moment;
+  say("");
   state.frame = Math.min(Math.max(frame, 0), file().frames - 1);
   try {
     if (other && !file().failures.length) details.set(number, await server.get(`files/${number}`));
@@ -27,20 +29,27 @@ export async function go(number, frame, moment = state.moment) {
 
 export function step(count) { return go(state.file, state.frame + count); }
 
+// The moment's track is selected, so that D, K and H are about it.
 export function toMoment(i) {
   const one = state.job.moments[i];
-  return one ? go(one.file, one.frame, i) : say("There is no further moment.");
+  if (!one) return say("There is no doubtful moment.");
+  state.range = null, state.editing = false;
+  return go(one.file, one.frame, i, one.track ? { track: one.track } : null);
 }
 
-export function nextMoment(by) {
+export async function nextMoment(by) {
   const left = state.job.moments[state.moment];
   if (left && by > 0 && !isSeen(left)) {
-    state.job.files[left.file].seen.push(keyOf(left));
+    state.job.files[left.file].seen.add(keyOf(left));
     moments.tick(state.moment, true);
     save(left.file);
   }
   const target = state.moment + by;
-  if (target >= state.job.moments.length) { show(); return say("That was the last doubtful moment."); }
+  if (target >= state.job.moments.length) {
+    const missed = state.job.moments.filter((one) => !isSeen(one)).length;
+    await show();
+    return say(`That was the last doubtful moment. ${missed ? `${missed} before are not ticked off.` : "All are ticked off: apply what you decided, then sign."}`);
+  }
   return toMoment(Math.max(target, 0));
 }
 
@@ -107,7 +116,8 @@ function load(source, description) {
 export async function show(other = false) {
   const ticket = ++shown, now = detail(), moving = file().kind === "video", one = state.job.moments[state.moment];
   $("file").value = state.file;
-  $("reason").textContent = one && one.file === state.file && state.frame >= one.first && state.frame <= one.last ? `${one.track ? `Track ${one.track}: ` : ""}${state.job.why[one.why]}.` : "";
+  const reason = one && one.file === state.file && state.frame >= one.first && state.frame <= one.last ? `${one.track ? `Track ${one.track}: ` : ""}${state.job.why[one.why]}.` : "";
+  $("reason").textContent = reason;
   for (const id of ["time", "line", "legend", "range"]) $(id).toggleAttribute("hidden", !moving);
   const failed = file().failures;
   $("stage").hidden = failed.length > 0;
@@ -117,7 +127,7 @@ export async function show(other = false) {
   state.row = row;
   const place = moving ? `frame ${state.frame} of ${file().frames}` : file().name;
   const side = Math.min($("stage").parentElement.clientWidth, 1200) * devicePixelRatio > 1000 ? 1920 : 960;
-  const text = `${state.original ? "Original" : "Protected"}, ${place}. ${row.faces.length} faces${row.faces.map((face) => `; track ${face.track} ${face.how}, ${stateOf(face) === "hide" ? "hidden" : "visible"}`).join("")}${row.blanked ? `; black: ${row.blanked}` : ""}.`;
+  const text = `${state.original ? "Original" : "Protected"}, ${place}. ${row.faces.length} faces${row.faces.map((face) => `; track ${face.track} ${face.how}, ${stateOf(face) === "hide" ? "hidden" : "visible"}${state.chosen?.track === face.track ? ", selected" : ""}`).join("")}${row.blanked ? `; black: ${row.blanked}` : ""}.`;
   await load(server.picture(state.file, state.frame, side, state.original, changed), text);
   if (ticket !== shown) return;
   alarm($("image").naturalWidth ? null : "This frame cannot be shown. Is the file still the one that was protected?");
@@ -131,25 +141,51 @@ export async function show(other = false) {
   $("slider").setAttribute("aria-valuetext", place);
   $("clock").textContent = `${state.frame} of ${file().frames}, ${row.time.toFixed(2)} s`;
   $("range").textContent = state.range ? `Next decision: frames ${state.range[0]} to ${state.range[1]}` : "";
-  if (!state.playing) rest(row, moving, other, text);
+  if (!state.playing) rest(row, moving, other, text, reason);
   timeline.mark($("line"), state.frame);
 }
 
-function rest(row, moving, other, text) {
+function rest(row, moving, other, text, reason) {
   const open = (track) => ["drop", "keep"].includes(model.verdict(rows(), track, state.frame));
   const own = state.job.moments.filter((one) => one.file === state.file);
-  if (moving) timeline.draw($("line"), file().frames, detail().tracks, own, regions().map(([one]) => one), isSeen, open);
+  const now = JSON.stringify([changed, state.file, file().seen.size, rows()]);
+  if (moving && now !== drawn) timeline.draw($("line"), file().frames, detail().tracks, own, regions().map(([one]) => one), isSeen, open);
+  drawn = now;
   const table = row.faces.map((one) => ({ track: one.track, how: one.how, score: one.score, state: stateOf(one), method: model.methodOf(rows(), one.track) }));
   lists.here($("here"), state.job, table, state.chosen?.track, { choose: (track) => choose({ track }), decide, method: (track, name) => change(model.chooseMethod(rows(), track, name)) });
   lists.decided($("decided"), rows(), moving, (one, i) => { choose(one.action === "add" ? { region: i } : { track: one.track }); go(state.file, one.frames ? one.frames[0] : state.frame); }, remove);
   fillRegion();
   moments.mark(state.moment);
-  const seen = state.job.moments.filter(isSeen).length, waiting = state.job.files.filter((one) => JSON.stringify(one.applied) !== JSON.stringify(one.decisions)).length;
+  const seen = state.job.moments.filter(isSeen).length, waiting = unapplied();
   $("progress").textContent = `${seen} of ${state.job.moments.length} moments looked at`;
+  $("left").textContent = waiting ? `${waiting} ${waiting === 1 ? "change" : "changes"} not applied yet` : state.job.files.some((one) => one.decisions.length) ? "All decisions are applied" : "Nothing is decided";
+  $("command").textContent = state.job.command, $("by-hand").hidden = !state.job.command;
   $("apply").disabled = !waiting || Boolean(state.job.cannot_apply);
   $("apply").title = state.job.cannot_apply;
   $("signed").textContent = state.job.signed ? `Signed by ${state.job.signed.by}, ${state.job.signed.at}.` : "Not signed.";
-  if (other || !state.editing) say(text);
+  hint();
+  if (other || !state.editing) $("said").textContent = `${reason} ${text}`.trim();
+}
+
+// What the keys do now, in one line.
+function hint() {
+  const keys = state.editing ? [["Arrows", "move"], ["Shift+Arrows", "resize"], ["Ctrl", "by one pixel"], ["Enter", "done"]]
+    : region() ? [["E", "edit"], ["[ ]", "first, last frame"], ["Delete", "remove"], ["N", "next moment"]]
+    : state.chosen ? [[`Track ${state.chosen.track}`, "is selected"], ["D", "is no face"], ["K", "keep visible"], ["H", "hide"], ["A", "draw a missed face"], ["N", "well hidden: tick off, next"]]
+    : [["1–9", "select a face"], ["A", "draw a missed face"], ["N", "tick off, next moment"], ["→ ←", "step"], ["O", "original"], ["?", "all keys"]];
+  $("hint").replaceChildren(...keys.map(([key, what]) => {
+    const pair = document.createElement("span"), made = document.createElement(key.startsWith("Track") ? "b" : "kbd");
+    made.textContent = key;
+    pair.append(made, ` ${what}`);
+    return pair;
+  }));
+}
+
+// Decisions that are saved and not in what was made, or the other way round.
+function unapplied() {
+  const texts = (list) => list.map((one) => JSON.stringify(one));
+  const apart = (some, others) => some.filter((one) => !others.includes(one)).length;
+  return state.job.files.reduce((sum, one) => sum + apart(texts(one.decisions), texts(one.applied)) + apart(texts(one.applied), texts(one.decisions)), 0);
 }
 
 function fillRegion() {
@@ -166,6 +202,7 @@ function fillRegion() {
 
 async function open() {
   state.job = await server.get("job");
+  for (const one of state.job.files) one.seen = new Set(one.seen);
   changed += 1;
   details.clear(), faces.clear();
   document.title = `Review of ${state.job.name}`;
@@ -195,7 +232,7 @@ export async function apply() {
     state.undone = [];
     await go(...before);
     if (now.code) alarm(`It was not applied to everything:\n${now.text}`);
-    $("status").textContent = now.code ? "Not applied to everything." : "Applied.";
+    $("status").textContent = now.code ? "Not applied to everything." : "Applied; the auditor's page is written.";
   } catch (error) { alarm(error); }
 }
 

@@ -1,6 +1,7 @@
 // The picture with its boxes, and drawing on it.
 
 const SVG = "http://www.w3.org/2000/svg";
+const LETTER = 13; // pixels of the screen
 const LEAST = 4; // pixels of the picture: a shorter drag is a click
 
 export function make(name, attributes, text) {
@@ -13,15 +14,26 @@ export function make(name, attributes, text) {
 // boxes: [{box, kind, label, chosen, region}] in pixels of the picture.
 export function draw(svg, size, boxes) {
   svg.setAttribute("viewBox", `0 0 ${size.width} ${size.height}`);
-  const letter = Math.max(size.width, size.height) / 45;
+  const letter = (LETTER * size.width) / (svg.clientWidth || size.width), taken = [];
   svg.replaceChildren(...boxes.flatMap((one) => {
     const [x, y, width, height] = one.box;
     const rect = make("rect", { x, y, width: Math.max(width, 1), height: Math.max(height, 1), class: one.kind + (one.chosen ? " chosen" : "") });
     if (one.region !== undefined) rect.dataset.region = one.region;
     if (one.track !== undefined) rect.dataset.track = one.track;
-    const low = Math.max(y - letter / 3, letter);
-    return [rect, make("text", { x: Math.max(x, 0), y: low, "font-size": letter }, one.label)];
+    return [rect, make("text", { ...free(taken, size, letter, x, y, one.label.length), "font-size": letter }, one.label)];
   }));
+}
+
+// Where a label goes: above its box, within the picture, and below labels that are there already.
+function free(taken, size, letter, x, y, length) {
+  const width = length * letter * 0.62, left = Math.max(Math.min(x, size.width - width), 0);
+  let low = Math.max(y - letter / 3, letter);
+  for (const one of taken.sort((a, b) => a.low - b.low)) {
+    const apart = left >= one.left + one.width || one.left >= left + width || Math.abs(one.low - low) >= letter * 1.2;
+    if (!apart) low = one.low + letter * 1.2;
+  }
+  taken.push({ left, width, low });
+  return { x: left, y: low };
 }
 
 // Calls back: drawn([x, y, width, height]), moved(region, box), chose({track} or {region} or null).

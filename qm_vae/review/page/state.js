@@ -12,9 +12,9 @@ export const detail = () => details.get(state.file);
 export const rows = () => file().decisions;
 export const regions = () => rows().map((row, i) => [row, i]).filter(([row]) => row.action === "add");
 export const keyOf = (one) => `${one.why}:${one.track}:${one.first}`;
-export const isSeen = (one) => state.job.files[one.file].seen.includes(keyOf(one));
+export const isSeen = (one) => state.job.files[one.file].seen.has(keyOf(one));
 export const region = () => (state.chosen?.region === undefined ? null : rows()[state.chosen.region]);
-export const say = (text) => { $("said").textContent = text; };
+export const say = (text) => { $("message").textContent = text; };
 
 export function alarm(error) {
   $("alert").hidden = !error;
