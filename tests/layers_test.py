@@ -22,7 +22,7 @@ LAYERS = (
   ("report",),
   ("evaluate", "audit", "deidentify", "bench", "convert"),
   ("review",),
-  ("main", "impersonation"),
+  ("main", "impersonation", "export"),
 )
 """Folders and files of qm_vae, lowest first. Folders of one layer do not import each other."""
 

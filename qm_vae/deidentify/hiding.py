@@ -14,6 +14,7 @@ from qm_vae.deidentify.tracking.smoothing import Smoother
 from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
+_PLAIN_FOR = 12  # frames
 _AT_ONCE = 8  # faces whose landmarks are sought together; fewer are padded
 _FAR = 4.0  # sides of the crop; no landmark is further away
 
@@ -56,6 +57,7 @@ class Hider:
     self._find = landmarkers.on_host(method.landmarker, _AT_ONCE) if method.landmarker else None
     self._landmarks = landmarker if "landmarks" in method.needs else None
     self._smoother = Smoother()
+    self._plain: dict[int, int] = {}  # for how many frames more a track is painted over
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
   def of(self, shown: bytes) -> "Hider":
@@ -63,7 +65,7 @@ class Hider:
     own = copy.copy(self)
     for word in np.frombuffer(hashlib.sha256(shown).digest(), np.uint32)[:4]:
       own._key = jax.random.fold_in(own._key, word)
-    own._smoother = Smoother()
+    own._smoother, own._plain = Smoother(), {}
     return own
 
   def __call__(
@@ -107,15 +109,28 @@ class Hider:
       if not good:
         made[which] = None
       elif made[which] is not None:
-        if self._keeps_context and by_method:
-          region = pasting.changed_region(crop, face)
-          if self._covers(region):
-            pasting.blend_region(made[which], face, square, region)
-            continue
-          # The method found no face where the detector found one: hide all of it.
-          face = np.broadcast_to(np.rint(crop.mean((0, 1))).astype(np.uint8), face.shape)
-        pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
+        if not self._keeps_context:
+          pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
+        elif self._is_placed(faces[i][1], region := pasting.changed_region(crop, face), by_method):
+          pasting.blend_region(made[which], face, square, region)
+        else:
+          self._paint_over(made[which], pictures[which], faces[i][2])
     return made
+
+  def _is_placed(self, track, region, by_method):
+    """Whether a face is replaced in its outline: it is large enough, and was found now and in the last frames.
+
+    A track that changed between a face and a plain area with every frame would be hard to look at.
+    """
+    fine = by_method and self._covers(region)
+    self._plain[track] = _PLAIN_FOR if not fine else max(self._plain.get(track, 0) - 1, 0)
+    return not self._plain[track]
+
+  def _paint_over(self, made, picture, box):
+    """Hides a whole face, and a margin around it, by an oval of its mean colour."""
+    crop, _, square = cropping.crop(picture, _outward(box), self._settings)
+    colour = np.rint(crop.mean((0, 1))).astype(np.uint8)
+    pasting.blend(made, np.broadcast_to(colour, crop.shape), square, feather=self._feather, shape="ellipse")
 
   def _cropped(self, faces):
     """(crops [N, S, S, 3], their squares [N, 3], bool [N]: framed by landmarks) of (picture, box) pairs.

@@ -12,6 +12,10 @@ from qm_vae.types import Deidentifier, Face, Landmarker
 SIZES = (4, 16)
 """Faces at a time: a batch is padded to the smallest size that holds it, so that two programs are compiled in all."""
 
+_PLACED_FROM = 28
+"""Pixels of the frame, side of a crop from which on landmarks can be trusted: of 400 faces shrunk to 28 pixels nine in
+ten have theirs within 0.06 eye distances of those of the face at 64 pixels, at 16 pixels within 0.9."""
+
 _ROUNDING = 0.01  # by which a picture may leave [0, 1]
 
 
@@ -39,7 +43,7 @@ def of_deidentifier(
     size,
     None,
     deidentifier.needs,
-    0,
+    _PLACED_FROM if landmarker else 0,
     description,
     landmarker,
     deidentifier.keeps_context,

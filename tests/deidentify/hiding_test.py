@@ -48,6 +48,26 @@ def test_hider_hides_all_of_a_face_that_the_method_did_not_find():
     assert (inner != frame[44:116, 64:136]).any(-1).mean() > 0.9
 
 
+def test_hider_changes_a_track_back_only_after_some_frames():
+  """A track that was painted over once stays so for some frames, and then shows a face again; other tracks do not."""
+  found = [False]
+
+  def apply(image):
+    made = image.copy()
+    made[10:38, 10:38] = 255 if found[0] else image[10:38, 10:38]
+    return made
+
+  way = method(((0, 0), (0, 0)))._replace(apply=protector.of_function(apply, 48).apply)
+  hider, frame = Hider(way, seed=0), np.random.default_rng(0).integers(0, 200, (200, 220, 3)).astype(np.uint8)
+  white = []
+  for _ in range(14):
+    white.append(bool((hider([frame], [[BOX]], [[1]])[0] == 255).any()))
+    found[0] = True
+  assert white == [False] * 12 + [True] * 2
+  assert (hider([frame], [[BOX]], [[2]])[0] == 255).any()
+  assert (hider.of(b"another")([frame], [[BOX]], [[1]])[0] == 255).any()
+
+
 def test_hider_frames_a_face_by_its_landmarks():
   """A method with a landmarker is given the face as the cascade would frame it, wherever the detector's box lies."""
   seen = []
