@@ -14,6 +14,7 @@ from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.reviewed import Review
 from qm_vae.deidentify.selection import Selection
+from qm_vae.deidentify.settings import GROUP, Settings
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.tracking import shots
 from qm_vae.deidentify.tracking.kept import Follower
@@ -21,9 +22,7 @@ from qm_vae.deidentify.tracking.link import Linker
 from qm_vae.deidentify.tracking.places import places
 from qm_vae.types import Detections, Detector
 
-ON_MISS = ("hold", "mask", "stop", "fail")
 LOST = "a face was lost"
-_GROUP = 8  # frames that are looked at, and written, together
 _MEMORY = 512 * 2**20  # bytes that the window's frames may fill
 _BYTES_A_PIXEL = 2  # of a decoded frame, at most for the usual formats of 8 and 10 bits
 _LEAST_WINDOW = 8  # frames that are kept however large they are
@@ -32,17 +31,6 @@ _LATENCIES = 4096  # newest kept
 
 class FaceLost(RuntimeError):
   """A face was lost, and `--on-miss=stop` says to stop; the message names frame and track."""
-
-
-class Settings(NamedTuple):
-  """How faces are followed."""
-
-  every: int = 1  # faces are sought in every n-th frame; at most the window
-  window: int = 48  # frames that are known before one is written: gaps up to this long are filled from both sides
-  hold: int = 48  # frames, at most the window: so long a face is hidden before its first and after its last finding
-  on_miss: str = "hold"  # hold, fail: that is all | mask: frames where a face is lost are blanked | stop: no file
-  draw_scores: bool = False  # into the written frames
-  group: int = _GROUP  # frames that are looked at together; 1 for live pictures
 
 
 class Result(NamedTuple):
@@ -166,13 +154,13 @@ class _State:
         self._looked.add(frame.number)
       self._seen.append(_Seen(frame, trouble))
     ready = max(len(self._seen) - self._settings.window, 0)
-    for start in range(0, ready, _GROUP):
-      self._write([self._seen.popleft() for _ in range(min(_GROUP, ready - start))])
+    for start in range(0, ready, GROUP):
+      self._write([self._seen.popleft() for _ in range(min(GROUP, ready - start))])
 
   def finish(self):
     """Writes what is left in the window."""
     while self._seen:
-      self._write([self._seen.popleft() for _ in range(min(_GROUP, len(self._seen)))])
+      self._write([self._seen.popleft() for _ in range(min(GROUP, len(self._seen)))])
 
   def _look(self, frame, sought):
     look = None

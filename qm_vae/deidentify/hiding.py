@@ -35,7 +35,7 @@ class Hider:
       method: see methods.open_method.
       margin: share of the box's longer side that is covered around it; None: the method's own.
       feather: width of the soft edge around what is covered, the same share.
-      shape: one of pasting.SHAPES.
+      shape: one of faces.SHAPES.
       seed: of the noise; None draws a secret one that nobody learns, since with it the noise can be taken away.
         Pictures and videos each take `of`, so that none of them shows another's noise.
       landmarker: uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that need landmarks.

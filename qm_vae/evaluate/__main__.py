@@ -10,9 +10,6 @@ import argparse
 import pathlib
 
 from qm_vae.arguments import Parser
-from qm_vae.evaluate import evaluate
-from qm_vae.experiments import config_file
-from qm_vae.io import cache
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,6 +25,10 @@ def main(arguments: list[str] | None = None) -> None:
     "to; say so where you trust that file",
   )
   options = parser.parse_args(arguments)
+  from qm_vae.evaluate import evaluate  # --help does not wait for them
+  from qm_vae.experiments import config_file
+  from qm_vae.io import cache
+
   workdir = options.workdir
   # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
   cache.use(cache.user_cache() / "xla")

@@ -158,7 +158,7 @@ def measure_coverage(work: Job, detector: str) -> None:
   Raises:
     ValueError: where there is no video, an original is missing, or no detector has that name.
   """
-  from qm_vae.deidentify import coverage  # brings PyAV along
+  from qm_vae.deidentify import covered  # brings PyAV along
   from qm_vae.faces import detectors
 
   finder, rows = detectors.open_detector(detector), []
@@ -167,7 +167,7 @@ def measure_coverage(work: Job, detector: str) -> None:
       continue
     sidecar = work.sidecar if work.kind == VIDEO else file.protected.with_name(file.protected.name + ".json")
     record = json.loads(sidecar.read_text(encoding="utf-8"))
-    found = coverage.measure(file.original(), record, finder)
+    found = covered.measure(file.original(), record, finder)
     rows.append({"file": file.name, "record": job.sha256(sidecar)} | found)
   if not rows:
     raise ValueError("a second detector looks at videos; this job has none that was protected")

@@ -16,7 +16,7 @@ from PIL import Image
 
 from launch import bulk
 from qm_vae.data import synthetic
-from qm_vae.deidentify import options
+from qm_vae.deidentify import folder, job, one, options
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -82,7 +82,7 @@ def finished(out):
 
 
 def settings_of(arguments, root):
-  return bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""), root)
+  return folder.settings_of(job.open_job(options.parse(arguments), ""), root)
 
 
 def test_bulk_worker_left_notes(tmp_path):
@@ -149,8 +149,8 @@ def test_bulk_error_one_file_loses_no(where, tmp_path, monkeypatch):
   bulk.make_ready(tmp_path / "out" / ".bulk")
   worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
   owner, name, error = {
-    "of the file": (bulk.one, "protect", AttributeError("no codec")),
-    "of the journal": (bulk.folder.Journal, "made", OSError("the disk is full")),
+    "of the file": (one, "protect", AttributeError("no codec")),
+    "of the journal": (folder.Journal, "made", OSError("the disk is full")),
     "of the mark": (pathlib.Path, "open", PermissionError("read-only")),
   }[where]
   real, left = getattr(owner, name), [error]

@@ -19,6 +19,9 @@ DETECTORS = Registry(
   group="qm_vae.detectors",
 )
 
+STRONGEST = "centerface"
+"""Looks for faces in what was protected, where no other is named. Its weights may be missing."""
+
 _FILE = "qm_vae.faces.detectors.centerface:of_file"
 
 
