@@ -13,6 +13,7 @@ from qm_vae.deidentify import methods, protector
 from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
+TOGETHER = 8  # faces that a landmark network sees at a time: about those of a call, frames of one face each
 _FAR = 4.0  # sides of the crop; no landmark is further away
 
 
@@ -51,7 +52,7 @@ class Hider:
         f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
         "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
       )
-    self._frame = landmarkers.on_host(method.landmarker) if method.landmarker else None
+    self._frame = landmarkers.on_host(method.landmarker, TOGETHER) if method.landmarker else None
     self._landmarks = landmarker if "landmarks" in method.needs else lambda image: None
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
@@ -75,14 +76,21 @@ class Hider:
     Returns:
       uint8 [H, W, 3] each; None for a picture of which a face could not be hidden.
     """
-    crops = []
-    for which, (picture, of_picture, numbers) in enumerate(zip(pictures, boxes, tracks, strict=True)):
-      for box, number in zip(of_picture, numbers, strict=True):
-        image, _, square = cropping.crop(picture, _outward(self._framed(picture, np.asarray(box))), self._settings)
-        crops.append((which, number, image, square, cropping.find_eyes(image, self._settings)))
+    found = [
+      (which, number, np.asarray(box))
+      for which, (of_picture, numbers) in enumerate(zip(boxes, tracks, strict=True))
+      for box, number in zip(of_picture, numbers, strict=True)
+    ]
+    if len(boxes) != len(pictures):
+      raise ValueError(f"{len(pictures)} pictures, but boxes of {len(boxes)}; give those of each")
     made = [picture.copy() for picture in pictures]
-    if not crops:
+    if not found:
       return made
+    crops = []
+    framed = self._framed([pictures[which] for which, *_ in found], [box for *_, box in found])
+    for (which, number, _), box in zip(found, framed, strict=True):
+      image, _, square = cropping.crop(pictures[which], _outward(box), self._settings)
+      crops.append((which, number, image, square, cropping.find_eyes(image, self._settings)))
     # The smallest last: within a larger crop a face would be shown by what the method makes of the whole of that.
     crops.sort(key=lambda crop: -crop[3][2])
     image, eyes = np.stack([c[2] for c in crops]), np.stack([c[4] for c in crops])
@@ -109,14 +117,22 @@ class Hider:
         pasting.blend(made[which], face, square, feather=self._feather, shape=self._shape)
     return made
 
-  def _framed(self, picture, box):
-    """The box as the method's networks know faces: by the landmarks, where there are some that fit the box."""
+  def _framed(self, pictures, boxes):
+    """The boxes as the method's networks know faces: by the landmarks, where there are some that fit the box.
+
+    All faces go through the network together: one by one, each would fill a batch of its own.
+    """
     if self._frame is None:
-      return box
-    image, _, (x, y, side) = cropping.crop(picture, _outward(box), self._settings)
-    points = _checked(self._frame(image[None]), image[None])[0] * (side / len(image)) + (x, y)
-    found = framing.box_of(points)
-    return found if framing.agree(found, box) else box
+      return boxes
+    looked = [
+      cropping.crop(picture, _outward(box), self._settings) for picture, box in zip(pictures, boxes, strict=True)
+    ]
+    images = np.stack([image for image, *_ in looked])
+    framed = []
+    for points, (image, _, (x, y, side)), box in zip(_checked(self._frame(images), images), looked, boxes, strict=True):
+      found = framing.box_of(points * (side / len(image)) + (x, y))
+      framed.append(found if framing.agree(found, box) else box)
+    return framed
 
   def _covers(self, region):
     """Whether a region of a crop hides the face that was found in it: its middle, and a third of its box."""

@@ -9,7 +9,7 @@ import qm_vae
 from qm_vae import landmarkers
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
-from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.hiding import TOGETHER, Hider
 from qm_vae.faces import detectors
 from qm_vae.faces.detectors import tiles
 from qm_vae.types import Detector
@@ -67,7 +67,7 @@ def open_job(options, command: str) -> Job:
   method = methods.open_method(
     options.method, gallery=options.gallery, service=options.service, landmarks=options.landmarks or ""
   )
-  landmarker = landmarkers.on_host(landmarkers.load(options.landmarks)) if options.landmarks else None
+  landmarker = landmarkers.on_host(landmarkers.load(options.landmarks), TOGETHER) if options.landmarks else None
   hider = Hider(
     method,
     margin=options.margin,
