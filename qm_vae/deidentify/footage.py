@@ -93,16 +93,22 @@ def protect(
   state = _State(sink, detector, hider, settings, selection, record, sheet, tell, size, review)
   began = time.perf_counter()
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-    group = []
+    group, earlier = [], []
     for one in source:
       if not isinstance(one, video.Frame):
         sink.copy(one)
         continue
       group.append(one)
       if len(group) == settings.group:
-        state.take(group, pool)
+        looked = state.look(group, pool)
+        if settings.group == 1:  # live: nobody waits for the next frame
+          state.take(looked)
+        else:  # what was seen before is hidden and written, and more is decoded, while these are searched
+          state.take(earlier)
+          earlier = looked
         group = []
-    state.take(group, pool)
+    state.take(earlier)
+    state.take(state.look(group, pool))
     state.finish()
   return state.result(time.perf_counter() - began)
 
@@ -140,11 +146,15 @@ class _State:
     self._blanked = collections.Counter()
     self._latencies = collections.deque(maxlen=_LATENCIES)
 
-  def take(self, group, pool):
-    """Looks for faces in a group of frames, and writes those that have left the window."""
+  def look(self, group, pool):
+    """Begins to look for faces in a group of frames; `take` waits for what is found."""
     sought = [not self._earlier and frame.number % self._settings.every == 0 for frame in group]
-    found = pool.map(self._look, group, sought)
-    for frame, looks, (detections, trouble, look) in zip(group, sought, found, strict=True):
+    return [(*one, pool.submit(self._look, *one)) for one in zip(group, sought, strict=True)]
+
+  def take(self, looked):
+    """Follows the faces of frames that were looked at, and writes the frames that have left the window."""
+    for frame, looks, found in looked:
+      detections, trouble, look = found.result()
       if look is not None and self._shots.add(frame.number, look):
         self._linker.end()
         if not looks and not self._earlier:  # nobody knows who is in the new shot

@@ -2,14 +2,18 @@
 
 import json
 import pathlib
+import sys
 
 import ml_collections
+import tqdm
 
-from qm_vae.evaluate import EVALUATIONS, evaluate
+from qm_vae.evaluate import EVALUATIONS, evaluate, qm_vae
 from qm_vae.experiments import grid, resolve, schema, settings
 from qm_vae.experiments import run as runs
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import cache
+from qm_vae.metrics import intervals
+from qm_vae.report import terminal
 from qm_vae.training import distributed as devices
 
 
@@ -47,14 +51,43 @@ def run(
     return
   # Services that are missing are trained by the first process alone, and so is the report made.
   config = ml_collections.ConfigDict(group.broadcast(lambda: resolve.resolve(config).to_dict()))
-  runs.run(config, workdir, group)
+  runs.run(config, workdir, group, _Watcher(config, workdir, command) if group.size == 1 else None)
   group.broadcast(lambda: _finish(config, workdir, command))
+
+
+class _Watcher:
+  """Tells the rates of every evaluation while a run trains, and writes a first report after the first one."""
+
+  def __init__(self, config, workdir, command):
+    self._config, self._workdir, self._command = config, workdir, command
+
+  def __call__(self, experiment, epoch, state, result):
+    if words := _rates(result):
+      tqdm.tqdm.write(f"epoch {epoch} of {experiment.epochs}: {words}", file=sys.stderr)
+    early = self._workdir / qm_vae.EARLY / "report.html"
+    if self._config.task != "qm_vae" or epoch == experiment.epochs or early.exists():
+      return
+    report = qm_vae.early(schema.view(self._config), self._workdir, experiment, state, self._command, epoch)
+    for line in (*terminal.lines(report), f"First report, after epoch {epoch} of {experiment.epochs}: {early}"):
+      tqdm.tqdm.write(line, file=sys.stderr)
+
+
+def _rates(result):
+  """The loss rates of an evaluation in the loop, in words."""
+  named = {"loss rate": result.get("loss_rate")}
+  named |= {f"judge {key.removeprefix('judges/')}": value for key, value in result.items() if key.startswith("judges/")}
+  measured = {name: value for name, value in named.items() if value is not None}
+  rates = [
+    f"{name} {terminal.interval(intervals.wilson(value * result['n'], result['n']).as_dict())}"
+    for name, value in measured.items()
+  ]
+  return ", ".join(rates)
 
 
 def _finish(config, workdir, command):
   if config.task in EVALUATIONS:
-    evaluate(workdir, command=command)
-    print(f"Report: {workdir / 'report.html'}")
+    report = evaluate(workdir, command=command)
+    print(*terminal.lines(report), f"Report: {workdir / 'report.html'}", sep="\n")
   else:
     print(f"Network: {workdir / 'network'} (give it as --config.{TASKS[config.task].exported_as})")
 
