@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from qm_vae import landmarkers
 from qm_vae.deidentify import methods, protector
 from qm_vae.faces import cropping, framing, pasting
 
@@ -52,7 +51,11 @@ class Hider:
         f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
         "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
       )
-    self._frame = landmarkers.on_host(method.landmarker, TOGETHER) if method.landmarker else None
+    self._frame = None
+    if method.landmarker:
+      from qm_vae import landmarkers  # Flax, which no other method needs
+
+      self._frame = landmarkers.on_host(method.landmarker, TOGETHER)
     self._landmarks = landmarker if "landmarks" in method.needs else lambda image: None
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 

@@ -6,7 +6,6 @@ import pathlib
 from typing import Any, NamedTuple
 
 import qm_vae
-from qm_vae import landmarkers
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import TOGETHER, Hider
@@ -62,7 +61,11 @@ def open_job(options, command: str) -> Job:
   method = methods.open_method(
     options.method, gallery=options.gallery, service=options.service, landmarks=options.landmarks or ""
   )
-  landmarker = landmarkers.on_host(landmarkers.load(options.landmarks), TOGETHER) if options.landmarks else None
+  landmarker = None
+  if options.landmarks:
+    from qm_vae import landmarkers  # Flax, which no other method needs
+
+    landmarker = landmarkers.on_host(landmarkers.load(options.landmarks), TOGETHER)
   hider = Hider(
     method,
     margin=options.margin,

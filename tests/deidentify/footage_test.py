@@ -217,7 +217,7 @@ def test_footage_never_more_frames_wait_window(hider):
   footage.protect(
     counted(), sink, detector, hider, settings, selection.Selection(), Sidecar(None, {}), None, lambda n: None, SIZE
   )
-  assert max(most) <= 10 + 8 and not alive
+  assert max(most) <= 10 + 2 * 8 and not alive  # one group is searched while the one before is followed
   assert footage.within_memory(Settings(window=48), (7680, 4320)).window == 8
 
 

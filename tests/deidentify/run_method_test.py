@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import smoke
-from qm_vae.deidentify import hiding, methods, protector
+from qm_vae.deidentify import hiding, methods, protector, run_method
 from qm_vae.experiments import qm_vae, schema
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import networks
@@ -78,7 +78,7 @@ def test_run_method_refused_needs_faces_another_network(tmp_path):
     json.dumps({"train": "a", "test": "b", "networks": {"deid.ugatit": "another"}})
   )
   with pytest.raises(ValueError, match=r"config\.deid\.ugatit in .* is not the one"):
-    methods._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
+    run_method._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
 
 
 def test_run_method_every_array_checkpoint_read_path(tmp_path):
