@@ -35,7 +35,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 from qm_vae.arguments import Parser
-from qm_vae.deidentify import folder, job, methods, one, options, reviewed
+from qm_vae.deidentify import options
 from qm_vae.io import progress, records, run_folder
 
 OK, FAILED, USAGE = range(3)
@@ -57,6 +57,8 @@ def manifest(path: pathlib.Path, column: str = "path") -> list[str]:
     ValueError: for any other file, one without the column, or one that names nothing.
   """
   if path.is_dir():
+    from qm_vae.deidentify import folder
+
     names = [str(name) for name in folder.walk(path).wanted]
   elif not path.is_file():
     raise ValueError(f"IN is {str(path)!r}, which does not exist")
@@ -98,6 +100,8 @@ class Worker:
   def __init__(self, arguments: list[str], command: str, root: str, out: str, settings: str):
     """Opens the method; `arguments` are those of python -m qm_vae.deidentify, `settings` as of folder.settings_of."""
     self._root, self._out = pathlib.Path(root), pathlib.Path(out)
+    from qm_vae.deidentify import folder, job  # here and below: --help does not wait for them
+
     given = options.parse(arguments)
     given.root = root
     self._work = job.open_job(given, command)
@@ -114,6 +118,8 @@ class Worker:
     return {"path": batch["path"], "hidden": [outcome.hidden for outcome in done], "failures": failures}
 
   def _one(self, name):
+    from qm_vae.deidentify import folder, job, one
+
     target = self._out / place(name)
     begun = self._out / _OWN / "begun" / target.name
     try:
@@ -136,7 +142,7 @@ def remaining(
   root: pathlib.Path,
   out: pathlib.Path,
   settings: str,
-  state_of: Callable[[pathlib.Path], list] = folder.state_of,
+  state_of: Callable[[pathlib.Path], list] | None = None,
 ) -> list[str]:
   """Those of the files that no earlier job finished as it is now.
 
@@ -145,8 +151,11 @@ def remaining(
     root: where the originals are.
     out: the folder of the job.
     settings: as of folder.settings_of.
-    state_of: what of an original, and of what was decided about it, asks for making it again.
+    state_of: what of an original, and of what was decided about it, asks for making it again; None: folder.state_of.
   """
+  from qm_vae.deidentify import folder
+
+  state_of = state_of or folder.state_of
   newest = {}  # of what was made under a name, by any job: (time, size, of what, whether it is finished)
   for path in (out / _OWN).glob("*.jsonl"):
     for row in folder.rows(path):
@@ -229,6 +238,8 @@ def main(arguments: list[str] | None = None) -> int:
   # A relative 2024 would be a camera where workers have another folder.
   forwarded = [str(given.source.absolute()), str(given.target), *arguments[cut + 1 :]]
   chosen = options.parse(forwarded)
+  from qm_vae.deidentify import folder, job, methods, reviewed
+
   command = "python -m launch.bulk " + shlex.join(arguments)
   root = given.root or (given.source if given.source.is_dir() else given.source.parent)
   chosen.root = str(root.absolute())

@@ -26,7 +26,6 @@ import sys
 
 from launch import cluster
 from qm_vae.arguments import Parser
-from qm_vae.report import sweep
 
 
 def points(config: str, seeds: list[int]) -> list[dict]:
@@ -153,6 +152,8 @@ def main(arguments: list[str] | None = None) -> None:
     }[options.runner]()
   except ValueError as error:
     sys.exit(f"error: {error}")
+  from qm_vae.report import sweep  # Matplotlib, which --help and printed commands do not need
+
   merged = sweep.write(out, list(itertools.compress(lines, went_well)))
   place = f"merged in {out / 'sweep.md'}" if merged else "finished with a report, so nothing is merged"
   print(f"{merged} of {len(wanted)} runs {place}")

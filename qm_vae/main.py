@@ -11,22 +11,17 @@ lives in --workdir: config.json, metrics.jsonl, checkpoints/, report.json, repor
 resume an interrupted run.
 """
 
-import json
 import pathlib
 import shlex
 import signal
 import sys
 
-import ml_collections
 from absl import app, flags, logging
 from ml_collections import config_flags
 
-from qm_vae.evaluate import EVALUATIONS, evaluate
-from qm_vae.experiments import command_line, grid, resolve, run, schema, settings
-from qm_vae.experiments.tasks import TASKS
-from qm_vae.io import cache
+from qm_vae.experiments import command_line
 from qm_vae.io.errors import InputError, is_full
-from qm_vae.training import distributed, interrupt
+from qm_vae.training import interrupt
 
 _CONFIG = config_flags.DEFINE_config_file(
   "config", None, "File of the experiment, optionally with :DATA.", lock_config=True
@@ -55,22 +50,9 @@ def main(arguments: list[str]) -> None:
   signal.signal(signal.SIGTERM, signal.default_int_handler)  # outside of training, too, it ends with a word
   try:
     workdir = pathlib.Path(_WORKDIR.value or _default_workdir())
-    config = _CONFIG.value
-    schema.check(config)
-    if _DISTRIBUTED.value:
-      distributed.join(_DISTRIBUTED.value)
-    cache.use(settings.cache_dir(config) / "xla")
-    group = distributed.all_processes()
-    if _MEMBERS.value:
-      if group.size > 1:
-        raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
-      grid.check_alike(_members(config, workdir))  # before hours of work
-      _train_members(_members(resolve.resolve(config), workdir))
-      return
-    # Services that are missing are trained by the first process alone, and so is the report made.
-    config = ml_collections.ConfigDict(group.broadcast(lambda: resolve.resolve(config).to_dict()))
-    run.run(config, workdir, group)
-    group.broadcast(lambda: _finish(config, workdir))
+    from qm_vae.evaluate import program  # JAX and more, which --help does not wait for
+
+    program.run(_CONFIG.value, workdir, _command(), distributed=_DISTRIBUTED.value, members=_MEMBERS.value)
   except interrupt.Interrupted as stopped:
     print(f"\n{stopped}", file=sys.stderr)
     sys.exit(128 + stopped.number)
@@ -85,57 +67,6 @@ def main(arguments: list[str]) -> None:
     if isinstance(error, InputError):
       sys.exit(f"error: {error}")
     sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
-
-
-def _finish(config, workdir):
-  if config.task in EVALUATIONS:
-    evaluate(workdir, command=_command())
-    print(f"Report: {workdir / 'report.html'}")
-  else:
-    print(f"Network: {workdir / 'network'} (give it as --config.{TASKS[config.task].exported_as})")
-
-
-def _members(config, workdir):
-  """{folder: config} of the runs that --members names."""
-  try:
-    points = {workdir / name: dict(point) for name, point in json.loads(_MEMBERS.value).items()}
-  except (ValueError, AttributeError, TypeError) as error:
-    raise ValueError(
-      f"--members={_MEMBERS.value!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})"
-    ) from None
-  if not points:
-    raise ValueError("--members names no run; give at least one as {FOLDER: {KEY: VALUE}}")
-  configs, known = {}, schema.flatten(config)
-  for folder, point in points.items():
-    if folder.resolve().parent != workdir.resolve():
-      raise ValueError(f"--members: {folder.name!r} is no plain name of a folder in --workdir, {workdir}")
-    unknown = [key for key in point if key not in known]
-    if unknown:
-      raise ValueError(
-        f"--members: {folder.name}: {unknown[0]!r} is no key; qm_vae/experiments/schema/config.py lists them all"
-      )
-    configs[folder] = config.copy_and_resolve_references()
-    try:
-      configs[folder].update_from_flattened_dict(point)
-    except TypeError as error:
-      raise ValueError(f"--members: {folder.name}: {point} does not fit ({error})") from None
-  return configs
-
-
-def _train_members(configs):
-  """Trains the runs of a grid and judges each; those that failed are listed at the end."""
-  failed = grid.fit(configs)
-  for folder in configs:
-    if folder in failed:
-      continue
-    try:
-      evaluate(folder, command=_command())
-      print(f"Report: {folder / 'report.html'}", flush=True)
-    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
-      failed[folder] = str(error)
-  if failed:
-    reasons = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
-    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{reasons}")
 
 
 def _command():

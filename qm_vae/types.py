@@ -4,14 +4,17 @@ Arrays that live on the device are float32 in [0, 1], RGB, channels last. Arrays
 files hold: uint8 in 0..255, RGB.
 """
 
+from __future__ import annotations
+
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-import jax
-import jax.numpy as jnp
 import numpy as np
+
+if TYPE_CHECKING:  # programs that only parse a command line do not wait for it
+  import jax
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven classes in the order of FER2013's label file (Goodfellow et al. 2013)."""
@@ -89,17 +92,26 @@ class Deidentifier(NamedTuple):
       if value is not None and np.shape(value) != shape:
         raise ValueError(f"{name} is {list(np.shape(value))}; for these images it must be {list(shape)}")
     fields = {name: None if value is None else np.asarray(value, np.float32) for name, (value, _) in given.items()}
-    keys = jax.random.split(jax.random.key(seed), max(count, 1))[:count]
     if not count:
       return images.copy()
-    return np.asarray(_apply_to_crops(self.apply, self.params, images, fields, keys))
+    return np.asarray(_on_crops()(self.apply, self.params, images, fields, seed))
 
 
-@functools.partial(jax.jit, static_argnums=0)
-def _apply_to_crops(apply, params, images, fields, keys):
-  faces = Face(image=images.astype(jnp.float32) / 255, **fields)
-  made = jax.vmap(apply, (None, 0, 0))(params, faces, keys)
-  return jnp.rint(jnp.clip(made, 0, 1) * 255).astype(jnp.uint8)
+@functools.cache
+def _on_crops():
+  """The compiled function behind `Deidentifier.__call__`, made when first needed."""
+  import jax
+  import jax.numpy as jnp
+
+  @functools.partial(jax.jit, static_argnums=0)
+  def of_all(apply, params, images, fields, keys):
+    faces = Face(image=images.astype(jnp.float32) / 255, **fields)
+    made = jax.vmap(apply, (None, 0, 0))(params, faces, keys)
+    return jnp.rint(jnp.clip(made, 0, 1) * 255).astype(jnp.uint8)
+
+  return lambda apply, params, images, fields, seed: of_all(
+    apply, params, images, fields, jax.random.split(jax.random.key(seed), len(images))
+  )
 
 
 class Detections(NamedTuple):
@@ -239,7 +251,7 @@ class FaceSet:
   def __len__(self) -> int:
     return len(self.image)
 
-  def take(self, positions) -> "FaceSet":
+  def take(self, positions) -> FaceSet:
     """The faces at `positions` (integers [M]), in that order; `missed` goes along unchanged."""
     positions = np.asarray(positions, np.int64)
     rows = {

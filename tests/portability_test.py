@@ -12,6 +12,10 @@ PROGRAMS = (
   "qm_vae", "qm_vae.main", "qm_vae.evaluate.__main__", "qm_vae.audit.__main__", "qm_vae.deidentify.__main__",
   "qm_vae.deidentify.coverage", "qm_vae.report.__main__", "qm_vae.bench.__main__", "qm_vae.convert",
   "qm_vae.impersonation", "launch.sweep", "launch.bulk",
+  # What they load once their command line is read.
+  "qm_vae.evaluate.program", "qm_vae.evaluate.qm_vae", "qm_vae.evaluate.impersonation", "qm_vae.audit.audit",
+  "qm_vae.deidentify.program", "qm_vae.deidentify.covered", "qm_vae.report.page", "qm_vae.report.audit_page",
+  "qm_vae.report.sweep", "qm_vae.bench.program", "qm_vae.convert.torch_recognisers", "qm_vae.convert.keras",
 )  # fmt: skip
 
 

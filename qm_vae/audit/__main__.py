@@ -20,21 +20,22 @@ import shlex
 import sys
 
 from qm_vae.audit import options as audit_options
-from qm_vae.audit.audit import NOT_JUDGED, audit
-from qm_vae.io import cache
-from qm_vae.report import attacks
 
 
 def main(arguments: list[str] | None = None) -> int:
   """The command line; returns the exit status."""
   arguments = sys.argv[1:] if arguments is None else arguments
-  options = audit_options.parser(__doc__, wrong=NOT_JUDGED).parse_args(arguments)
+  options = audit_options.parser(__doc__, wrong=audit_options.NOT_JUDGED).parse_args(arguments)
+  from qm_vae.audit.audit import audit  # --help does not wait for them
+  from qm_vae.io import cache
+  from qm_vae.report import attacks
+
   cache.use(cache.user_cache() / "xla")
   try:
     report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
   except (ValueError, OSError, RuntimeError) as error:
     print(f"error: {error}", file=sys.stderr)
-    return NOT_JUDGED
+    return audit_options.NOT_JUDGED
   print(attacks.headline(report["privacy"], report["privacy"]["methods"][-1]))
   for line in report["verdict"]["lines"]:
     print(line)

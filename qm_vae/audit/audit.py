@@ -10,6 +10,7 @@ import numpy as np
 from qm_vae import embedders
 from qm_vae.audit import matching, people, yardstick
 from qm_vae.audit import pairs as paired_faces
+from qm_vae.audit.options import NOT_JUDGED, OK, REFUSED, VOID
 from qm_vae.data import split
 from qm_vae.faces import cropping
 from qm_vae.io import cache, progress, records, run_folder
@@ -19,7 +20,6 @@ from qm_vae.privacy import end_to_end, measure, protocol, training
 from qm_vae.report import audit_page
 
 VERSION = 1
-OK, NOT_JUDGED, VOID, REFUSED = range(4)
 METHOD = "protected"
 _CASES = 8  # pictures of the best and of the worst cases
 

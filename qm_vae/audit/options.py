@@ -5,9 +5,12 @@ import pathlib
 
 from qm_vae.arguments import Parser
 from qm_vae.audit import people
-from qm_vae.landmarkers import finding
-from qm_vae.privacy import measure, protocol
+from qm_vae.faces.detectors import STRONGEST
+from qm_vae.privacy import protocol
 from qm_vae.privacy.attackers import ATTACKERS
+
+OK, NOT_JUDGED, VOID, REFUSED = range(4)
+"""Exit statuses; argparse's own, 2, has another meaning."""
 
 
 def parser(description: str, wrong: int) -> Parser:
@@ -50,7 +53,7 @@ def parser(description: str, wrong: int) -> Parser:
   add(
     "--crowds",
     type=_crowds,
-    default=measure.GALLERY_SIZES,
+    default=protocol.GALLERY_SIZES,
     metavar="N,N",
     help="people in the gallery (default: 100,500)",
   )
@@ -69,7 +72,7 @@ def parser(description: str, wrong: int) -> Parser:
   )
   add(
     "--face-detector",
-    default=finding.DEFAULT,
+    default=STRONGEST,
     metavar="NAME",
     help="who looks for a face in the protected pictures, a name or ONNX file; '': nobody (default: %(default)s)",
   )

@@ -4,9 +4,8 @@ import jax
 import numpy as np
 
 from qm_vae.bench import core, timing, train_step, workload
-from qm_vae.models import vqvae
+from qm_vae.models.presets import PRESETS
 
-PEERS = ("torch", "torch-compile")
 _REMEDY = "pip install -r requirements-torch.txt, or leave out --peer"
 
 
@@ -26,7 +25,7 @@ def twin_of(load: workload.Workload, state: core.Core):
   if device == "cuda" and not twin.sees_a_gpu():
     raise ValueError("--peer=torch on a GPU needs a PyTorch that sees it; install its CUDA wheel, or leave out --peer")
   params, model_state, service = jax.device_get((state.params, state.model_state, load.service.params))
-  preset = vqvae.PRESETS[load.setting.preset]
+  preset = PRESETS[load.setting.preset]
   return twin.Twin(
     preset, params, model_state, service, load.weights, workload.LEARNING_RATE, load.setting.dtype, device
   )
@@ -39,7 +38,7 @@ def measure(load: workload.Workload, kind: str, rounds: int) -> dict:
 
   Args:
     load: the workload.
-    kind: one of `PEERS`; `torch-compile` compiles the twin's step.
+    kind: one of `bench.PEERS`; `torch-compile` compiles the twin's step.
     rounds: timed calls of each.
 
   Raises:

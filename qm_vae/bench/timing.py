@@ -3,12 +3,13 @@
 import time
 from collections.abc import Callable, Mapping
 
-import jax
 import numpy as np
 
 
 def milliseconds(call: Callable) -> tuple[float, object]:
   """(milliseconds, result) of one call, waited for."""
+  import jax  # `rounds` reads a command line
+
   start = time.perf_counter()
   result = jax.block_until_ready(call())
   return 1e3 * (time.perf_counter() - start), result

@@ -13,6 +13,7 @@ from qm_vae.losses import TERMS, Term
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator as generators
 from qm_vae.models import vqvae
+from qm_vae.models.presets import PRESETS
 from qm_vae.quantizers import QUANTIZERS
 from qm_vae.services import expression
 from qm_vae.training.state import Task
@@ -20,7 +21,6 @@ from qm_vae.training.tasks import qm_vae
 from qm_vae.types import EXPRESSIONS, Deidentifier, Face, Quantizer, Service
 
 VIEWS = ("blindfold", "mosaic", "laplace", "cartoon")
-MODES = ("published", "private")
 CODE_DIM = 64
 LEARNING_RATE = 1e-3
 _BEFORE_SERVICE = Augmentation(shift=0.1, scale=0.2, flip=0.5, blur=1.0, contrast=0.2, brightness=0.1, noise=0.02)
@@ -29,7 +29,7 @@ _BEFORE_SERVICE = Augmentation(shift=0.1, scale=0.2, flip=0.5, blur=1.0, contras
 class Setting(NamedTuple):
   """What a row of figures is about."""
 
-  preset: str = "small"  # a name in `vqvae.PRESETS`
+  preset: str = "small"  # a name in `PRESETS`
   mode: str = "published"  # one of `MODES`: the paper's step, or that of configs/private.py
   image_size: int = 64  # side of the faces, pixels
   batch_size: int = 32  # faces
@@ -70,7 +70,7 @@ def make(setting: Setting) -> Workload:
   views = tuple(DEIDENTIFIERS[name]() for name in VIEWS if not private or name != "laplace")
   quantizer = QUANTIZERS["vq"](code_dim=CODE_DIM, num_codes=setting.num_codes or (64 if private else 512))
   past = {"tokens": 1, "size": size, "condition": "class", "answers": len(EXPRESSIONS)} if private else {}
-  dtype, widths = jnp.dtype(setting.dtype), vqvae.PRESETS[setting.preset]
+  dtype, widths = jnp.dtype(setting.dtype), PRESETS[setting.preset]
   made = generators.make(views, widths, CODE_DIM, quantizer, dtype, **past)
   service = _random_service("mini_xception")
   terms, before_service = {}, _BEFORE_SERVICE

@@ -64,14 +64,14 @@ def images(
   """
   from qm_vae import landmarkers
   from qm_vae.deidentify import methods, pictures
-  from qm_vae.deidentify.hiding import Hider
+  from qm_vae.deidentify.hiding import TOGETHER, Hider
   from qm_vae.deidentify.selection import Selection
   from qm_vae.faces import detectors
   from qm_vae.faces.detectors import tiles
 
   folder = landmarker if isinstance(landmarker, str) else ""
   if isinstance(landmarker, str):
-    landmarker = landmarkers.on_host(landmarkers.load(landmarker))
+    landmarker = landmarkers.on_host(landmarkers.load(landmarker), TOGETHER)
   array = np.asarray(array)
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
     raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")

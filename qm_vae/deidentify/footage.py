@@ -14,6 +14,7 @@ from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.reviewed import Review
 from qm_vae.deidentify.selection import Selection
+from qm_vae.deidentify.settings import GROUP, Settings
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.tracking import shots
 from qm_vae.deidentify.tracking.kept import Follower
@@ -21,10 +22,8 @@ from qm_vae.deidentify.tracking.link import Linker
 from qm_vae.deidentify.tracking.places import places
 from qm_vae.types import Detections, Detector
 
-ON_MISS = ("hold", "mask", "stop", "fail")
 LOST = "a face was lost"
 _SIGNALS_EVERY = 0.1  # seconds between looks at the signals that arrived
-_GROUP = 8  # frames that are looked at, and written, together
 _MEMORY = 512 * 2**20  # bytes that the window's frames may fill
 _BYTES_A_PIXEL = 2  # of a decoded frame, at most for the usual formats of 8 and 10 bits
 _LEAST_WINDOW = 8  # frames that are kept however large they are
@@ -33,17 +32,6 @@ _LATENCIES = 4096  # newest kept
 
 class FaceLost(RuntimeError):
   """A face was lost, and `--on-miss=stop` says to stop; the message names frame and track."""
-
-
-class Settings(NamedTuple):
-  """How faces are followed."""
-
-  every: int = 1  # faces are sought in every n-th frame; at most the window
-  window: int = 48  # frames that are known before one is written: gaps up to this long are filled from both sides
-  hold: int = 48  # frames, at most the window: so long a face is hidden before its first and after its last finding
-  on_miss: str = "hold"  # hold, fail: that is all | mask: frames where a face is lost are blanked | stop: no file
-  draw_scores: bool = False  # into the written frames
-  group: int = _GROUP  # frames that are looked at together; 1 for live pictures
 
 
 class Result(NamedTuple):
@@ -106,16 +94,22 @@ def protect(
   state = _State(sink, detector, hider, settings, selection, record, sheet, tell, size, review)
   began = time.perf_counter()
   with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-    group = []
+    group, earlier = [], []
     for one in source:
       if not isinstance(one, video.Frame):
         sink.copy(one)
         continue
       group.append(one)
       if len(group) == settings.group:
-        state.take(group, pool)
+        looked = state.look(group, pool)
+        if settings.group == 1:  # live: nobody waits for the next frame
+          state.take(looked)
+        else:  # what was seen before is hidden and written, and more is decoded, while these are searched
+          state.take(earlier)
+          earlier = looked
         group = []
-    state.take(group, pool)
+    state.take(earlier)
+    state.take(state.look(group, pool))
     state.finish()
   return state.result(time.perf_counter() - began)
 
@@ -153,14 +147,17 @@ class _State:
     self._blanked = collections.Counter()
     self._latencies = collections.deque(maxlen=_LATENCIES)
 
-  def take(self, group, pool):
-    """Looks for faces in a group of frames, and writes those that have left the window."""
+  def look(self, group, pool):
+    """Begins to look for faces in a group of frames; `take` waits for what is found."""
     sought = [not self._earlier and frame.number % self._settings.every == 0 for frame in group]
-    found = [pool.submit(self._look, frame, looks) for frame, looks in zip(group, sought, strict=True)]
-    for frame, looks, future in zip(group, sought, found, strict=True):
-      while not future.done():  # an endless wait would not notice a signal that another thread received
-        concurrent.futures.wait([future], _SIGNALS_EVERY)
-      detections, trouble, look = future.result()
+    return [(*one, pool.submit(self._look, *one)) for one in zip(group, sought, strict=True)]
+
+  def take(self, looked):
+    """Follows the faces of frames that were looked at, and writes the frames that have left the window."""
+    for frame, looks, found in looked:
+      while not found.done():  # an endless wait would not notice a signal that another thread received
+        concurrent.futures.wait([found], _SIGNALS_EVERY)
+      detections, trouble, look = found.result()
       if look is not None and self._shots.add(frame.number, look):
         self._linker.end()
         if not looks and not self._earlier:  # nobody knows who is in the new shot
@@ -170,13 +167,13 @@ class _State:
         self._looked.add(frame.number)
       self._seen.append(_Seen(frame, trouble))
     ready = max(len(self._seen) - self._settings.window, 0)
-    for start in range(0, ready, _GROUP):
-      self._write([self._seen.popleft() for _ in range(min(_GROUP, ready - start))])
+    for start in range(0, ready, GROUP):
+      self._write([self._seen.popleft() for _ in range(min(GROUP, ready - start))])
 
   def finish(self):
     """Writes what is left in the window."""
     while self._seen:
-      self._write([self._seen.popleft() for _ in range(min(_GROUP, len(self._seen)))])
+      self._write([self._seen.popleft() for _ in range(min(GROUP, len(self._seen)))])
 
   def _look(self, frame, sought):
     look = None

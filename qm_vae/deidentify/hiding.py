@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 import jax
 import numpy as np
 
-from qm_vae import landmarkers
 from qm_vae.deidentify import methods, protector
 from qm_vae.deidentify.tracking.smoothing import Smoother
 from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
 _PLAIN_FOR = 12  # frames
-_AT_ONCE = 8  # faces whose landmarks are sought together; fewer are padded
+TOGETHER = 8  # faces that a landmark network sees at a time: about those of a call, frames of one face each
 _FAR = 4.0  # sides of the crop; no landmark is further away
 
 
@@ -38,7 +37,7 @@ class Hider:
       method: see methods.open_method.
       margin: share of the box's longer side that is covered around it; None: the method's own.
       feather: width of the soft edge around what is covered, the same share.
-      shape: one of pasting.SHAPES.
+      shape: one of faces.SHAPES.
       seed: of the noise; None draws a secret one that nobody learns, since with it the noise can be taken away.
         Pictures and videos each take `of`, so that none of them shows another's noise.
       landmarker: uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that need landmarks.
@@ -54,7 +53,11 @@ class Hider:
         f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
         "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
       )
-    self._find = landmarkers.on_host(method.landmarker, _AT_ONCE) if method.landmarker else None
+    self._find = None
+    if method.landmarker:
+      from qm_vae import landmarkers  # Flax, which no other method needs
+
+      self._find = landmarkers.on_host(method.landmarker, TOGETHER)
     self._landmarks = landmarker if "landmarks" in method.needs else None
     self._smoother = Smoother()
     self._plain: dict[int, int] = {}  # for how many frames more a track is painted over
@@ -86,6 +89,8 @@ class Hider:
       for which, (of_picture, numbers) in enumerate(zip(boxes, tracks, strict=True))
       for box, number in zip(of_picture, numbers, strict=True)
     ]
+    if len(boxes) != len(pictures):
+      raise ValueError(f"{len(pictures)} pictures, but boxes of {len(boxes)}; give those of each")
     made = [picture.copy() for picture in pictures]
     if not faces:
       return made

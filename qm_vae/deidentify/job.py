@@ -6,10 +6,9 @@ import pathlib
 from typing import Any, NamedTuple
 
 import qm_vae
-from qm_vae import landmarkers
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
-from qm_vae.deidentify.hiding import Hider
+from qm_vae.deidentify.hiding import TOGETHER, Hider
 from qm_vae.faces import detectors
 from qm_vae.faces.detectors import tiles
 from qm_vae.types import Detector
@@ -54,20 +53,19 @@ def open_job(options, command: str) -> Job:
   Raises:
     ValueError: for a method or a detector that there is not, naming those that there are.
   """
-  detector = detectors.open_detector(
-    options.detector,
-    threshold=options.thresh,
-    max_side=options.scale,
-    min_size=options.min_size,
-    provider=options.provider,
-  )
-  in_tiles = tiles.tiled(detector)
   # Who says to which side pictures are shrunk has chosen what is found.
   of_pictures = options.tiles if options.tiles is not None else options.scale is None
+  # The frames of a file are searched several at a time, each by one thread; pictures and live frames one by one.
+  of_video = _detector(options, tiled=bool(options.tiles), threads=None if options.live else 1)
+  of_stills = _detector(options, tiled=of_pictures)
   method = methods.open_method(
     options.method, gallery=options.gallery, service=options.service, landmarks=options.landmarks or ""
   )
-  landmarker = landmarkers.on_host(landmarkers.load(options.landmarks)) if options.landmarks else None
+  landmarker = None
+  if options.landmarks:
+    from qm_vae import landmarkers  # Flax, which no other method needs
+
+    landmarker = landmarkers.on_host(landmarkers.load(options.landmarks), TOGETHER)
   hider = Hider(
     method,
     margin=options.margin,
@@ -77,8 +75,19 @@ def open_job(options, command: str) -> Job:
     landmarker=landmarker,
   )
   sheet = ContactSheet() if options.preview else None
-  of_video, of_stills = (in_tiles if wanted else detector for wanted in (options.tiles, of_pictures))
   return Job(options, command, of_video, hider, method.description, sheet, of_stills)
+
+
+def _detector(options, *, tiled, threads=None):
+  found = detectors.open_detector(
+    options.detector,
+    threshold=options.thresh,
+    max_side=options.scale,
+    min_size=options.min_size,
+    provider=options.provider,
+    threads=threads,
+  )
+  return tiles.tiled(found) if tiled else found
 
 
 def head(job: Job, source: dict, finding: dict | None, *, pictures: bool = False) -> dict:

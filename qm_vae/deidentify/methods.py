@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qm_vae import landmarkers, types
+from qm_vae import types
 from qm_vae.arguments import nearest
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
-from qm_vae.deidentify import protector, strangers, trained
+from qm_vae.deidentify import protector
 from qm_vae.faces import cropping
 from qm_vae.io import images
 from qm_vae.options import declared, trait
@@ -54,10 +54,10 @@ def open_method(
       raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
     return _deidentifier(*found, gallery, service, landmarks)
   path = pathlib.Path(text).expanduser()
-  if (path / "config.json").is_file():
-    return trained.open_run(path)
-  if path.is_file():
-    return trained.open_export(path)
+  if path.is_file() or (path / "config.json").is_file():
+    from qm_vae.deidentify import trained  # checkpoints and schema, which no other method needs
+
+    return trained.open_export(path) if path.is_file() else trained.open_run(path)
   raise ValueError(
     f"no method is called {text!r}; {nearest(text.partition(':')[0], names())}choose one of {', '.join(names())}, or "
     "give the folder of a QM-VAE run (it holds config.json and checkpoints/), or the file that python -m qm_vae.export "
@@ -99,10 +99,15 @@ def _deidentifier(name, given, gallery, service, landmarks):
   if trait(factory, "needs_gallery"):
     if not gallery:
       raise ValueError(f"{name} averages faces of other people; name a folder of their pictures: --gallery=FOLDER")
+    from qm_vae.deidentify import strangers
+
     options = options | strangers.gallery_options(gallery, size, service if trait(factory, "needs_service") else "")
     description |= {"gallery": str(gallery), "gallery_faces": len(options["gallery"]), "service": str(service)}
-  landmarker = landmarkers.load(landmarks) if landmarks and trait(factory, "uses_landmarker") else None
-  if landmarker:
+  landmarker = None
+  if landmarks and trait(factory, "uses_landmarker"):
+    from qm_vae import landmarkers
+
+    landmarker = landmarkers.load(landmarks)
     options = options | {"landmarker": landmarker}
     description |= {"landmarks": str(landmarks)}
   return protector.of_deidentifier(factory(**options), size, description, landmarker)

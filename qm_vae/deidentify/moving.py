@@ -7,6 +7,7 @@ import sys
 import threading
 
 from qm_vae.deidentify import footage, job, reviewed, selection, video
+from qm_vae.deidentify.settings import Settings
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.video import raw
 from qm_vae.faces.detectors import tiles
@@ -86,10 +87,10 @@ def _sink(options, target, source):
 
 
 def _settings(options, size):
-  window = (_LIVE_WINDOW if options.live else footage.Settings().window) if options.window is None else options.window
+  window = (_LIVE_WINDOW if options.live else Settings().window) if options.window is None else options.window
   window = max(window, options.every)
   hold = window if options.hold is None else max(options.hold, options.every)
-  settings = footage.Settings(options.every, window, hold, options.on_miss, options.draw_scores)
+  settings = Settings(options.every, window, hold, options.on_miss, options.draw_scores)
   return footage.within_memory(settings._replace(group=1 if options.live else settings.group), size)
 
 

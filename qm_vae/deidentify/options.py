@@ -30,13 +30,20 @@ import re
 
 import qm_vae
 from qm_vae.arguments import Parser
-from qm_vae.deidentify import decisions, footage, methods
+from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.deidentify.settings import ON_MISS, Settings
 from qm_vae.deidentify.video.codecs import CODECS
-from qm_vae.faces import pasting
+from qm_vae.faces import SHAPES
 from qm_vae.faces.detectors import DETECTORS
+
+OK, FAILED, USAGE = range(3)
+"""Exit statuses."""
 
 SAFE = ".safe"
 _EVER = float("inf")
+
+METHODS = tuple(name for name in DEIDENTIFIERS.names() if name != "identity")
+"""As methods.names(), without loading the members to ask them."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -70,7 +77,7 @@ def _hiding(add):
     "--replacewith",
     default="solid",
     metavar="NAME|RUN",
-    help=f"{', '.join(methods.names())}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
+    help=f"{', '.join(METHODS)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
     "image:file=PATH for a picture over every face, or the folder of a QM-VAE run or its export (default: %(default)s)",
   )
   others = "pictures of other people, whose faces aligned_mean and k_same average"
@@ -82,7 +89,7 @@ def _hiding(add):
   add("--mask-scale", type=_between(1, 3), metavar="M", help="deface's word for --margin: M - 1")
   soft = "width of the soft edge outside of what is covered (default: %(default)s)"
   add("--feather", type=_between(0, 0.5), default=0.05, metavar="SHARE", help=soft)
-  add("--shape", choices=pasting.SHAPES, default="box", help="an ellipse leaves the corners (default: %(default)s)")
+  add("--shape", choices=SHAPES, default="box", help="an ellipse leaves the corners (default: %(default)s)")
   add("--boxes", dest="shape", action="store_const", const="box", help="the same as --shape=box")
   named = "X,Y,WIDTH,HEIGHT in pixels (faces whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass"
   add("--keep", action="append", default=[], metavar="FACE", help=f"leave this face as it is: {named}; several times")
@@ -99,7 +106,7 @@ def _hiding(add):
 
 
 def _finding(add):
-  usual = footage.Settings()
+  usual = Settings()
   known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: auto, the best that is installed)"
   add("--detector", default="auto", metavar="NAME|FILE", help=known)
   runs = "of onnxruntime: CPU, CUDA, ... (default: the best that there is)"
@@ -123,7 +130,7 @@ def _finding(add):
     "where a face is lost inside the picture, or a still picture shows none: hold the last place | mask the whole "
     "frame | stop and write nothing | fail: as hold, with exit status 1 (default: %(default)s)"
   )
-  add("--on-miss", choices=footage.ON_MISS, default="hold", help=missed)
+  add("--on-miss", choices=ON_MISS, default="hold", help=missed)
 
 
 def _files(add):
@@ -230,6 +237,10 @@ def _check_review(made, options):
     made.error("--add and --drop are of one file; for a folder write them into a file for --review-file")
   if options.review and (options.live or "-" in (options.source, options.target) or options.sidecar == ""):
     made.error("--review needs files: IN, OUT and its OUT.json")
+  if not options.add and not options.drop:
+    return
+  from qm_vae.deidentify import decisions  # --help does not wait for it
+
   try:
     decisions.parse(options.add, options.drop)
   except ValueError as error:

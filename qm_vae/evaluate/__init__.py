@@ -2,7 +2,6 @@
 
 import pathlib
 
-from qm_vae.experiments import config_file, schema
 from qm_vae.io import run_folder
 from qm_vae.registry import Registry
 
@@ -32,6 +31,8 @@ def evaluate(workdir: str | pathlib.Path, command: str) -> dict:
 
 
 def _evaluate(workdir, command):
+  from qm_vae.experiments import config_file, schema  # a command line's --help does not wait for them
+
   config = config_file.load(workdir)
   if config.task not in EVALUATIONS:
     raise ValueError(

@@ -10,9 +10,6 @@ import argparse
 import pathlib
 
 from qm_vae.arguments import Parser
-from qm_vae.evaluate import evaluate
-from qm_vae.experiments import config_file
-from qm_vae.io import cache
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,6 +25,11 @@ def main(arguments: list[str] | None = None) -> None:
     "to; say so where you trust that file",
   )
   options = parser.parse_args(arguments)
+  from qm_vae.evaluate import evaluate  # --help does not wait for them
+  from qm_vae.experiments import config_file
+  from qm_vae.io import cache
+  from qm_vae.report import terminal
+
   workdir = options.workdir
   # Not the cache_dir of the run's config.json: programs are loaded from there and run, and the run may be anybody's.
   cache.use(cache.user_cache() / "xla")
@@ -38,10 +40,10 @@ def main(arguments: list[str] | None = None) -> None:
         "--ask-services"
       )
     asking = " --ask-services" * options.ask_services
-    evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
+    report = evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
   except (ValueError, RuntimeError, OSError) as error:
     parser.exit(1, f"error: {error}\n")
-  print(f"Report: {pathlib.Path(workdir) / 'report.html'}")
+  print(*terminal.lines(report), f"Report: {pathlib.Path(workdir) / 'report.html'}", sep="\n")
 
 
 if __name__ == "__main__":

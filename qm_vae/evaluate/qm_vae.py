@@ -1,5 +1,6 @@
 """The evaluation of a run whose service is in the graph."""
 
+import dataclasses
 import pathlib
 
 import numpy as np
@@ -15,6 +16,10 @@ from qm_vae.io import progress
 from qm_vae.landmarkers import finding, instruments
 from qm_vae.metrics import images, utility
 from qm_vae.report import page
+from qm_vae.training.state import Experiment, State
+
+EARLY = "early"
+"""Folder, in that of the run, of the first report."""
 
 _EXAMPLES_PER_ANSWER = 2
 
@@ -22,6 +27,38 @@ _EXAMPLES_PER_ANSWER = 2
 def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   """The evaluation of a run whose service is in the graph; see `evaluate`."""
   experiment, state = run.restore(config, workdir)
+  return judged(config, workdir, experiment, state, command, workdir)
+
+
+def early(
+  config: Config, workdir: pathlib.Path, experiment: Experiment, state: State, command: str, epoch: int
+) -> dict:
+  """A first report on a run that still trains, in WORKDIR/early; without privacy and whoever looks for faces in frames.
+
+  Args:
+    config: of the run.
+    workdir: its folder, in which it trains.
+    experiment: of the run.
+    state: after `epoch`.
+    command: what the report names as its origin.
+    epoch: how many are done.
+  """
+  quick = dataclasses.replace(
+    config, landmarks="", face_detector="", privacy=dataclasses.replace(config.privacy, embedders=())
+  )
+  return judged(quick, workdir, experiment, state, command, workdir / EARLY, epoch)
+
+
+def judged(
+  config: Config,
+  workdir: pathlib.Path,
+  experiment: Experiment,
+  state: State,
+  command: str,
+  out: pathlib.Path,
+  epoch: int | None = None,
+) -> dict:
+  """The report on a state, written to `out`; `epoch` of one that still trains."""
   test, parts = experiment.data.test, experiment.parts
   train = experiment.data.train
   controls = {name: deidentifier(config, name, train) for name in (*CONTROLS, YARDSTICK)} | parts.baselines
@@ -71,12 +108,15 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
       "perplexity": float(images.perplexity(made.code_counts)),
     },
     "curve": run_info.curve(workdir, int(state.step)),
-    "training": run_info.training(config, workdir, int(state.step)),
+    "training": run_info.training(config, workdir, int(state.step)) | ({"early": epoch} if epoch else {}),
     "provenance": provenance.digests(config, experiment),
   }
   if parts.generator.condition != "none" and config.release.mechanism != "k_same":  # which answers for groups
     report["asked"] = outputs.asked(experiment, state, test, answer)
-  measured = privacy.section(config, workdir, experiment, state, controls, kind_of)
+  if epoch:
+    measured = {"privacy": None, "not_measured": {"privacy": "this is an early look; the run's own report has it"}}
+  else:
+    measured = privacy.section(config, workdir, experiment, state, controls, kind_of)
   reasons = {"found_again": no_detector, "memorization": no_memorization} | measured.pop("not_measured", {})
   report |= measured | {"not_measured": {name: reason for name, reason in reasons.items() if reason}}
   before, after = utility.softmax(originals["service"]), utility.softmax(by_method["qm_vae"]["service"])
@@ -92,8 +132,9 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
   arrays |= {f"method_{name}": image[chosen] for name, image in made.images.items()}
   arrays |= _case(experiment.data, made, int(chosen[0]))
   arrays |= first_look.pictures(experiment.data, made.images)
-  write(workdir, report, arrays)
-  page.write(workdir)
+  out.mkdir(parents=True, exist_ok=True)
+  write(out, report, arrays)
+  page.write(out)
   return report
 
 

@@ -21,7 +21,7 @@ from qm_vae.experiments.tasks import TaskRow
 from qm_vae.io import networks as network_file
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
-from qm_vae.models.vqvae import PRESETS
+from qm_vae.models.presets import PRESETS
 from qm_vae.services import SERVICES, answers, distil, expression
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
 from qm_vae.training import schedule

@@ -3,8 +3,6 @@
 import ast
 import pathlib
 
-from qm_vae.experiments import schema
-
 FLAGS = {
   "workdir": "folder of the run (default runs/EXPERIMENT or runs/EXPERIMENT-DATA)",
   "distributed": "auto or HOST:PORT,COUNT,INDEX: several processes (docs/devices.md)",
@@ -13,19 +11,19 @@ FLAGS = {
 }
 """The flags that people use; absl's own are left to --helpfull."""
 
-KEYS = (
-  "data.root",
-  "data.limit",
-  "epochs",
-  "batch_size",
-  "seed",
-  "image_size",
-  "alpha",
-  "views",
-  "service.checkpoint",
-  "judges.second.checkpoint",
-)
-"""The ten keys that people change."""
+KEYS = {
+  "data.root": "folder or file of the dataset; not used by synthetic",
+  "data.limit": "first records used; 0: all; default 0",
+  "epochs": "passes over the training faces; default 40",
+  "batch_size": "faces; default 32",
+  "seed": "every random number of the run follows from it; default 0",
+  "image_size": "pixels, side of the crop; 0: 64 on a CPU, 128 on a GPU; default 0",
+  "alpha": "weight of the service; default 0.4",
+  "views": "default ('blindfold', 'mosaic', 'laplace', 'cartoon')",
+  "service.checkpoint": "folder of qm_vae.convert or configs/expression.py; '': train on service_data",
+  "judges.second.checkpoint": "folder of qm_vae.convert or configs/expression.py; '': train on service_data",
+}
+"""The ten keys that people change: what each means and its default, as the schema has them."""
 
 _WIDTH = 96
 _HEAD = """\
@@ -50,7 +48,7 @@ def text() -> str:
   named = [(str(path), _first_line(path)) for path in experiments() if path.stem != "default"]
   lines += _rows(named) if named else ["  none here; start in the folder that holds configs/"]
   lines += ["", "Keys that people change, --config.KEY=VALUE (all: qm_vae/experiments/schema/config.py):"]
-  lines += _rows([(key, _describe(key)) for key in KEYS])
+  lines += _rows(list(KEYS.items()))
   lines += ["", "Flags (--helpfull lists those of the libraries too):"]
   lines += _rows([(f"--{name}", words) for name, words in FLAGS.items()])
   return "\n".join(lines)
@@ -58,14 +56,6 @@ def text() -> str:
 
 def _first_line(path):
   return (ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "").partition("\n")[0].rstrip(".")
-
-
-def _describe(key):
-  found = schema.declared_for(key)
-  assert found is not None, key
-  default = schema.flatten(schema.plain(schema.Config()))[key]
-  words = [f"default {default!r}"] if default not in ("", ()) else []
-  return "; ".join([*filter(None, [found.unit]), *words]) or found.rule.allowed
 
 
 def _rows(pairs):

@@ -10,7 +10,7 @@ import ml_collections
 from absl import flags
 
 from qm_vae.arguments import nearest
-from qm_vae.experiments import command_help, schema
+from qm_vae.experiments import command_help
 from qm_vae.io.errors import InputError
 
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]+)(=.*)?", re.DOTALL)
@@ -104,12 +104,16 @@ def _nearest_flag(name):
   near = nearest(name, own)
   if near:
     return near.replace("did you mean ", "did you mean --")
+  from qm_vae.experiments import schema  # all members with options, which --help does not wait for
+
   near = nearest(name, schema.flatten(schema.plain(schema.Config())))
   return near.replace("did you mean ", "did you mean --config.")
 
 
 def _check_overrides(given, config):
   """Names a key that there is not, and one that has no value."""
+  from qm_vae.experiments import schema
+
   known = schema.flatten(config)
   for number, argument in enumerate(given):
     found = _OVERRIDE.fullmatch(argument)
@@ -128,6 +132,8 @@ def _check_overrides(given, config):
 
 def _in_words(message):
   """The flag library's error with the rule of the key that it is about."""
+  from qm_vae.experiments import schema
+
   found = re.match(r"flag --config\.([\w.]+)=(.*?): ", message, re.DOTALL)
   declared = found and schema.declared_for(found[1])
   if found and declared:

@@ -19,7 +19,8 @@ from qm_vae.io import networks as network_file
 from qm_vae.losses import TERMS
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
-from qm_vae.models.vqvae import PRESETS, STRIDE
+from qm_vae.models.presets import PRESETS
+from qm_vae.models.vqvae import STRIDE
 from qm_vae.options import trait
 from qm_vae.privacy import guarantees
 from qm_vae.quantizers import QUANTIZERS

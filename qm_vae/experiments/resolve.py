@@ -7,6 +7,7 @@ import pathlib
 import ml_collections
 
 from qm_vae import embedders, landmarkers
+from qm_vae.data import synthetic
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.experiments import black_box, config_file, datasets, embedder, run, schema, settings
 from qm_vae.experiments.tasks import TASKS
@@ -17,11 +18,19 @@ from qm_vae.options import PATH, declared
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}
 """Keys that shape the network which a run of that task trains, besides those of its data."""
 
+RECOGNISER = "a face recogniser"
+"""Name of the attackers' network among those that are trained for a run."""
+
+
+SHIPPED = pathlib.Path(synthetic.__file__).parent / "networks"
+"""Networks of the drawn faces that come with the package, ordered as the cache is; docs/networks/make.py makes them."""
+
 
 def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   """The config with nothing left to the machine: size and preset fixed, and the path of every network filled in.
 
-  Services, and the attackers' face recogniser, that have none are trained now and cached.
+  Services, and the attackers' face recogniser, that have none are those that come with the package, where it has them
+  for these very data and keys; others are trained now and cached.
 
   Raises:
     ValueError: when one is missing and there is no data to train it on.
@@ -59,15 +68,16 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   resolved.recognisers = tuple(map(absolute, resolved.recognisers))
   if resolved.landmarks:
     landmarkers.load(resolved.landmarks)  # the report asks for it, after hours of training
-  untrained = [network for network in needed.values() if not network.checkpoint]
-  if untrained or (resolved.privacy.attackers and not all(resolved.privacy.embedders)):
+  wanted = trainings(resolved)
+  if not all(map(_shipped, wanted.values())):
     _check_before_training(schema.view(resolved))
   for name, network in needed.items():
     if not network.checkpoint:
-      network.checkpoint = str(_trained(settings.service_config(resolved, network), name, network.architecture))
+      network.checkpoint = str(_trained(wanted[name], name, network.architecture))
   for name in black_box.offered(schema.view(resolved)):
     resolved.quality[name].checkpoint = resolved.service.checkpoint
-  resolved.privacy.embedders = tuple(_recogniser(resolved, path) for path in resolved.privacy.embedders)
+  recogniser = wanted.get(RECOGNISER)
+  resolved.privacy.embedders = tuple(_recogniser(resolved, path, recogniser) for path in resolved.privacy.embedders)
   embedders.open_all(
     path for path in resolved.privacy.embedders if path
   )  # what is none is refused before hours of work
@@ -96,17 +106,36 @@ def _networks(config):
   return service | (judges if black_box.judged(schema.view(config)) else {})
 
 
-def _recogniser(config, path):
-  if path or not config.privacy.attackers:
-    return path and str(pathlib.Path(path).expanduser().absolute())
+def trainings(config: ml_collections.ConfigDict) -> dict[str, ml_collections.ConfigDict]:
+  """The configs of the runs that train what `config` lacks: expression networks by their key, and the recogniser.
+
+  Raises:
+    InputError: where a recogniser would be trained on people who are attacked.
+  """
+  found = {
+    name: settings.service_config(config, network)
+    for name, network in _networks(config).items()
+    if not network.checkpoint
+  }
+  if config.privacy.attackers and not all(config.privacy.embedders):
+    found[RECOGNISER] = _config_of_recogniser(config)
+  return found
+
+
+def _config_of_recogniser(config):
   if not config.service_data.name and config.data.split != "identity":
-    raise ValueError(
+    raise InputError(
       f"config.privacy.embedders has an empty path, so that a face recogniser would be trained on data "
       f"{config.data.name!r}, which are split by {config.data.split!r}: it would know people who are attacked. Give a "
       "recogniser: --config.privacy.embedders=\"('FOLDER',)\" (docs/embedders.md)"
     )
-  derived = embedder.config_of_embedder(config)
-  return str(_trained(derived, "a face recogniser", derived.embedder.architecture))
+  return embedder.config_of_embedder(config)
+
+
+def _recogniser(config, path, derived):
+  if path or not config.privacy.attackers:
+    return path and str(pathlib.Path(path).expanduser().absolute())
+  return str(_trained(derived, RECOGNISER, derived.embedder.architecture))
 
 
 def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
@@ -119,7 +148,16 @@ def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   return (settings.cache_dir(config) / row.cached_in / digest).absolute()
 
 
+def _shipped(config):
+  """The folder of the network in the package that such a config would train; None where it has none."""
+  own = network_folder(config)
+  found = SHIPPED / own.parent.name / own.name
+  return found if (found / networks.META).exists() else None
+
+
 def _trained(config, name, architecture):
+  if shipped := _shipped(config):
+    return shipped
   folder = network_folder(config)
   with run_folder.locked(folder / "waiting", wait=True):
     if not (folder / "network" / networks.META).exists():

@@ -1,9 +1,11 @@
 """One run in one folder: claims the folder, trains missing services, trains, exports."""
 
 import contextlib
+import functools
 import json
 import pathlib
 import re
+from collections.abc import Callable
 
 import jax
 import ml_collections
@@ -25,7 +27,10 @@ With a constant learning rate there may be more `epochs` too."""
 
 
 def run(
-  config: ml_collections.ConfigDict, workdir: str | pathlib.Path, group: distributed.Group | None = None
+  config: ml_collections.ConfigDict,
+  workdir: str | pathlib.Path,
+  group: distributed.Group | None = None,
+  after_test: Callable[[Experiment, int, State, dict], None] | None = None,
 ) -> Experiment:
   """Trains what `config` describes in `workdir`, or resumes an interrupted run of the same config.
 
@@ -36,6 +41,7 @@ def run(
     config: see schema/config.py; services without a checkpoint are refused here, `resolve` trains them.
     workdir: folder of the run.
     group: the processes that train, every one of which calls this; None: this one. The first alone writes.
+    after_test: called in the first after every evaluation, with the epoch, the state and what was found.
 
   Raises:
     ValueError: for a config that `schema.check` refuses, a workdir that holds another run, data or networks that
@@ -58,7 +64,13 @@ def run(
       gallery.save(workdir, experiment.data.train)
     checkpoints = stack.enter_context(_checkpoints(config, workdir)) if group.is_leader else None
     state = loop.fit(
-      experiment, workdir, checkpoints, tensorboard=config.tensorboard, samples=config.samples, group=group
+      experiment,
+      workdir,
+      checkpoints,
+      tensorboard=config.tensorboard,
+      samples=config.samples,
+      group=group,
+      after_test=after_test and functools.partial(after_test, experiment),
     )
     if isinstance(experiment.parts, NetworkParts) and group.is_leader:
       _export(state, experiment, workdir)

@@ -3,10 +3,7 @@
 import cv2
 import numpy as np
 
-from qm_vae.faces import cropping
-
-SHAPES = ("box", "ellipse")
-
+from qm_vae.faces import SHAPES, cropping
 
 _SOFT = 0.02  # share of the crop's side over which the frame's pixels give way to the crop's
 

@@ -8,8 +8,6 @@ import stat
 import warnings
 from typing import Any
 
-import jax
-
 _OFF = "JAX_ENABLE_COMPILATION_CACHE=false"
 _SECONDS = 0.2  # of compilation; quicker programs are compiled again, for the file costs as much
 
@@ -33,6 +31,8 @@ def use(folder: str | os.PathLike) -> pathlib.Path | None:
   Returns:
     The folder for this kind of processor, or None where nothing is kept.
   """
+  import jax  # command lines that only ask for a folder do not wait for it
+
   settings: Any = jax.config
   if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
     return None

@@ -27,7 +27,9 @@ REMEDY = (
 )
 
 
-def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mapping[str, Any]) -> None:
+def save(
+  directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mapping[str, Any], *, compressed: bool = False
+) -> None:
   """Writes a network into `directory`, which is made where it is missing; other files there stay.
 
   Both files are written aside and renamed, the description last, so that a kill leaves the old network, the new one, or
@@ -37,6 +39,7 @@ def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mappi
     directory: the folder.
     meta: what JSON can hold; `num_params` and `sha256` are filled in here.
     variables: nested dict of arrays, e.g. {"params": ..., "batch_stats": ...}.
+    compressed: a file that is a little smaller and slower to read.
   """
   directory = pathlib.Path(directory)
   directory.mkdir(parents=True, exist_ok=True)
@@ -46,7 +49,7 @@ def save(directory: str | os.PathLike, meta: Mapping[str, Any], variables: Mappi
   meta = dict(meta) | {"num_params": num_params, "sha256": _digest(flat)}
   aside = directory / f"{ARRAYS}.aside"
   with aside.open("wb") as file:
-    np.savez(file, allow_pickle=False, **flat)
+    (np.savez_compressed if compressed else np.savez)(file, allow_pickle=False, **flat)
   os.replace(aside, directory / ARRAYS)
   aside = directory / f"{META}.aside"
   aside.write_text(json.dumps(meta, indent=2) + "\n", encoding="utf-8")

@@ -6,9 +6,6 @@ from qm_vae.faces import detectors
 from qm_vae.metrics import intervals
 from qm_vae.types import Detector
 
-DEFAULT = "centerface"
-"""The detector of those who name no other. Its weights may be missing, which a report says."""
-
 
 def open_detector(name: str) -> tuple[Detector | None, str]:
   """The detector that looks, and why none does; '' where one does.
@@ -17,14 +14,14 @@ def open_detector(name: str) -> tuple[Detector | None, str]:
     name: in faces.detectors.DETECTORS, or the path of an ONNX file; '': nobody looks.
 
   Raises:
-    ValueError: for a file that is no detector, or a name other than DEFAULT that there is not.
+    ValueError: for a file that is no detector, or a name other than detectors.STRONGEST that there is not.
   """
   if not name:
     return None, "no face detector is named"
   try:
     return detectors.open_detector(name), ""
   except (ValueError, ImportError) as error:
-    if name != DEFAULT:
+    if name != detectors.STRONGEST:
       raise
     return None, str(error)
 

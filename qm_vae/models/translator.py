@@ -4,6 +4,7 @@ import flax.linen as nn
 import jax.numpy as jnp
 
 from qm_vae.models import vqvae
+from qm_vae.models.presets import PRESETS
 
 
 class Translator(nn.Module):
@@ -12,7 +13,7 @@ class Translator(nn.Module):
   So only what is to change need be learnt (Zhang et al. 2017, DnCNN), and fine detail that is there stays.
   """
 
-  preset: vqvae.Preset = vqvae.PRESETS["small"]
+  preset: vqvae.Preset = PRESETS["small"]
   code_dim: int = 64
 
   @nn.compact

@@ -5,30 +5,14 @@ one code for every 4 x 4 pixels: what it may tell of a person is then a few bits
 given what the service answered, so that codes need not carry it.
 """
 
-from typing import NamedTuple
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
 from qm_vae.models import winograd
 from qm_vae.models.blocks import depth_to_space
+from qm_vae.models.presets import Preset
 
-
-class Preset(NamedTuple):
-  """Widths of one encoder-decoder pair, in channels."""
-
-  hidden: int
-  residual_hidden: int
-  residual_blocks: int
-
-
-PRESETS = {
-  "paper": Preset(hidden=128, residual_hidden=32, residual_blocks=2),  # van den Oord's CIFAR network
-  "small": Preset(
-    hidden=48, residual_hidden=16, residual_blocks=2
-  ),  # 82 MFLOP forward at 64 x 64, four views; 49 by winograd.py
-}
 STRIDE = 4
 """Pixels of the crop per code, each way."""
 _COARSE = 4  # side of the grid from which tokens are read

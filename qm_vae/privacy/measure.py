@@ -10,11 +10,9 @@ from qm_vae import embedders, types
 from qm_vae.metrics import images
 from qm_vae.privacy import contract, controls, sessions, statistics, surroundings, untrained
 from qm_vae.privacy.attackers import ATTACKERS, Tools
-from qm_vae.privacy.protocol import Protocol
+from qm_vae.privacy.protocol import GALLERY_SIZES, Protocol
 
 VERSION = 1
-GALLERY_SIZES = (100, 500)
-"""People in the gallery of each column of the table."""
 
 
 class Method(NamedTuple):

@@ -9,6 +9,9 @@ from qm_vae import types
 MIN_PEOPLE = 10
 """Fewest people that re-identification is measured on; below it an interval says nothing."""
 
+GALLERY_SIZES = (100, 500)
+"""People in the gallery of each column of the table."""
+
 
 class Protocol(NamedTuple):
   """Positions in one set of faces. Nobody who is attacked teaches an attacker."""

@@ -5,7 +5,6 @@ import pathlib
 import sys
 
 from qm_vae.arguments import Parser
-from qm_vae.report import audit_page, files, page
 
 DESCRIPTION = """\
 Reads what a run (report.json, evaluation.npz) or an audit (audit.json, audit.npz) left in FOLDER, and writes
@@ -26,6 +25,8 @@ def main(arguments=None):
   )
   parser.add_argument("folder", metavar="FOLDER", type=pathlib.Path, help="folder of a run or of an audit")
   folder = parser.parse_args(arguments).folder
+  from qm_vae.report import audit_page, files, page  # --help does not wait for them
+
   is_audit, is_run = ((folder / kind.numbers).exists() for kind in (files.AUDIT, files.RUN))
   try:
     if is_audit:

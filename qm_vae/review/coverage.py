@@ -22,7 +22,7 @@ def measure(work: Job, detector: str) -> None:
   Raises:
     ValueError: where nothing was written, an original is missing or another one, or no detector has that name.
   """
-  from qm_vae.deidentify import coverage  # brings PyAV along
+  from qm_vae.deidentify import covered  # brings PyAV along
   from qm_vae.faces import detectors
 
   finder, rows = detectors.open_detector(detector), []
@@ -30,7 +30,7 @@ def measure(work: Job, detector: str) -> None:
     if file.kind != VIDEO or file.record is None:
       continue
     sidecar = _sidecar(work, file)
-    found = coverage.measure(file.original(), json.loads(sidecar.read_text(encoding="utf-8")), finder)
+    found = covered.measure(file.original(), json.loads(sidecar.read_text(encoding="utf-8")), finder)
     rows.append({"file": file.name, "record": job.sha256(sidecar)} | found)
   still = [file for file in work.files if file.kind == PICTURE and not file.failures]
   if still:
@@ -40,7 +40,7 @@ def measure(work: Job, detector: str) -> None:
       for file in still:
         drawn = [{"box": p.box.tolist(), "hidden": True, "how": decisions.ADDED} for p in file.before.added(0)]
         row = {"faces": [*file.faces, *drawn], "notes": file.notes}
-        found = coverage.measure_picture(images.read_image(file.original()), row, work.head["method"], finder)
+        found = covered.measure_picture(images.read_image(file.original()), row, work.head["method"], finder)
         total["missed"] += [{"file": file.name, "box": box} for box in found.pop("missed")]
         total |= {key: total[key] + count for key, count in found.items()}
         bar.update()

@@ -5,8 +5,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 
-import jax
-
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM") if hasattr(signal, name))
 
 
@@ -24,6 +22,8 @@ def deferred() -> Iterator[Callable[[], int]]:
 
   Several processes that train together, and threads other than the main one, leave signals as they are.
   """
+  import jax  # whoever only catches `Interrupted` does not wait for it
+
   came = []
   mine = threading.current_thread() is threading.main_thread() and jax.process_count() == 1
   before = {number: signal.getsignal(number) for number in _SIGNALS} if mine else {}

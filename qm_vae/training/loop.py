@@ -3,7 +3,7 @@
 import contextlib
 import pathlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import jax
 import numpy as np
@@ -17,6 +17,9 @@ from qm_vae.training.logbook import Logbook, code_use, plain
 from qm_vae.training.state import TO_HOST, Experiment, HostSide, HostStopped, State
 from qm_vae.types import Examples, FaceSet
 
+AfterTest = Callable[[int, State, dict], None]
+"""(epoch, state, what the evaluation found) -> nothing; the state is the step's own, to be read at once."""
+
 _AHEAD = 2  # batches on their way to the device while a step runs
 
 
@@ -28,6 +31,7 @@ def fit(
   tensorboard: bool = False,
   samples: bool = False,
   group: distributed.Group | None = None,
+  after_test: AfterTest | None = None,
 ) -> State:
   """Trains to the last epoch, going on from the newest whole checkpoint.
 
@@ -43,6 +47,7 @@ def fit(
     samples: also write the image grids to WORKDIR/samples/STEP.png.
     group: the processes that train, every one of which calls this; None: this one, on all its devices. Only the one
       that leads reads and writes `workdir` and `checkpoints`.
+    after_test: called in the process that leads after every evaluation.
 
   Returns:
     The state after the last step, on the device.
@@ -61,10 +66,16 @@ def fit(
     )
   programs = compile_task(experiment.task, experiment.batch_size, group)
   book = Logbook(workdir, checkpoints, tensorboard=tensorboard, samples=samples, group=group)
-  return loop(experiment, programs, Stream(experiment.seed, programs.local_rows), book)
+  return loop(experiment, programs, Stream(experiment.seed, programs.local_rows), book, after_test)
 
 
-def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Logbook) -> State:
+def loop(
+  experiment: Experiment,
+  programs: Programs,
+  stream: "Stream",
+  book: Logbook,
+  after_test: AfterTest | None = None,
+) -> State:
   """`fit` with its parts given: one run's, or those of many that train side by side (grid.py).
 
   Args:
@@ -72,6 +83,7 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
     programs: what is called in their place; all results may have leading axes, which `book` knows.
     stream: keys and the order of faces.
     book: where results go.
+    after_test: see `fit`.
   """
   key = stream.key
   frozen = jax.device_put(experiment.frozen, programs.replicated)
@@ -92,9 +104,10 @@ def loop(experiment: Experiment, programs: Programs, stream: "Stream", book: Log
     return epoch == experiment.epochs or (epoch > 0 and epoch % experiment.evaluate_every == 0)
 
   def judge(epoch):
-    book.test(
-      step, evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key, host), epoch=epoch
-    )
+    result = evaluate(programs, state, frozen, experiment.data.test, experiment.batch_size, key, host)
+    book.test(step, result, epoch=epoch)
+    if after_test and book.is_leader:
+      after_test(epoch, state, result)
     if programs.pictures and book.wants_pictures:
       batch = next(batches(experiment.data.test, np.arange(len(experiment.data.test)), 8, pad=True))
       book.pictures(step, programs.pictures(state, frozen, batch, key))

@@ -6,8 +6,8 @@ import jax
 import numpy as np
 import pytest
 
+from qm_vae.bench import MEASURES, MODES, core, memory, program, startup, workload
 from qm_vae.bench import __main__ as bench
-from qm_vae.bench import core, memory, startup, workload
 
 TINY = ("--image-size=16", "--batch-size=2", "--rounds=1", "--num-codes=16")
 
@@ -34,17 +34,17 @@ def test_bench_sizes_cannot_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", workload.MODES)
+@pytest.mark.parametrize("mode", MODES)
 def test_bench_every_measure_printed_written(mode, tmp_path, capsys, monkeypatch):
   """Every measure is printed and written."""
-  monkeypatch.setattr(bench.floor, "_COPY", 2**16)
-  monkeypatch.setattr(bench.floor, "_MATMUL", 64)
-  monkeypatch.setattr(bench.startup, "measure", lambda setting: {})
-  monkeypatch.setitem(bench.MEASURES, "startup", (lambda found: "start", bench.MEASURES["startup"][1]))
+  monkeypatch.setattr(program.floor, "_COPY", 2**16)
+  monkeypatch.setattr(program.floor, "_MATMUL", 64)
+  monkeypatch.setattr(program.startup, "measure", lambda setting: {})
+  monkeypatch.setitem(program.MEASURES, "startup", (lambda found: "start", program.MEASURES["startup"][1]))
   bench.main([*TINY, "--preset=small", f"--mode={mode}", f"--json={tmp_path / 'bench.json'}"])
   (row,) = json.loads((tmp_path / "bench.json").read_text())["rows"]
   printed = capsys.readouterr().out
-  assert row["mode"] == mode and set(row["measured"]) == set(bench.MEASURES)
+  assert row["mode"] == mode and set(row["measured"]) == set(program.MEASURES) == set(MEASURES)
   for words in ("images/s", "faces/s", "encodings among", "JPEG/s", "MB of temporary", "of the peak"):
     assert words in printed
   step = row["measured"]["step"]

@@ -96,7 +96,7 @@ def test_convert_other_networks_refused_name(tmp_path, change, message):
   """Other networks are refused by name."""
   _fabricate(tmp_path / "net.hdf5", change=change)
   with pytest.raises(ValueError, match=rf"net\.hdf5.*{message}"):
-    convert.keras_expression(tmp_path / "net.hdf5")
+    convert.READERS["keras-expression"](tmp_path / "net.hdf5")
 
 
 @pytest.mark.parametrize(
@@ -121,7 +121,7 @@ def test_convert_other_settings_refused(tmp_path, layer, message):
   } | {layer["class_name"]: layer}
   _fabricate(tmp_path / "net.hdf5", config={"config": {"layers": list(layers.values())}})
   with pytest.raises(ValueError, match=message):
-    convert.keras_expression(tmp_path / "net.hdf5")
+    convert.READERS["keras-expression"](tmp_path / "net.hdf5")
 
 
 def test_convert_files_no_hdf5(tmp_path):
@@ -150,7 +150,7 @@ def test_convert_help_teaches(capsys):
 @pytest.fixture(scope="module")
 def public(tmp_path_factory):
   folder = tmp_path_factory.mktemp("public")
-  networks.save(folder, *convert.keras_expression(HDF5))
+  networks.save(folder, *convert.READERS["keras-expression"](HDF5))
   return expression.load(folder)
 
 
@@ -281,7 +281,7 @@ def test_convert_other_checkpoints_refused_name(checkpoint, change, message):
   tensors, path = checkpoint
   change(tensors)
   with pytest.raises(ValueError, match=rf"net\.ckpt is no MobileFaceNet: {message}"):
-    convert.torch_mobilefacenet(path)
+    convert.READERS["torch-mobilefacenet"](path)
 
 
 def test_convert_no_checkpoint(tmp_path):
@@ -296,7 +296,7 @@ def test_convert_no_checkpoint(tmp_path):
 @needs(CHECKPOINT, EMBEDDER, CELEBA)
 def test_convert_public_mobilefacenet_equals_onnx_twin(tmp_path):
   """Public mobilefacenet equals its ONNX twin on real faces."""
-  networks.save(tmp_path / "net", *convert.torch_mobilefacenet(CHECKPOINT))
+  networks.save(tmp_path / "net", *convert.READERS["torch-mobilefacenet"](CHECKPOINT))
   found = cropping.crop_source(celeba_folder.make(root=str(CELEBA)), cropping.Settings(), np.arange(10), show=False)
   name, ours, *_ = embedders.open_embedder(tmp_path / "net", batch_size=8)
   _, theirs, *_ = embedders.open_embedder(EMBEDDER, batch_size=8)

@@ -212,11 +212,11 @@ def test_recognisers_every_tensor_has_one_place(monkeypatch, tmp_path, kind, par
   tensors = _full(kind)
   monkeypatch.setattr(torch_file, "load", lambda path, only=None: tensors | {"input.num_batches_tracked": np.array(1)})
   (tmp_path / "net.pth").write_bytes(b"read by a stand-in")
-  meta, variables = convert.FORMATS[kind].read(tmp_path / "net.pth")
+  meta, variables = convert.READERS[kind](tmp_path / "net.pth")
   assert sum(leaf.size for leaf in jax.tree.leaves(variables["params"])) == parameters
   assert meta["kind"] == "embedder" and meta["input_size"] == [size, size] and "net.pth, SHA-256" in meta["source"]
   with pytest.raises(ValueError, match="is no file; expected a PyTorch checkpoint"):
-    convert.FORMATS[kind].read(tmp_path / "absent.pth")
+    convert.READERS[kind](tmp_path / "absent.pth")
 
 
 @pytest.mark.parametrize(
@@ -243,7 +243,7 @@ def test_irse50_last_normalisation_without_scale(monkeypatch, tmp_path):
   del tensors["module.output_layer.4.weight"]
   monkeypatch.setattr(torch_file, "load", lambda path, only=None: tensors)
   (tmp_path / "net.pth").write_bytes(b"read by a stand-in")
-  _, variables = convert.FORMATS["torch-irse50"].read(tmp_path / "net.pth")
+  _, variables = convert.READERS["torch-irse50"](tmp_path / "net.pth")
   last = variables["params"]["output_layer.4"]
   assert (last["scale"] == 1).all() and (last["bias"] == 0).all()
 

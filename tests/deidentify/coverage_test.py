@@ -9,7 +9,7 @@ from qm_vae import types
 from qm_vae.deidentify import job
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
-from qm_vae.deidentify import coverage  # noqa: E402
+from qm_vae.deidentify import coverage, covered  # noqa: E402
 
 FACE = np.float32([20, 10, 16, 16])
 
@@ -54,7 +54,7 @@ def test_coverage_each_way_hiding_missing_counted(clip):
     {"faces": [face(FACE + [9, 0, 0, 0])]},  # beside it: the margin reaches two pixels, nine are bare
     {"faces": [], "blanked": "the frame is damaged"},
   )
-  message = coverage.measure(clip, record(clip, *rows), detector(), show=False)
+  message = covered.measure(clip, record(clip, *rows), detector(), show=False)
   assert (message["frames"], message["faces"], message["hidden"], message["found_only"]) == (4, 4, 3, 2)
   assert message["missed"] == [{"time": 0.2, "box": FACE.tolist()}]
 
@@ -63,7 +63,7 @@ def test_coverage_faces_left_corners_outside_ellipse(clip):
   """Faces that were left and corners outside an ellipse are not hidden."""
   rows = ({"faces": [face(hidden=False)]}, *[{"faces": [face()]}] * 3)
   for shape, hidden in (("box", 3), ("ellipse", 0)):  # without a margin a circle leaves a fifth of its square
-    message = coverage.measure(clip, record(clip, *rows, shape=shape, margin=0.0), detector(), show=False)
+    message = covered.measure(clip, record(clip, *rows, shape=shape, margin=0.0), detector(), show=False)
     assert message["hidden"] == hidden
 
 
@@ -80,7 +80,7 @@ def test_coverage_faces_left_corners_outside_ellipse(clip):
 def test_coverage_of_a_picture(faces, notes, hidden, found_only):
   """What is found and hidden, drawn, left, overlooked or black as a whole is told apart."""
   row, method = {"faces": faces, "notes": notes}, {"margin": 0.1, "feather": 0.05, "shape": "box"}
-  made = coverage.measure_picture(np.full((48, 64, 3), 90, np.uint8), row, method, detector())
+  made = covered.measure_picture(np.full((48, 64, 3), 90, np.uint8), row, method, detector())
   assert made == {
     "faces": 1,
     "hidden": hidden,
@@ -93,7 +93,7 @@ def test_coverage_no_record_video_refused(clip, tmp_path, capsys):
   """What is no record of the video is refused."""
   rows = [{"faces": []}] * 4
   with pytest.raises(ValueError, match="lists no frames"):
-    coverage.measure(clip, {"source": {}}, detector(), show=False)
+    covered.measure(clip, {"source": {}}, detector(), show=False)
   wrong = record(clip, *rows)
   wrong["source"]["sha256"] = "0"
   (tmp_path / "wrong.json").write_text(json.dumps(wrong))

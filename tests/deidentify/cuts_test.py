@@ -10,6 +10,7 @@ from qm_vae import types
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import footage, hiding, methods, selection, video
+from qm_vae.deidentify.settings import Settings
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.tracking import shots
 
@@ -67,7 +68,7 @@ def run(pictures, hider, shown, chosen=None, **settings):
     sink,
     detector,
     hider,
-    footage.Settings(**settings),
+    Settings(**settings),
     chosen or selection.Selection(),
     Sidecar(None, {}),
     None,

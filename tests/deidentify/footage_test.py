@@ -10,6 +10,7 @@ import pytest
 
 from qm_vae import types
 from qm_vae.deidentify import footage, hiding, methods, selection, video
+from qm_vae.deidentify.settings import Settings
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.video import raw
 from qm_vae.deidentify.video.aside import Aside
@@ -69,7 +70,7 @@ def run(source, hider, finder=find, chosen=None, record=None, **settings):
     sink,
     detector,
     hider,
-    footage.Settings(**settings),
+    Settings(**settings),
     chosen or selection.Selection(),
     record,
     None,
@@ -155,7 +156,7 @@ def test_footage_memory_holds_few_frames_faces(hider, monkeypatch):
 def test_footage_faces_sought_least_once_window():
   """Faces are sought at least once a window at any size."""
   for size, window in (((7680, 4320), 8), ((5760, 2880), 16), ((3840, 2160), 32), ((1920, 1080), 48)):
-    settings = footage.within_memory(footage.Settings(every=40), size)
+    settings = footage.within_memory(Settings(every=40), size)
     assert settings.window == settings.hold == window and settings.every == min(40, window)
 
 
@@ -212,12 +213,12 @@ def test_footage_never_more_frames_wait_window(hider):
 
   sink = Counting()
   detector = types.Detector(find, 0.5, 0.25, {})
-  settings = footage.Settings(window=10)
+  settings = Settings(window=10)
   footage.protect(
     counted(), sink, detector, hider, settings, selection.Selection(), Sidecar(None, {}), None, lambda n: None, SIZE
   )
-  assert max(most) <= 10 + 8 and not alive
-  assert footage.within_memory(footage.Settings(window=48), (7680, 4320)).window == 8
+  assert max(most) <= 10 + 2 * 8 and not alive  # one group is searched while the one before is followed
+  assert footage.within_memory(Settings(window=48), (7680, 4320)).window == 8
 
 
 def test_footage_face_left_region_sidecar_says(hider, tmp_path):
@@ -244,7 +245,7 @@ def test_footage_pipes_carry_frames_refuse_torn(hider):
     raw.Writer(target),
     types.Detector(find, 0.5, 0.25, {}),
     hider,
-    footage.Settings(),
+    Settings(),
     selection.Selection(),
     Sidecar(None, {}),
     None,

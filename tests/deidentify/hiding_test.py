@@ -1,5 +1,6 @@
 """Methods that keep the context: the frame's own pixels around the face, and all hidden where no face was found."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -89,3 +90,25 @@ def test_hider_frames_a_face_by_its_landmarks():
   # side of max(22.5 / 0.35, 62.5 / 0.85) pixels, with its crop half as large again.
   changed = (made != frame).any(-1)
   assert 40 < np.ptp(np.flatnonzero(changed.any(0))) < 80
+
+
+def test_hider_frames_the_faces_of_a_call_together():
+  """Eight faces of eight pictures go through the landmarker in one batch, and each gets its own frame."""
+  batches = []
+
+  def find(params, image):
+    del params
+    jax.debug.callback(lambda: batches.append(len(image)))
+    # The landmarks follow the crop's brightness, so that two faces that were mixed up would show.
+    size = 20 + 20 * image.mean((1, 2, 3))
+    return jnp.asarray(frontal(1.0)) * size[:, None, None] + 24 - size[:, None, None] / 2
+
+  apply = lambda params, face, key: face.image.at[10:40, 10:40].set(1.0)
+  way = method(((0, 0), (0, 0)))._replace(apply=apply, landmarker=types.Landmarker((), find, find))
+  frames = [np.full((200, 220, 3), 25 * i, np.uint8) for i in range(8)]
+  hider = Hider(way, seed=0)
+  together = hider(frames, [[BOX]] * 8, [[i] for i in range(8)])
+  jax.effects_barrier()
+  assert batches == [8, 8]  # to frame the faces, and to place them
+  for i, made in enumerate(together):
+    np.testing.assert_array_equal(hider.of(b"")([frames[i]], [[BOX]], [[i]])[0], made)

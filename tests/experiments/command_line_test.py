@@ -65,6 +65,16 @@ def test_command_line_help_fits_two_screens(capsys):
   assert "alsologtostderr" not in text and "pdb" not in text
 
 
+def test_command_line_help_says_what_the_schema_says():
+  """What --help says of a key is its unit and its default, or its rule, as the schema has them."""
+  defaults = schema.flatten(schema.plain(schema.Config()))
+  for key, words in KEYS.items():
+    declared = schema.declared_for(key)
+    assert declared is not None
+    default = [f"default {defaults[key]!r}"] if defaults[key] not in ("", ()) else []
+    assert words == ("; ".join([*filter(None, [declared.unit]), *default]) or declared.rule.allowed), key
+
+
 def test_command_line_flag_error_has_the_rule():
   """A value of another type is answered by the key's own rule."""
   words = command_line._in_words("flag --config.epochs=many: invalid literal for int() with base 10: 'many'")

@@ -17,7 +17,7 @@ from PIL import Image
 
 from launch import bulk
 from qm_vae.data import synthetic
-from qm_vae.deidentify import options
+from qm_vae.deidentify import folder, job, one, options
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -83,7 +83,7 @@ def finished(out):
 
 
 def settings_of(arguments, root):
-  return bulk.folder.settings_of(bulk.job.open_job(options.parse(arguments), ""), root)
+  return folder.settings_of(job.open_job(options.parse(arguments), ""), root)
 
 
 def test_bulk_worker_left_notes(tmp_path):
@@ -133,7 +133,7 @@ def test_bulk_takes_the_review_file_of_other_jobs(tmp_path):
     chosen = options.parse(arguments)
     chosen.root = str(root)
     key = settings_of(arguments, root)
-    left = bulk.remaining(names, root, out, key, functools.partial(bulk.folder.decided_state_of, chosen))
+    left = bulk.remaining(names, root, out, key, functools.partial(folder.decided_state_of, chosen))
     message = bulk.Worker(arguments, "", str(root), str(out), key)({"path": [name.encode() for name in left]})
     assert not any(message["failures"]), message
     return left
@@ -199,8 +199,8 @@ def test_bulk_error_one_file_loses_no(where, tmp_path, monkeypatch):
   bulk.make_ready(tmp_path / "out" / ".bulk")
   worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
   owner, name, error = {
-    "of the file": (bulk.one, "protect", AttributeError("no codec")),
-    "of the journal": (bulk.folder.Journal, "made", OSError("the disk is full")),
+    "of the file": (one, "protect", AttributeError("no codec")),
+    "of the journal": (folder.Journal, "made", OSError("the disk is full")),
     "of the mark": (pathlib.Path, "open", PermissionError("read-only")),
   }[where]
   real, left = getattr(owner, name), [error]

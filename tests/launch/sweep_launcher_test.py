@@ -11,6 +11,7 @@ import pytest
 
 from configs import inputs, table1
 from launch import cluster, sweep
+from qm_vae.report import sweep as report_sweep
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -59,7 +60,7 @@ def local_runs(monkeypatch, tmp_path, fails):
   """Runs the launcher with two seeds whose runs are not started; returns what it hands to the merge."""
   merged = []
   monkeypatch.setattr(sweep.subprocess, "run", lambda line, **_: types.SimpleNamespace(returncode=int(fails(line))))
-  monkeypatch.setattr(sweep.sweep, "write", lambda out, runs: merged.append((out, runs)) or len(runs))
+  monkeypatch.setattr(report_sweep, "write", lambda out, runs: merged.append((out, runs)) or len(runs))
   (tmp_path / "seed=7").mkdir()  # of an earlier command
   arguments = [f"--config={ROOT / 'configs/alpha04.py'}", "--runner=local", "--seeds=0,1", f"--out={tmp_path}"]
   return arguments, merged

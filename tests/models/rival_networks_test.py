@@ -139,7 +139,7 @@ def _psgan(t, source, reference, masks, places, width):
 def _convert(monkeypatch, path, kind, tensors):
   monkeypatch.setattr(torch_file, "load", lambda path, only=None: dict(tensors))
   path.write_bytes(b"read by a stand-in")
-  return convert.FORMATS[kind].read(path)
+  return convert.READERS[kind](path)
 
 
 channels_last = lambda x: np.moveaxis(x, 1, -1)

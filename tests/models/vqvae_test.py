@@ -6,12 +6,13 @@ import numpy as np
 import pytest
 
 from qm_vae.models import vqvae
+from qm_vae.models.presets import PRESETS
 
 KEY = jax.random.key(0)
 
 
 def build(preset, size=32, views=4, code_dim=8):
-  encoder, decoder = vqvae.Encoder(vqvae.PRESETS[preset], code_dim), vqvae.Decoder(vqvae.PRESETS[preset])
+  encoder, decoder = vqvae.Encoder(PRESETS[preset], code_dim), vqvae.Decoder(PRESETS[preset])
   x = jax.random.uniform(KEY, (2, size, size, 3 * views))
   encoder_params = jax.jit(encoder.init)(KEY, x)
   z = jax.jit(encoder.apply)(encoder_params, x)

@@ -3,7 +3,7 @@
 import fabricated_run
 import pytest
 
-from qm_vae.report import published, reproduction
+from qm_vae.report import beside_paper, published, reproduction
 from qm_vae.report.figures import inputs
 
 
@@ -24,7 +24,7 @@ def _with_views(count):
 
 
 def _found(reports, part, words=""):
-  return [row for row in reproduction.rows(reports) if row.part == part and words in row.what]
+  return [row for row in beside_paper.rows(reports) if row.part == part and words in row.what]
 
 
 def test_reproduction_headline_beside_paper():

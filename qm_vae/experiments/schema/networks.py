@@ -6,7 +6,7 @@ from qm_vae.experiments.schema.fields import group, key
 from qm_vae.experiments.schema.rules import DECAY, SIZES, multiple_of
 from qm_vae.models.embedder import EMBEDDER_NETWORKS
 from qm_vae.models.expression import EXPRESSION_NETWORKS
-from qm_vae.models.vqvae import PRESETS
+from qm_vae.models.presets import PRESETS
 from qm_vae.options import FLAG, NOT_NEGATIVE, POSITIVE, TEXT, between, integer, one_of
 from qm_vae.quantizers import QUANTIZERS
 

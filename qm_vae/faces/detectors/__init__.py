@@ -19,6 +19,9 @@ DETECTORS = Registry(
   group="qm_vae.detectors",
 )
 
+STRONGEST = "centerface"
+"""Looks for faces in what was protected, where no other is named. Its weights may be missing."""
+
 _FILE = "qm_vae.faces.detectors.centerface:of_file"
 
 
@@ -32,6 +35,7 @@ def open_detector(
   max_side: int | None = None,
   min_size: int = 12,
   provider: str | None = None,
+  threads: int | None = None,
 ) -> Detector:
   """The detector of that name, or in that ONNX file.
 
@@ -43,6 +47,7 @@ def open_detector(
     max_side: pixels; a larger frame is shrunk until its longer side has so many, for the search alone.
     min_size: pixels of the frame; smaller faces are passed over.
     provider: what onnxruntime runs on, such as 'CPU' or 'CUDA'; None: the best that there is.
+    threads: of onnxruntime that share one search; None: all cores. Others do not look at it.
 
   Raises:
     ValueError: for a name that is neither, a file that is no such network, numbers out of range, or a provider that is
@@ -57,13 +62,17 @@ def open_detector(
   if name in DETECTORS:
     if provider and "provider" not in inspect.signature(DETECTORS[name]).parameters:
       raise ValueError(f"the detector {name} is not run by onnxruntime; leave the provider, {provider!r}, out")
+    if threads and "threads" in inspect.signature(DETECTORS[name]).parameters:
+      options["threads"] = threads
     return checked(DETECTORS[name](min_size=min_size, **options))
   if pathlib.Path(name).suffix.lower() != ".onnx":
     raise ValueError(
       f"no face detector is called {name!r}; choose one of {', '.join(DETECTORS)}, or give the path of an .onnx file"
     )
   module, attribute = _FILE.split(":")
-  return checked(getattr(importlib.import_module(module), attribute)(name, min_size=min_size, **options))
+  return checked(
+    getattr(importlib.import_module(module), attribute)(name, min_size=min_size, threads=threads, **options)
+  )
 
 
 def checked(detector: Detector) -> Detector:

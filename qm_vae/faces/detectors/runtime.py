@@ -28,13 +28,14 @@ def providers() -> tuple[str, ...]:
   return tuple(name.removesuffix(_SUFFIX) for name in onnxruntime.get_available_providers())
 
 
-def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO) -> Opened:
+def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO, threads: int | None = None) -> Opened:
   """The network in an ONNX file's bytes.
 
   Args:
     path: of the file, for messages.
     model: its bytes.
     provider: 'auto', or a short or full name of an onnxruntime provider, in any case.
+    threads: that share one search on the CPU; None: all cores. Who searches several pictures at the same time takes 1.
 
   Raises:
     ValueError: for a provider that is not there or does not start, and for what is no ONNX file.
@@ -42,6 +43,9 @@ def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO) -> Opened:
   wanted = _wanted(provider)
   options = onnxruntime.SessionOptions()
   options.log_severity_level = 4
+  options.intra_op_num_threads = threads or 0
+  # Threads that wait by spinning take the cores from decoding, encoding and the other searches.
+  options.add_session_config_entry("session.intra_op.allow_spinning", "0")
   try:
     free = onnxruntime.InferenceSession(onnx_shapes.free(model), options, providers=wanted)
     fixed = onnxruntime.InferenceSession(model, options, providers=wanted)

@@ -1,11 +1,15 @@
 """Attackers: those who try to tell who a protected face is. The contract is `contract.Attacker`."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from qm_vae import types
 from qm_vae.registry import Registry
-from qm_vae.training.state import State, Task
+
+if TYPE_CHECKING:
+  from qm_vae.training.state import State, Task
 
 ATTACKERS = Registry(
   "attacker",
