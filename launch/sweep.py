@@ -25,6 +25,7 @@ import subprocess
 import sys
 
 from launch import cluster
+from qm_vae import shelf
 from qm_vae.arguments import Parser
 
 
@@ -40,9 +41,10 @@ def points(config: str, seeds: list[int]) -> list[dict]:
 
 
 def _module(config):
-  path = pathlib.Path(config.partition(":")[0])
+  path = shelf.experiment(config.partition(":")[0])
   if not path.is_file():
     raise ValueError(f"{path} does not exist; give the file of an experiment, for instance configs/table1.py")
+  shelf.make_importable("configs")
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
   spec.loader.exec_module(module)

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 
 LAYERS = (
-  ("arguments",),
+  ("arguments", "shelf"),
   ("types", "registry", "options"),
   ("io",),
   ("metrics", "faces", "data", "quantizers"),
@@ -23,6 +23,7 @@ LAYERS = (
   ("evaluate", "audit", "deidentify", "bench", "convert"),
   ("review",),
   ("main", "impersonation", "export"),
+  ("__main__",),
 )
 """Folders and files of qm_vae, lowest first. Folders of one layer do not import each other."""
 

@@ -1,7 +1,8 @@
 """What `python -m qm_vae.main --help` prints: at most two screens of 24 lines."""
 
 import ast
-import pathlib
+
+from qm_vae import shelf
 
 FLAGS = {
   "workdir": "folder of the run (default runs/EXPERIMENT or runs/EXPERIMENT-DATA)",
@@ -37,16 +38,12 @@ lfw or fer2013. Rerun a command to resume an interrupted run.
 """
 
 
-def experiments() -> list[pathlib.Path]:
-  """The files of experiments: those below configs/ of the current folder."""
-  return sorted(path for path in pathlib.Path("configs").glob("*.py") if not path.stem.startswith("_"))
-
-
 def text() -> str:
   """The help text."""
   lines = [_HEAD, "Experiments (--config=FILE or FILE:DATA):"]
-  named = [(str(path), _first_line(path)) for path in experiments() if path.stem != "default"]
-  lines += _rows(named) if named else ["  none here; start in the folder that holds configs/"]
+  name = lambda path: path.stem if path.is_absolute() else str(path)
+  named = [(name(path), _first_line(path)) for path in shelf.experiments() if path.stem != "default"]
+  lines += _rows(named)
   lines += ["", "Keys that people change, --config.KEY=VALUE (all: qm_vae/experiments/schema/config.py):"]
   lines += _rows(list(KEYS.items()))
   lines += ["", "Flags (--helpfull lists those of the libraries too):"]

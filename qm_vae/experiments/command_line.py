@@ -1,7 +1,6 @@
 """The command line of an experiment: --config=FILE:DATA and its overrides, checked before anything is loaded."""
 
 import importlib.util
-import pathlib
 import re
 import sys
 from typing import NoReturn
@@ -9,6 +8,7 @@ from typing import NoReturn
 import ml_collections
 from absl import flags
 
+from qm_vae import shelf
 from qm_vae.arguments import nearest
 from qm_vae.experiments import command_help
 from qm_vae.io.errors import InputError
@@ -36,12 +36,25 @@ def parse(arguments: list[str]) -> list[str]:
   except InputError as error:
     _refuse(str(error))
   try:
-    rest = flags.FLAGS(arguments)
+    rest = flags.FLAGS(_with_file(arguments))
   except flags.Error as error:
     _refuse(_in_words(str(error)))
   if len(rest) > 1:
     _refuse(f"unexpected argument {rest[1]!r}; options are written --name=value")
   return rest
+
+
+def _with_file(arguments):
+  """The arguments with the path of the experiment's file where they have its name."""
+  made = list(arguments)
+  for number, argument in enumerate(made):
+    flag, _, value = argument.partition("=")
+    at = number if value else number + 1
+    if flag in ("--config", "-config") and at < len(made):
+      name, colon, data = (value or made[at]).partition(":")
+      path = f"{shelf.experiment(name)}{colon}{data}"
+      made[at] = f"{flag}={path}" if value else path
+  return made
 
 
 def _refuse(message: str) -> NoReturn:
@@ -63,14 +76,14 @@ def _config_of(given):
 def _load(text) -> ml_collections.ConfigDict:
   """The config that FILE or FILE:DATA gives."""
   name, _, data = text.partition(":")
-  path = pathlib.Path(name)
+  path = shelf.experiment(name)
   if not path.is_file():
-    there = [str(one) for one in command_help.experiments()]
-    near = nearest(name, there) or nearest(f"configs/{path.stem}.py", there)
-    hint = f"there are {', '.join(there)}" if there else "start in the folder that holds configs/"
-    raise InputError(f"the experiment's file {path} does not exist; {near}{hint}")
+    there = [one.stem for one in shelf.experiments()]
+    near = nearest(path.stem, there)
+    raise InputError(f"the experiment's file {path} does not exist; {near}there are {', '.join(there)}")
   if path.suffix != ".py":
     raise InputError(f"--config={text}: {path} is no Python file; give an experiment such as configs/alpha04.py")
+  shelf.make_importable("configs")
   spec = importlib.util.spec_from_file_location("checked_config", path)
   assert spec and spec.loader
   module = importlib.util.module_from_spec(spec)
