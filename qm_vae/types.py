@@ -64,10 +64,11 @@ class Deidentifier(NamedTuple):
     Raises:
       ValueError: for arrays of another shape or type, and without landmarks that are needed.
 
-    >>> import qm_vae
-    >>> crops = np.full((2, 32, 32, 3), 200, np.uint8)
-    >>> qm_vae.deidentifiers.solid()(crops).max()
-    np.uint8(0)
+    Examples:
+      >>> import qm_vae
+      >>> crops = np.full((2, 32, 32, 3), 200, np.uint8)
+      >>> qm_vae.deidentifiers.solid()(crops).max()
+      np.uint8(0)
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:

@@ -49,13 +49,14 @@ def audit_arrays(
   Raises:
     ValueError: for arrays that do not fit, or too few people.
 
-  >>> rng = np.random.default_rng(0)
-  >>> faces = np.repeat(rng.integers(0, 256, (24, 16, 16, 3)), 2, axis=0) + rng.integers(-9, 9, (48, 16, 16, 3))
-  >>> faces = np.clip(faces, 0, 255).astype(np.uint8)
-  >>> pixels = lambda images: images.reshape(len(images), -1) / 255 - 0.5
-  >>> found = audit_arrays(faces, np.full_like(faces, 128), np.repeat(np.arange(24), 2), embed=pixels)
-  >>> found.clear["value"], round(found.rank_1["value"], 3) == round(found.chance, 3)
-  (1.0, True)
+  Examples:
+    >>> rng = np.random.default_rng(0)
+    >>> faces = np.repeat(rng.integers(0, 256, (24, 16, 16, 3)), 2, axis=0) + rng.integers(-9, 9, (48, 16, 16, 3))
+    >>> faces = np.clip(faces, 0, 255).astype(np.uint8)
+    >>> pixels = lambda images: images.reshape(len(images), -1) / 255 - 0.5
+    >>> found = audit_arrays(faces, np.full_like(faces, 128), np.repeat(np.arange(24), 2), embed=pixels)
+    >>> found.clear["value"], round(found.rank_1["value"], 3) == round(found.chance, 3)
+    (1.0, True)
   """
   original, protected = (_checked(name, x) for name, x in (("original", original), ("protected", protected)))
   if protected.shape != original.shape or len(identity) != len(original):

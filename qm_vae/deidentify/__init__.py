@@ -56,11 +56,12 @@ def images(
   Raises:
     ValueError: for arrays of another form, or options that are not allowed, naming them.
 
-  >>> import numpy as np
-  >>> grey = np.full((64, 64, 3), 128, np.uint8)  # no face in it
-  >>> found = images(grey, "mosaic:block=8")
-  >>> found.images.shape, found.faces
-  ((64, 64, 3), [[]])
+  Examples:
+    >>> import numpy as np
+    >>> grey = np.full((64, 64, 3), 128, np.uint8)  # no face in it
+    >>> found = images(grey, "mosaic:block=8")
+    >>> found.images.shape, found.faces
+    ((64, 64, 3), [[]])
   """
   from qm_vae import landmarkers
   from qm_vae.deidentify import methods, pictures

@@ -32,11 +32,12 @@ def train(config: ml_collections.ConfigDict | schema.Config, workdir: str | path
   Raises:
     ValueError: for a config that `schema.check` refuses, data that do not fit it, or a workdir of another run.
 
-  >>> import qm_vae
-  >>> config = qm_vae.Config(epochs=1, image_size=32)
-  >>> run = qm_vae.train(config, "runs/first")  # doctest: +SKIP
-  >>> run.report["methods"][-1]["loss_rate"]["value"]  # doctest: +SKIP
-  0.41
+  Examples:
+    >>> import qm_vae
+    >>> config = qm_vae.Config(epochs=1, image_size=32)
+    >>> run = qm_vae.train(config, "runs/first")  # doctest: +SKIP
+    >>> run.report["methods"][-1]["loss_rate"]["value"]  # doctest: +SKIP
+    0.41
   """
   workdir = pathlib.Path(workdir)
   given = schema.config_dict(config) if isinstance(config, schema.Config) else config

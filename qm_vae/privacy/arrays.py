@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from qm_vae.metrics.intervals import Rate
 from qm_vae.privacy import ranking, roc
@@ -21,7 +22,9 @@ class Identification:
   num_probes: int
 
 
-def identification(probe, gallery, probe_ids, gallery_ids, *, gallery_size: int | None = None) -> Identification:
+def identification(
+  probe: ArrayLike, gallery: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, *, gallery_size: int | None = None
+) -> Identification:
   """Closed-set identification of probes by the cosine to the gallery's embeddings.
 
   A person with several gallery pictures scores by the one most like the probe.
@@ -37,9 +40,10 @@ def identification(probe, gallery, probe_ids, gallery_ids, *, gallery_size: int 
   Raises:
     ValueError: for shapes that do not fit, fewer than two people, or a probe whose person is not in the gallery.
 
-  >>> rates = identification(np.eye(3), np.eye(3), ["a", "b", "c"], ["a", "b", "c"])
-  >>> rates.rank_1.value, rates.eer, rates.num_people
-  (1.0, 0.0, 3)
+  Examples:
+    >>> rates = identification(np.eye(3), np.eye(3), ["a", "b", "c"], ["a", "b", "c"])
+    >>> rates.rank_1.value, rates.eer, rates.num_people
+    (1.0, 0.0, 3)
   """
   probe, gallery = (_unit(name, x) for name, x in (("probe", probe), ("gallery", gallery)))
   probe_ids, gallery_ids = np.asarray(probe_ids), np.asarray(gallery_ids)

@@ -29,13 +29,14 @@ class VectorQuantizer(nn.Module):
   Raises:
     ValueError: for an option out of range.
 
-  >>> import jax, jax.numpy as jnp
-  >>> z = jax.random.normal(jax.random.key(0), (2, 4, 4, 8))
-  >>> module = VectorQuantizer(num_codes=16)
-  >>> variables = module.init(jax.random.key(1), z, train=False)
-  >>> (z_q, aux), updates = module.apply(variables, z, train=True, mutable=["batch_stats"])
-  >>> z_q.shape, aux["ids"].shape, sorted(updates)
-  ((2, 4, 4, 8), (2, 4, 4), ['batch_stats'])
+  Examples:
+    >>> import jax, jax.numpy as jnp
+    >>> z = jax.random.normal(jax.random.key(0), (2, 4, 4, 8))
+    >>> module = VectorQuantizer(num_codes=16)
+    >>> variables = module.init(jax.random.key(1), z, train=False)
+    >>> (z_q, aux), updates = module.apply(variables, z, train=True, mutable=["batch_stats"])
+    >>> z_q.shape, aux["ids"].shape, sorted(updates)
+    ((2, 4, 4, 8), (2, 4, 4), ['batch_stats'])
   """
 
   num_codes: int = 512
