@@ -46,6 +46,8 @@ def finished(home):
   done = call(home, workdir)
   assert done.returncode == 0, done.stderr[-3000:]
   assert "report.html" in done.stdout
+  (home / "finished.txt").write_text(done.stdout)
+  (home / "finished.err").write_text(done.stderr)
   return workdir
 
 
@@ -81,6 +83,23 @@ def test_main_report_holds_controls_judges_views(finished):
   assert found["data"]["train"]["n"] + found["data"]["test"]["n"] + len(found["data"]["missed"]) == 84
   page = (finished / "report.html").read_text()
   assert f"{qm_vae['loss_rate']['value']:.3f}"[:4] in page
+
+
+def test_main_tells_rates_as_it_goes_and_at_its_end(home, finished):
+  """Rates are told at every evaluation, a first report is written early, and the rates end the output."""
+  said = home / "finished.txt"
+  lines = said.read_text().splitlines()
+  loss = report(finished)["methods"][-1]["loss_rate"]
+  assert lines[-4].startswith("Loss rate: ") and f"n = {loss['n']})" in lines[-4]
+  assert lines[-3].startswith("Judge second: ") and lines[-2].startswith("Privacy: The strongest attacker")
+  assert lines[-1] == f"Report: {finished / 'report.html'}"
+  progress = (home / "finished.err").read_text()
+  assert "epoch 1 of 2: loss rate " in progress and "epoch 2 of 2: loss rate " in progress
+  assert f"First report, after epoch 1 of 2: {finished / 'early' / 'report.html'}" in progress
+  early = json.loads((finished / "early" / "report.json").read_text())
+  assert early["training"]["early"] == 1 and early["privacy"] is None
+  assert early["training"]["steps"] < report(finished)["training"]["steps"]
+  assert "An early look, after epoch 1 of 2" in (finished / "early" / "report.html").read_text()
 
 
 def test_main_privacy_measured_people_trained_nothing(finished):

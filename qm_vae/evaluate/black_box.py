@@ -32,6 +32,7 @@ def of_run(config, workdir: pathlib.Path, command: str) -> dict:
     ServiceFailed: when a service cannot be asked; rerun the command to resume with the answers so far.
   """
   experiment, state = run.restore(config, workdir)
+  experiment = in_frames.remembering(experiment)
   test, parts = experiment.data.test, experiment.parts
   train, student = experiment.data.train, (state.params["student"], state.model_state["student"])
   stand_in = distil.as_service(parts.student, parts.qualities, *student)

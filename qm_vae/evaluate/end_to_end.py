@@ -9,6 +9,9 @@ from qm_vae.metrics import utility
 from qm_vae.training.state import Split
 from qm_vae.types import Record
 
+NOT_MEASURED = {"pipeline_loss_rate": None, "pipeline_no_face": None}
+"""What `measure` returns where nobody looks for faces."""
+
 
 class _Pasted:
   """The test frames with the faces of one method pasted in, as a source."""
@@ -50,7 +53,7 @@ def measure(settings: cropping.Settings, data: Split, image: np.ndarray, truth: 
     data are not searched for faces.
   """
   if settings.detector == "none":
-    return {"pipeline_loss_rate": None, "pipeline_no_face": None}
+    return dict(NOT_MEASURED)
   again = cropping.crop_source(_Pasted(data, image), settings._replace(eyes="average"), show=False)
   there = _same_place(again.box, data.test.box[again.index])
   positions = again.index[there]

@@ -2,17 +2,24 @@
 
 import numpy as np
 
+from qm_vae.data.remembered import Remembered
 from qm_vae.faces import cropping
 from qm_vae.landmarkers import finding
 from qm_vae.metrics import seam as seams
 from qm_vae.metrics import utility
-from qm_vae.training.state import Split
+from qm_vae.training.state import Experiment, Split
 from qm_vae.types import Detector
 
 MOST = 500
 """Frames looked at; of more test faces, evenly spaced ones."""
 
 _BESIDE = 8  # pixels around the pasted square that the seam is measured in
+
+
+def remembering(experiment: Experiment) -> Experiment:
+  """The experiment whose test frames are read, or drawn, once: every method is pasted into the same ones."""
+  source = Remembered(experiment.data.test_source)
+  return experiment._replace(data=experiment.data._replace(test_source=source))
 
 
 def measure(data: Split, image: np.ndarray, detector: Detector | None) -> dict:

@@ -16,6 +16,8 @@ from qm_vae.metrics import intervals
 from qm_vae.report import terminal
 from qm_vae.training import distributed as devices
 
+_EARLY = 1 / 4  # of the epochs, after which the first report is made: before, nothing of a face is there yet
+
 
 def run(
   config: ml_collections.ConfigDict,
@@ -56,7 +58,7 @@ def run(
 
 
 class _Watcher:
-  """Tells the rates of every evaluation while a run trains, and writes a first report after the first one."""
+  """Tells the rates of every evaluation while a run trains, and writes a first report after a quarter of it."""
 
   def __init__(self, config, workdir, command):
     self._config, self._workdir, self._command = config, workdir, command
@@ -65,7 +67,7 @@ class _Watcher:
     if words := _rates(result):
       tqdm.tqdm.write(f"epoch {epoch} of {experiment.epochs}: {words}", file=sys.stderr)
     early = self._workdir / qm_vae.EARLY / "report.html"
-    if self._config.task != "qm_vae" or epoch == experiment.epochs or early.exists():
+    if self._config.task != "qm_vae" or not experiment.epochs > epoch >= _EARLY * experiment.epochs or early.exists():
       return
     report = qm_vae.early(schema.view(self._config), self._workdir, experiment, state, self._command, epoch)
     for line in (*terminal.lines(report), f"First report, after epoch {epoch} of {experiment.epochs}: {early}"):

@@ -33,7 +33,7 @@ def of_qm_vae(config: Config, workdir: pathlib.Path, command: str) -> dict:
 def early(
   config: Config, workdir: pathlib.Path, experiment: Experiment, state: State, command: str, epoch: int
 ) -> dict:
-  """A first report on a run that still trains, in WORKDIR/early; without privacy and whoever looks for faces in frames.
+  """A first report on a run that still trains, in WORKDIR/early: no attack, and no search for faces in frames.
 
   Args:
     config: of the run.
@@ -59,6 +59,7 @@ def judged(
   epoch: int | None = None,
 ) -> dict:
   """The report on a state, written to `out`; `epoch` of one that still trains."""
+  experiment = in_frames.remembering(experiment)
   test, parts = experiment.data.test, experiment.parts
   train = experiment.data.train
   controls = {name: deidentifier(config, name, train) for name in (*CONTROLS, YARDSTICK)} | parts.baselines
@@ -76,7 +77,7 @@ def judged(
         {"name": name, "kind": kind_of(name, parts), "options": _options(config, name)}
         | utility.utility(test, truth, originals, by_method[name], parts.service.classes)
         | utility.fidelity(test, image)
-        | end_to_end.measure(settings, experiment.data, image, truth, answer)
+        | (end_to_end.NOT_MEASURED if epoch else end_to_end.measure(settings, experiment.data, image, truth, answer))
         | instruments.measure(opened, test.image, image, test.eyes, test.identity)
         | in_frames.measure(experiment.data, image, detector)
       )

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from qm_vae.bench import floor
 from qm_vae.quantizers import ema, vq
 from qm_vae.quantizers.nearest import nearest
 
@@ -46,14 +47,31 @@ def test_nearest_bfloat16_compared_float32():
   np.testing.assert_array_equal(nearest(z, codes), [1, 0])
 
 
-def test_nearest_many_codes_searched_smaller_blocks():
-  """Many codes are searched in smaller blocks with the same result."""
+@pytest.mark.parametrize("num_codes", [9000, 20_001, 32_768])
+def test_nearest_distances_at_once_do_not_grow_with_the_codes(num_codes):
+  """Many codes are searched in blocks of codes and encodings, 2^20 distances at most, with the same result."""
   random = np.random.default_rng(0)
-  z, codes = random.standard_normal((300, 4)).astype(np.float32), random.standard_normal((9000, 4)).astype(np.float32)
-  program = jax.jit(nearest)
-  np.testing.assert_array_equal(program(z, codes), brute_force(z, codes))
-  whole = jax.eval_shape(lambda: jnp.zeros((300, 9000)))
-  assert max(sizes(jax.make_jaxpr(nearest)(z, codes).jaxpr)) == 100 * 9000 < whole.size  # three blocks, 128 at most
+  z = random.standard_normal((300, 4)).astype(np.float32)
+  codes = random.standard_normal((num_codes, 4)).astype(np.float32)
+  np.testing.assert_array_equal(jax.jit(nearest)(z, codes), brute_force(z, codes))
+  assert max(sizes(jax.make_jaxpr(nearest)(z, codes).jaxpr)) <= 2**20 < 300 * num_codes
+
+
+def test_nearest_products_grow_linearly_with_the_codes():
+  """Four times the codes are four times the products and sums, and no more."""
+  z = jax.ShapeDtypeStruct((8192, 64), jnp.float32)
+  shapes = [jax.ShapeDtypeStruct((num_codes, 64), jnp.float32) for num_codes in (8192, 32_768)]
+  fewer, more = (floor.count(nearest, z, codes)[0] for codes in shapes)
+  assert more.matrix == 4 * fewer.matrix == 4 * 2 * 64 * 8192 * 8192
+  assert more.other == pytest.approx(4 * fewer.other, rel=0.02)
+
+
+def test_nearest_ties_and_nan_across_blocks():
+  """The lowest index among equals wins over all blocks, and NaN gets the last code, not a padded one."""
+  codes = np.ones((20_001, 2), np.float32)
+  codes[[5, 19_000]] = 0
+  assert nearest(jnp.zeros((1, 2)), jnp.asarray(codes)) == 5
+  assert nearest(jnp.full((1, 2), jnp.nan), jnp.asarray(codes)) == 20_000
 
 
 def products(jaxpr):

@@ -40,6 +40,23 @@ def test_loop_rows_hold_trained_tested(tmp_path):
   assert rows[-1]["error"] < rows[2]["error"]
 
 
+def test_loop_calls_after_every_evaluation(tmp_path):
+  """After every evaluation its epoch, state and terms are handed over, those that metrics.jsonl has."""
+  found = []
+  checkpoints = Checkpoints(tmp_path / "checkpoints")
+  try:
+    loop.fit(
+      experiment(epochs=3),
+      tmp_path,
+      checkpoints,
+      after_test=lambda epoch, state, result: found.append((epoch, int(state.step), result["error"])),
+    )
+  finally:
+    checkpoints.close()
+  rows = [row for row in records.read_rows(tmp_path) if row["split"] == "test"]
+  assert found == [(row["epoch"], row["step"], row["error"]) for row in rows] and len(found) == 3
+
+
 def test_loop_evaluation_counts_every_face_once(tmp_path):
   """Evaluation counts every face once."""
   state = fit(tmp_path, epochs=1)
