@@ -34,6 +34,8 @@ def test_reproduction_headline_beside_paper():
   assert service.paper == published.HEADLINE == 0.14 and service.rate["value"] == 0.1375
   assert [row.rate["value"] for row in mean] == pytest.approx([0.16, 0.2, 0.25, 0.22])
   assert {row.paper for row in mean} == {None}
+  originals = _found([report], "Sec. 5.3", "originals")
+  assert [row.rate["value"] for row in originals] == pytest.approx([0.235, 0.28])  # 1 less the agreement
   assert _found([fabricated_run.report(epochs=20)], "Sec. 5.3", "20 epochs, service")[0].paper is None
 
 
@@ -42,7 +44,9 @@ def test_reproduction_curve_with_counts():
   report = fabricated_run.report()
   assert not _found([report], "Sec. 5.3", "after")
   for point in report["curve"]:
-    point |= {"n": 200, "loss_rate": 0.25}
+    point |= {"n": 200, "loss_rate": 0.25 if point["epoch"] != 33 else 0.12}
+  (best,) = _found([report], "Sec. 5.3", "lowest of 40")
+  assert "epoch 33" in best.what and best.rate["value"] == 0.12 and best.paper is None
   rows = _found([report], "Sec. 5.3", "after")
   assert [row.what.split("after ")[1] for row in rows] == ["10 epochs", "20 epochs", "30 epochs"]  # 40 is the last
   assert rows[0].rate["n"] == 200
