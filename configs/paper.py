@@ -7,6 +7,8 @@ python -m launch.sweep --config=configs/table1.py:celeba_folder-paper -- ...   #
 python -m qm_vae.evaluate.fit_views --config=configs/paper.py:celeba_folder ...  # fits the views and measures them
 `-paper` after the data takes these settings into those. The views are fitted on training faces only and frozen here;
 docs/reproduction.md has what they lose on test faces.
+A run of 40 epochs took 24 minutes on a shared CPU core. Expect 0.20 by mini-Xception on CelebA's first thousand, where
+the paper has 0.14 (Sec. 5.3), and that a recogniser names half of 474 people by the outputs.
 """
 
 from configs import default

@@ -116,8 +116,9 @@ def _table_4(run, report):
   what = f"coefficient {coefficient:g} of the MSE, {sweep.setting(report, 'epochs')} epochs{_seed(report)}"
   one = tables.method(report, "qm_vae")
   yield Row("Table 4", f"{what}, service", None, one.get("loss_rate") or {}, run)
-  judge = tables.headline(report)
-  yield Row("Table 4", f"{what}, judge {judge['judge']}", None, judge["independent"] or {}, run)
+  for judge in tables.judge_names(report):
+    answers = tables.judged(one, judge)
+    yield Row("Table 4", f"{what}, judge {judge}", None, answers.get("service_answer") or {}, run)
   yield Row("Table 4", f"{what}, PSNR in dB", None, one.get("psnr") or {}, run)
 
 

@@ -62,6 +62,8 @@ def test_reproduction_tables_2_to_4():
   whats = [row.what for row in _found(reports, "Table 4", "service")]
   assert [what.split(",")[0] for what in whats] == ["coefficient 0.6 of the MSE", "coefficient 0 of the MSE"]
   assert [row.run for row in _found(reports, "Table 4", "service")] == [0, 1]
+  judged = [row.what.rpartition(" ")[2] for row in _found(reports, "Table 4", "judge")]
+  assert judged == ["small_cnn", "vgg_like"] * 2  # all of them in every line, whichever has the largest gap
   assert not _found(reports[:1], "Table 4")  # one coefficient is no table
 
 
