@@ -1,9 +1,9 @@
 """Re-identification rates from embeddings: arrays in, plain numbers out."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from qm_vae.metrics.intervals import Rate
 from qm_vae.privacy import ranking, roc
@@ -23,7 +23,7 @@ class Identification:
 
 
 def identification(
-  probe: ArrayLike, gallery: ArrayLike, probe_ids: ArrayLike, gallery_ids: ArrayLike, *, gallery_size: int | None = None
+  probe: Any, gallery: Any, probe_ids: Any, gallery_ids: Any, *, gallery_size: int | None = None
 ) -> Identification:
   """Closed-set identification of probes by the cosine to the gallery's embeddings.
 

@@ -34,7 +34,7 @@ def nearest(z, codes, chunk=1024):
   missing = blocks * size - len(codes)
   codes = jnp.pad(codes, ((0, missing), (0, 0))).reshape(blocks, size, -1)
   offsets = jnp.pad(offsets, (0, missing), constant_values=jnp.inf).reshape(blocks, size)
-  scores, ids = jax.lax.map(lambda block: _among(z, *block, chunk), (codes, offsets))  # [blocks, N] each
+  scores, ids = jax.lax.map(lambda block: _among(z, block[0], block[1], chunk), (codes, offsets))  # [blocks, N] each
   ids += size * jnp.arange(blocks, dtype=jnp.int32)[:, None]
   least = jnp.min(scores, 0)
   # The least of nothing but NaN may be NaN or infinite, as the backend has it.
