@@ -214,6 +214,11 @@ def test_review_moment_by_moment_by_keyboard(job, browser):
     review.reads("message", "^That was the last doubtful moment. All are ticked off")
     review.keys("Escape", "d")
     review.reads("message", "^Select a face first")
+    saves = len(moments) + 2  # every moment, a decision and its undoing
+    for _ in range(500):
+      if review.server.session.saved.revision == saves:
+        break
+      page.wait_for_timeout(20)
   (saved,) = json.loads(pathlib.Path("out.mp4.review.json").read_text())["files"]
   assert saved["decisions"] == [] and len(saved["seen"]) == len(moments)
 
