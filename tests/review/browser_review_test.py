@@ -1,5 +1,6 @@
 """The review page in a real browser: what is drawn, dropped and kept there is so in what is made, and saved."""
 
+import http.server
 import json
 import pathlib
 import re
@@ -9,6 +10,7 @@ import threading
 import drawn_clip
 import numpy as np
 import pytest
+from PIL import Image
 
 from qm_vae.deidentify import __main__ as program
 from qm_vae.review import server, session
@@ -184,6 +186,127 @@ def test_review_in_a_browser_from_end_to_end(draw, job, browser):
     review.page.get_by_role("button", name="I looked this job through").click()
     review.reads("signed", "^Signed by A Reviewer")
   assert "Looked through and signed by A Reviewer" in pathlib.Path("out.mp4.html").read_text()
+
+
+def test_review_moment_by_moment_by_keyboard(job, browser):
+  """N goes through the doubtful moments with their tracks selected; what is saved, left and to be run is said."""
+  record = json.loads(job.read_text())
+  for row in record["frames"][4:7]:  # the cascade is never in doubt about drawn faces
+    row["faces"][0]["score"] = 0.1
+  job.write_text(json.dumps(record))
+  with Reviewed(browser, job) as review:
+    page, moments = review.page, review.server.session.job()["moments"]
+    number = next(i for i, one in enumerate(moments) if one["track"])
+    review.reads("left", "^Nothing is decided$")
+    review.keys(*"n" * number)
+    track = moments[number]["track"]
+    review.reads("hint", f"^Track {track} is selected")
+    review.reads("said", f"track {track} \\w+, hidden, selected")
+    review.keys("d")
+    review.reads("message", f"^track {track}: no face")
+    review.reads("status", "^Saved in out.mp4.review.json")
+    review.reads("left", "^1 change not applied yet$")
+    assert "--review-file=" in page.locator("#command").text_content()
+    review.keys("z")
+    review.reads("left", "^Nothing is decided$")
+    review.keys(*"n" * (len(moments) - number))
+    review.reads("progress", f"^{len(moments)} of {len(moments)}")
+    review.reads("message", "^That was the last doubtful moment. All are ticked off")
+    review.keys("Escape", "d")
+    review.reads("message", "^Select a face first")
+    saves = len(moments) + 2  # every moment, a decision and its undoing
+    for _ in range(500):
+      if review.server.session.saved.revision == saves:
+        break
+      page.wait_for_timeout(20)
+  (saved,) = json.loads(pathlib.Path("out.mp4.review.json").read_text())["files"]
+  assert saved["decisions"] == [] and len(saved["seen"]) == len(moments)
+
+
+def test_review_of_a_folder_in_one_sitting(browser, tmp_path, monkeypatch):
+  """A picture without a found face comes first; what is drawn there and dropped elsewhere is so in the folder."""
+  monkeypatch.chdir(tmp_path)
+  _, missed, dropped, _ = drawn_clip.faces()
+  names = {"b_found.png": dropped, "c_missed.png": missed[::-1], "a_other.png": dropped}
+  pathlib.Path("photos").mkdir()
+  for name, face in names.items():
+    canvas = np.full((240, 320, 3), 190, np.uint8)
+    canvas[60 : 60 + drawn_clip.SIDE, 100 : 100 + drawn_clip.SIDE] = face
+    Image.fromarray(canvas).save(f"photos/{name}")
+  assert program.main(["photos", "safe", "--detector=haar", "--min-size=24"]) == program.OK
+  read = lambda name: np.asarray(Image.open(name)).astype(int)
+  first = {name: pathlib.Path("safe", name).stat().st_mtime_ns for name in names}
+  with Reviewed(browser, pathlib.Path("safe.json")) as review:
+    assert review.page.locator("#file option:checked").text_content() == "c_missed.png"
+    assert review.page.locator("#moments button").first.text_content().startswith("No face was found")
+    review.drag((100, 60), (100 + drawn_clip.SIDE, 60 + drawn_clip.SIDE))
+    review.reads("left", "^1 change")
+    review.keys("n", "n")
+    review.reads("said", "b_found.png")
+    review.keys("1", "d")
+    review.reads("left", "^2 changes")
+    review.apply()
+    review.reads("left", "^All decisions are applied")
+  assert read("safe/c_missed.png")[60:156, 100:196].max() == 0
+  assert (read("safe/b_found.png") == read("photos/b_found.png")).all()
+  assert read("safe/a_other.png")[90:130, 130:170].max() == 0
+  changed = {name for name in names if pathlib.Path("safe", name).stat().st_mtime_ns != first[name]}
+  assert changed == {"b_found.png", "c_missed.png"}
+
+
+EVIL = """<!doctype html><body><script>
+window.got = [];
+const seen = (what) => window.got.push(what);
+async function attempt(what, make) {
+  try { seen(`${what}: ${await make()}`); } catch (error) { seen(`${what}: nothing`); }
+}
+const element = (name, at) => new Promise((done) => {
+  const made = document.createElement(name);
+  made.onload = () => done(name === "iframe" && !made.contentDocument ? "nothing" : "loaded");
+  made.onerror = () => done("nothing");
+  made.src = at;
+  document.body.append(made);
+});
+window.run = async (address) => {
+  await attempt("read", async () => (await fetch(address + "job")).text());
+  await attempt("picture", () => element("img", address + "files/0/protected/0?side=160"));
+  await attempt("script", () => element("script", address + "page.js"));
+  await attempt("frame", () => element("iframe", address));
+  const content = { method: "POST", mode: "no-cors", headers: { "Content-Type": "text/plain" }, body: "{}" };
+  await attempt("change", async () => (await fetch(address + "apply", content)).status || "nothing");
+  return window.got;
+};
+</script>"""
+
+
+class _Evil(http.server.BaseHTTPRequestHandler):
+  def do_GET(self):
+    self.send_response(200)
+    self.send_header("Content-Type", "text/html")
+    self.end_headers()
+    self.wfile.write(EVIL.encode())
+
+  def log_message(self, format, *args):
+    pass
+
+
+def test_review_gives_nothing_to_another_origin_that_has_the_address(job, browser):
+  """A page of another port of this machine that knows the token, too, reads, shows, runs and changes nothing."""
+  other = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Evil)
+  threading.Thread(target=other.serve_forever, args=(0.01,), daemon=True).start()
+  with Reviewed(browser, job) as review:
+    page = browser.new_page()
+    try:
+      page.goto(f"http://127.0.0.1:{other.server_port}/")
+      got = page.evaluate("(address) => window.run(address)", review.server.address)
+    finally:
+      page.close()
+      other.shutdown()
+      other.server_close()
+    assert [one.partition(": ") for one in got] == [
+      (what, ": ", "nothing") for what in ("read", "picture", "script", "frame", "change")
+    ]
+    assert not review.server.session.application.state()["running"] and not pathlib.Path("out.mp4.review.json").exists()
 
 
 def test_review_page_shows_originals_only_on_request(job, browser):

@@ -57,6 +57,7 @@ export function play() {
   const on = !state.playing;
   state.playing = on ? setTimeout(tick, 0) : clearTimeout(state.playing) || 0;
   $("play").setAttribute("aria-pressed", String(on));
+  if (!on) show(); // the lists were left as they were
 }
 
 async function tick() {

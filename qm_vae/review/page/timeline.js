@@ -17,6 +17,25 @@ function lanes(tracks) {
   return [placed, ends.length];
 }
 
+const RANK = ["found", "filled", "open", "held", "lost"], PIECES = 1000;
+
+// Of the bars [row, first, last, kind] that begin and end within one piece of the line, one: the most doubtful. An hour has
+// tens of thousands of them, and the line some hundred pixels.
+function joined(bars, frames) {
+  const piece = (frame) => Math.floor((frame * PIECES) / Math.max(frames, PIECES)), newest = new Map(), made = [];
+  for (const [row, first, last, kind] of bars) {
+    const before = newest.get(row);
+    if (before && piece(before[1]) === piece(last)) {
+      before[2] = Math.max(before[2], last);
+      if (RANK.indexOf(kind) > RANK.indexOf(before[3])) before[3] = kind;
+    } else {
+      const one = [row, first, last, kind];
+      made.push(one), newest.set(row, one);
+    }
+  }
+  return made;
+}
+
 export function draw(svg, frames, tracks, moments, regions, isSeen, isOpen) {
   const [placed, rows] = lanes(tracks), extra = regions.length ? 1 : 0;
   const height = (rows + 1 + extra) * (ROW + GAP) + GAP;
@@ -25,7 +44,8 @@ export function draw(svg, frames, tracks, moments, regions, isSeen, isOpen) {
   const parts = [];
   for (const one of moments) parts.push(bar(0, one.first, one.last, `doubt${isSeen(one) ? " seen" : ""}`));
   for (const one of regions) parts.push(bar(1, one.frames[0], one.frames[1] ?? frames - 1, "drawn"));
-  for (const [row, one] of placed) for (const [first, last, how] of one.parts) parts.push(bar(row + 1 + extra, first, last, isOpen(one.track) ? "open" : how));
+  const bars = placed.flatMap(([row, one]) => one.parts.map(([first, last, how]) => [row + 1 + extra, first, last, isOpen(one.track) ? "open" : how]));
+  for (const one of joined(bars, frames)) parts.push(bar(...one));
   svg.setAttribute("viewBox", `0 0 ${frames} ${height}`);
   svg.style.height = `${Math.min(height, 220)}px`;
   svg.replaceChildren(...parts, make("line", { class: "now", y1: 0, y2: height }));
