@@ -219,13 +219,15 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     return [options]
   if options.sidecar or options.raw:
     raise ValueError("--sidecar=PATH and --raw are of one IN; every one of several has its own record beside its OUT")
-  made, targets = [], {}
+  made, targets, given = [], {}, {path_of(source).resolve() for source in options.sources}
   for source in options.sources:
     path = path_of(source)
     target = path.with_name(path.stem + SAFE + path.suffix) if options.beside else path_of(options.target) / path.name
     if target in targets:
       raise ValueError(f"{targets[target]} and {source} would both be {target}; give one at a time")
     targets[target] = source
+    if options.beside and target.resolve() in given:
+      raise ValueError(f"{target} is IN, and would be OUT of {source}; leave it out, or move it away")
     made.append(argparse.Namespace(**vars(options) | {"source": source, "target": str(target), "live": False}))
   return made
 

@@ -9,7 +9,7 @@ from qm_vae.deidentify import scores
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.reviewed import ByTrack, Reviewed
 from qm_vae.deidentify.selection import Selection
-from qm_vae.deidentify.video.aside import Aside
+from qm_vae.deidentify.video.aside import Aside, naming
 from qm_vae.faces.detectors import tiles
 from qm_vae.io import icc, image_contents, images
 from qm_vae.types import Detector
@@ -119,9 +119,10 @@ def protect_file(
     done = done._replace(image=icc.to_srgb(done.image, contents.convert))
   aside = Aside(target)
   try:
-    images.write_image(
-      aside.path, done.image, form=target.suffix, profile=contents.profile, like=source, words=keep_metadata
-    )
+    with naming(target):
+      images.write_image(
+        aside.path, done.image, form=target.suffix, profile=contents.profile, like=source, words=keep_metadata
+      )
     aside.publish()
   except BaseException:
     aside.drop()

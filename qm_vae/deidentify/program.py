@@ -96,7 +96,12 @@ def _places(given):
     source = options.path_of(given.source)
     if not source.exists():
       raise ValueError(f"IN is {given.source!r}, which does not exist")
-    if target.exists() and source.resolve() == target.resolve():
+    if not source.is_file() and not source.is_dir():
+      raise ValueError(
+        f"IN, {given.source!r}, is a pipe or a device, which cannot be read twice; give a file, a camera's number, or - "
+        "with --raw for raw frames on standard input"
+      )
+    if target.exists() and source.samefile(target):
       raise ValueError(f"OUT is IN, {target}; the original is never replaced")
   if given.target == "-" and (given.preview or (source and source.is_dir())):
     raise ValueError("OUT is -: raw frames have no preview and no folder; name a file or folder")
@@ -131,4 +136,6 @@ def _outcomes(work, source, target):
 
 
 def _say(text):
-  print(text, file=sys.stderr, flush=True)
+  """Prints a line; what in a file's name would steer the terminal, or forge a line of its own, is written out."""
+  line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+  print(line, file=sys.stderr, flush=True)

@@ -4,7 +4,6 @@ import os
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from qm_vae.io import icc, images
 
@@ -71,5 +70,3 @@ def _depth(path, image):
     found = getattr(image, "tag_v2", {}).get(_TIFF_DEPTH, 8)
     return max(found) if isinstance(found, tuple) else int(found)
   return int(image.info.get("bit_depth") or 8)  # of HEIF
-
-
