@@ -21,7 +21,7 @@ class Found(NamedTuple):
 
   wanted: list[pathlib.Path]
   others: list[str]  # neither picture nor video: never copied
-  links: list[str] = []  # to folders, which are not followed
+  links: list[str]  # to folders, which are not followed
 
 
 def walk(root: pathlib.Path) -> Found:
