@@ -171,3 +171,17 @@ def test_two_hundred_megapixels_have_a_remedy(photos, capsys, monkeypatch):
   assert program.main(["photos", "safe"]) == program.FAILED
   message = capsys.readouterr().err
   assert "large.png" in message and "more than 1 million pixels" in message and "scale it down" in message
+
+
+def test_record_of_a_long_name(tmp_path):
+  """The record of a video whose name has 240 bytes is written aside under a shorter name, and debris is known by it."""
+  final = tmp_path / ("é" * 118 + ".mp4.json")
+  aside = Aside(final)
+  assert len(os.fsencode(aside.path.name)) < 200
+  aside.path.write_text("{}")
+  left = aside.path.with_name(aside.path.name.replace(f".{os.getpid()}.", ".999999999."))
+  left.touch()
+  aside.publish()
+  assert final.read_text() == "{}"
+  Aside(final).drop()
+  assert [path.name for path in tmp_path.iterdir()] == [final.name]
