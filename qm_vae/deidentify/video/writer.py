@@ -87,7 +87,7 @@ class Writer:
     except av.error.FFmpegError as error:
       self.abort()
       why = getattr(error, "strerror", None) or str(error)
-      given = f" by the encoder {codec}" if codec not in ("", *CODECS) else ""
+      given = f" by the encoder {codec} (is its hardware there?)" if codec not in ("", *CODECS) else ""
       given += f" with --preset={preset}" if preset else ""
       raise VideoError(f"{path} cannot be written{given}: {why}") from None
     except BaseException:
