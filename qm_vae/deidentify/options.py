@@ -83,6 +83,8 @@ def _hiding(add):
     help=f"{', '.join(METHODS)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
     "image:file=PATH for a picture over every face, or the folder of a QM-VAE run or its export (default: %(default)s)",
   )
+  pictured = "with --method=image (img): the picture over every face; the same as --method=image:file=FILE"
+  add("--replaceimg", metavar="FILE", help=pictured)
   blocks = "mosaic alone: side of a block in pixels of the frame; small ones show much of a large face"
   add("--mosaic-size", "--mosaicsize", type=_integer(2), metavar="PIXELS", help=blocks)
   others = "pictures of other people, whose faces aligned_mean and k_same average"
@@ -248,6 +250,12 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
 
 def _check_method(made, options):
   """Joins --mosaic-size to the method, and refuses what does not go together."""
+  if options.method in ("image", "img"):
+    if options.replaceimg is None:
+      made.error("the picture is missing: --method=image:file=FILE, or --replaceimg=FILE")
+    options.method = f"image:file={options.replaceimg}"
+  elif options.replaceimg is not None:
+    made.error("--replaceimg is of --method=image, without other options")
   name = options.method.partition(":")[0]
   if options.mosaic_size is not None:
     if options.method != "mosaic":

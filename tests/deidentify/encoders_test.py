@@ -72,6 +72,8 @@ def test_encoders_of_hardware_have_their_own_quality():
   [
     ("--codec=h265", "is no codec"),
     ("--bitrate=fast", "is no rate"),
+    ("--replacewith=image", "the picture is missing"),
+    ("--replaceimg=a.png", "--replaceimg is of --method=image"),
     ("--mosaic-size=20", "--mosaic-size is of --method=mosaic"),
     ("--objects=plates.onnx", "is not FILE.onnx:CLASS"),
   ],
@@ -89,6 +91,8 @@ def test_encoders_understood():
   assert (given.bitrate, given.codec, given.objects) == (1_500_000, "hevc_nvenc", ("p.onnx", ("plate", "3")))
   with pytest.raises(SystemExit):
     options.parse(["a.mp4", "b.mp4", "--bitrate=800k", "--quality=20"])
+  img = options.parse(["a", "b", "--replacewith=img", "--replaceimg=x.png"])
+  assert img.method == "image:file=x.png"
   assert options.parse(["a", "b", "--method=mosaic", "--mosaicsize=20"]).method == "mosaic:pixels=20"
 
 
