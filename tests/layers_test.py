@@ -28,10 +28,11 @@ LAYERS = (
 """Folders and files of qm_vae, lowest first. Folders of one layer do not import each other."""
 
 HEAVY = {
-  "av": {f"deidentify/video/{name}.py" for name in ("opening", "positions", "reader", "stored", "writer")},
+  "av": {f"deidentify/video/{name}.py" for name in ("encoding", "opening", "positions", "reader", "stored", "writer")},
   "cv2": {
     "faces/cropping.py",
     "faces/detectors/centerface.py",
+    "faces/detectors/objects.py",
     "faces/pasting.py",
     "data/synthetic/__init__.py",
     "data/synthetic/face_surroundings.py",
@@ -40,7 +41,7 @@ HEAVY = {
   "onnxruntime": {"io/onnx.py", "faces/detectors/runtime.py"},
   "matplotlib": None,  # the files of report/
   "tensorflow_datasets": {"data/tfds_source.py"},
-  "PIL": {"io/images.py"},
+  "PIL": {"io/images.py", "io/icc.py"},
   "tensorboardX": {"io/records.py"},
   "torch": {"bench/twin.py"},
 }

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import pathlib
+import stat
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from qm_vae.io import progress, records
 
 _JOURNAL = ".deidentified.jsonl"
 _BEGUN = "begun"
+_APPLE_DOUBLE = bytes.fromhex("00051607")  # how the `._` files begin that macOS puts beside others
 
 
 class Found(NamedTuple):
@@ -19,17 +21,32 @@ class Found(NamedTuple):
 
   wanted: list[pathlib.Path]
   others: list[str]  # neither picture nor video: never copied
+  links: list[str]  # to folders, which are not followed
 
 
 def walk(root: pathlib.Path) -> Found:
-  """What is below `root`, in sorted order; links to folders are not followed."""
-  wanted, others = [], []
+  """What is below `root`, in sorted order; links to folders are not followed, and pipes and devices not opened."""
+  wanted, others, links = [], [], []
   for directory, folders, files in os.walk(root):
     folders.sort()
+    here = pathlib.Path(directory)
+    links += [str((here / name).relative_to(root)) for name in folders if (here / name).is_symlink()]
     for file in sorted(files):
-      path = (pathlib.Path(directory) / file).relative_to(root)
-      (wanted.append(path) if one.kind(path) else others.append(str(path)))
-  return Found(wanted, others)
+      path = (here / file).relative_to(root)
+      (wanted.append(path) if one.kind(path) and _is_file(here / file) else others.append(str(path)))
+  return Found(wanted, others, links)
+
+
+def _is_file(path):
+  """Whether the path may be a picture or a video; one that cannot be looked at may, and is a failure later."""
+  try:
+    mode = path.stat().st_mode
+    if path.name.startswith("._") and stat.S_ISREG(mode):
+      with path.open("rb") as file:
+        return file.read(4) != _APPLE_DOUBLE
+  except OSError:
+    return True
+  return stat.S_ISREG(mode)
 
 
 def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterator[job.Outcome]:
@@ -61,11 +78,13 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
         outcomes.append(outcome)
         yield outcome
         bar.update()
-    if found.others:
-      message = (
-        f"{len(found.others)} files are neither picture nor video and were not copied: {', '.join(found.others[:10])}"
-      )
-      yield job.Outcome(str(source), 0, (message + (", ..." if len(found.others) > 10 else ""),), (), {})
+    for names, what in (
+      (found.others, "files are neither picture nor video and were not copied"),
+      (found.links, "links to folders were not followed; give those folders by themselves"),
+    ):
+      if names:
+        message = f"{len(names)} {what}: {', '.join(names[:10])}{', ...' if len(names) > 10 else ''}"
+        yield job.Outcome(str(source), 0, (message,), (), {})
     for path in filter(None, (sidecar, preview)):
       key = _beside(path, target)
       journal.begin(key)
@@ -168,6 +187,21 @@ def _check_free(work, journal, source, target, path):
     raise ValueError(f"{path} exists; --overwrite replaces it")
 
 
+def _lock(file):
+  """Claims an open file until it is closed; False where another process has it. True where there are no such locks."""
+  try:
+    import fcntl  # of POSIX alone
+  except ImportError:
+    return True
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except BlockingIOError:
+    return False
+  except OSError:  # a file system without locks
+    return True
+  return True
+
+
 def _beside(path, target):
   """What the journal calls a file beside OUT."""
   return os.path.relpath(path.resolve(), target.resolve())
@@ -198,7 +232,10 @@ def settings_of(work: job.Job, source: pathlib.Path) -> str:
 
 
 def _write(sidecar, work, source, outcomes, found):
-  head = job.head(work, {"name": str(source)}, None, pictures=True) | {"version": 1, "left_out": found.others}
+  head = job.head(work, {"name": str(source)}, None, pictures=True) | {
+    "version": 1,
+    "left_out": found.others + found.links,
+  }
   rows = [{"file": outcome.name} | outcome.record for outcome in outcomes]
   records.write_text(sidecar, json.dumps(head | {"files": rows}, indent=1, allow_nan=False) + "\n")
 
@@ -241,6 +278,9 @@ class Journal:
 
   def __enter__(self):
     self._file = self._path.open("a", encoding="utf-8")
+    if not _lock(self._file):
+      self._file.close()
+      raise ValueError(f"another run writes to {self._path.parent} now; wait for its end, or choose another OUT")
     if self._file.tell():
       with self._path.open("rb") as file:
         file.seek(-1, os.SEEK_END)

@@ -47,6 +47,7 @@ class Hider:
     self._shape = shape
     self._smallest = method.smallest
     self._keeps_context = method.keeps_context
+    self._of_square = method.of_square
     self._protector, self._key = protector.Protector(method), _key(seed)
     if "landmarks" in method.needs and landmarker is None:
       raise ValueError(
@@ -102,6 +103,9 @@ class Hider:
     large = squares[order, 2] >= self._smallest
     chosen = order[large]
     hidden, fine = np.zeros_like(images), np.ones(len(images), bool)
+    if self._of_square is not None:
+      hidden = np.stack([self._of_square(*one) for one in zip(images, squares[:, 2].astype(int), strict=True)])
+      chosen = chosen[:0]
     hidden[chosen], fine[chosen] = self._protector(
       images[chosen],
       eyes[chosen],

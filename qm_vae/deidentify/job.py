@@ -87,7 +87,15 @@ def _detector(options, *, tiled, threads=None):
     provider=options.provider,
     threads=threads,
   )
-  return tiles.tiled(found) if tiled else found
+  found = tiles.tiled(found) if tiled else found
+  if not options.objects:
+    return found
+  from qm_vae.faces.detectors import objects  # onnxruntime, for those alone who have a network
+
+  path, classes = options.objects
+  provider = {"provider": options.provider} if options.provider else {}
+  things = objects.of_file(path, classes, min_size=options.min_size, threads=threads, **provider)
+  return objects.beside(found, detectors.checked(things))
 
 
 def head(job: Job, source: dict, finding: dict | None, *, pictures: bool = False) -> dict:

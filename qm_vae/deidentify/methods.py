@@ -52,6 +52,8 @@ def open_method(
     found = spec.parse(text)
     if found is None:
       raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
+    if name == "mosaic" and list(found[1]) == ["pixels"]:
+      return _mosaic_of_frame(found[1]["pixels"])
     return _deidentifier(*found, gallery, service, landmarks)
   path = pathlib.Path(text).expanduser()
   if path.is_file() or (path / "config.json").is_file():
@@ -85,6 +87,26 @@ def _image(path):
   return protector.Method(
     shown, lambda params, face, key: params, _IMAGE_SIDE, None, (), 0, {"name": "image", "file": str(path)}
   )
+
+
+def _mosaic_of_frame(pixels):
+  """A mosaic whose blocks have so many pixels of the frame, whatever the face's size."""
+  if not isinstance(pixels, int) or pixels < 2:
+    raise ValueError(f"mosaic: pixels {pixels!r} must be a whole number of at least 2")
+
+  def of_square(crop, side):
+    count = min(max(round(side / pixels), 1), len(crop))
+    nearest_block = np.arange(len(crop)) * count // len(crop)
+    return cropping.resize(crop, count)[nearest_block][:, nearest_block]
+
+  description = {"name": "mosaic", "options": {"pixels": pixels}}
+  return protector.Method((), _black, 2 * _CROP, None, (), 0, description, of_square=of_square)
+
+
+def _black(params, face, key):
+  """Never shown: `of_square` takes its place."""
+  del params, key
+  return face.image * 0
 
 
 def _deidentifier(name, given, gallery, service, landmarks):

@@ -80,6 +80,8 @@ def _sink(options, target, source):
     source,
     codec=options.codec,
     quality=options.quality,
+    bitrate=options.bitrate,
+    preset=options.preset,
     audio=options.audio,
     subtitles=options.subtitles,
     keep_metadata=options.keep_metadata,

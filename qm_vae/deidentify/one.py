@@ -9,13 +9,16 @@ from qm_vae.io import images, records
 
 PICTURE, VIDEO = "picture", "video"
 
+UNREAD = (".jxl", ".jp2", ".psd", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2")
+"""Suffixes of pictures that nothing here reads: each is a failure, not a file of another kind."""
+
 
 def kind(path: pathlib.Path) -> str:
   """'picture', 'video' or '' by the suffix; an animated .gif is a video, one with a single frame a picture."""
   suffix = path.suffix.lower()
   if suffix in codecs.SUFFIXES:
     return VIDEO
-  return PICTURE if suffix in images.SUFFIXES else ""
+  return PICTURE if suffix in images.SUFFIXES or suffix in UNREAD else ""
 
 
 def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path, sidecar: pathlib.Path | None) -> job.Outcome:

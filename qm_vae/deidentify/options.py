@@ -29,7 +29,7 @@ import pathlib
 import re
 
 import qm_vae
-from qm_vae.arguments import Parser
+from qm_vae.arguments import Parser, nearest
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.deidentify.settings import ON_MISS, Settings
 from qm_vae.deidentify.video.codecs import CODECS
@@ -41,6 +41,9 @@ OK, FAILED, USAGE = range(3)
 
 SAFE = ".safe"
 _EVER = float("inf")
+
+OF_THINGS = ("solid", "mosaic", "blur", "image")
+"""Methods that hide what is no face, too."""
 
 METHODS = tuple(name for name in DEIDENTIFIERS.names() if name != "identity")
 """As methods.names(), without loading the members to ask them."""
@@ -80,6 +83,10 @@ def _hiding(add):
     help=f"{', '.join(METHODS)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
     "image:file=PATH for a picture over every face, or the folder of a QM-VAE run or its export (default: %(default)s)",
   )
+  pictured = "with --method=image (img): the picture over every face; the same as --method=image:file=FILE"
+  add("--replaceimg", metavar="FILE", help=pictured)
+  blocks = "mosaic alone: side of a block in pixels of the frame; small ones show much of a large face"
+  add("--mosaic-size", "--mosaicsize", type=_integer(2), metavar="PIXELS", help=blocks)
   others = "pictures of other people, whose faces aligned_mean and k_same average"
   add("--gallery", default="", metavar="FOLDER", help=others)
   kept = "expression network whose answer aligned_mean keeps (default: it keeps none)"
@@ -109,6 +116,11 @@ def _finding(add):
   usual = Settings()
   known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: auto, the best that is installed)"
   add("--detector", default="auto", metavar="NAME|FILE", help=known)
+  things = (
+    "also hide what this YOLO network finds, such as number plates: the path of an .onnx file, and its classes by name "
+    f"or number (methods {', '.join(OF_THINGS)} alone)"
+  )
+  add("--objects", type=_objects, metavar="FILE.onnx:CLASS,...", help=things)
   runs = "of onnxruntime: CPU, CUDA, ... (default: the best that there is)"
   add("--provider", metavar="NAME", help=runs)
   pieces = "search large frames piece by piece, so that --min-size is found (default: pictures alone; slow)"
@@ -142,8 +154,11 @@ def _files(add):
   )
   add("--end", type=_between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
   add("--raw", type=_raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
-  add("--codec", choices=CODECS, default="", help="(default: the original's, else h264)")
+  named = f"{', '.join(CODECS)}, or an encoder of one of them, such as h264_nvenc (default: the original's, else h264)"
+  add("--codec", type=_codec, default="", metavar="NAME", help=named)
   add("--quality", type=_integer(0), metavar="CRF", help="constant rate factor; smaller is better, and larger files")
+  add("--bitrate", type=_bitrate, metavar="BITS", help="a second, as 800k or 4M, instead of --quality")
+  add("--preset", metavar="NAME", help="the encoder's own word for its speed: ultrafast to placebo, p1 to p7, ...")
   add("--no-audio", dest="audio", action="store_false", help="leave the sound out: voices tell people too")
   add("--keep-audio", "-k", dest="audio", action="store_true", help="the default")
   add("--no-subtitles", dest="subtitles", action="store_false", help="leave the subtitles out")
@@ -165,6 +180,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     if options.margin is not None:
       made.error("--margin and --mask-scale say the same; give one")
     options.margin = options.mask_scale - 1
+  _check_method(made, options)
   named = options.source == "cam"
   if named:
     options.source = "0"
@@ -219,15 +235,36 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
     return [options]
   if options.sidecar or options.raw:
     raise ValueError("--sidecar=PATH and --raw are of one IN; every one of several has its own record beside its OUT")
-  made, targets = [], {}
+  made, targets, given = [], {}, {path_of(source).resolve() for source in options.sources}
   for source in options.sources:
     path = path_of(source)
     target = path.with_name(path.stem + SAFE + path.suffix) if options.beside else path_of(options.target) / path.name
     if target in targets:
       raise ValueError(f"{targets[target]} and {source} would both be {target}; give one at a time")
     targets[target] = source
+    if options.beside and target.resolve() in given:
+      raise ValueError(f"{target} is IN, and would be OUT of {source}; leave it out, or move it away")
     made.append(argparse.Namespace(**vars(options) | {"source": source, "target": str(target), "live": False}))
   return made
+
+
+def _check_method(made, options):
+  """Joins --mosaic-size to the method, and refuses what does not go together."""
+  if options.method in ("image", "img"):
+    if options.replaceimg is None:
+      made.error("the picture is missing: --method=image:file=FILE, or --replaceimg=FILE")
+    options.method = f"image:file={options.replaceimg}"
+  elif options.replaceimg is not None:
+    made.error("--replaceimg is of --method=image, without other options")
+  name = options.method.partition(":")[0]
+  if options.mosaic_size is not None:
+    if options.method != "mosaic":
+      made.error("--mosaic-size is of --method=mosaic, without other options")
+    options.method = f"mosaic:pixels={options.mosaic_size}"
+  if options.objects and name not in OF_THINGS:
+    made.error(f"--objects finds what is no face, and {name} hides faces alone; choose one of {', '.join(OF_THINGS)}")
+  if options.bitrate is not None and options.quality is not None:
+    made.error("--bitrate and --quality exclude one another; give one")
 
 
 def _check_review(made, options):
@@ -267,6 +304,28 @@ def _integer(low):
 
   value.__name__ = f"integer of at least {low}"
   return value
+
+
+def _objects(text):
+  path, _, classes = text.rpartition(":")
+  if not path.lower().endswith(".onnx") or not all(named := [one.strip() for one in classes.split(",")]):
+    raise argparse.ArgumentTypeError(f"{text!r} is not FILE.onnx:CLASS, such as plates.onnx:license_plate")
+  return path, tuple(named)
+
+
+def _codec(text):
+  if text and text not in CODECS and not re.fullmatch(rf"(lib\w+(-\w+)?|({'|'.join(CODECS)})_\w+)", text):
+    raise argparse.ArgumentTypeError(
+      f"{text!r} is no codec; {nearest(text, CODECS)}choose one of {', '.join(CODECS)}, or an encoder as h264_nvenc"
+    )
+  return text
+
+
+def _bitrate(text):
+  match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
+  if not match or not float(match[1]):
+    raise argparse.ArgumentTypeError(f"{text!r} is no rate, such as 800k or 4M")
+  return round(float(match[1]) * {"": 1, "k": 1000, "M": 10**6}[match[2]])
 
 
 def _scale(text):

@@ -9,12 +9,12 @@ from qm_vae.deidentify import scores
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.reviewed import ByTrack, Reviewed
 from qm_vae.deidentify.selection import Selection
-from qm_vae.deidentify.video.aside import Aside
+from qm_vae.deidentify.video.aside import Aside, naming
 from qm_vae.faces.detectors import tiles
-from qm_vae.io import images
+from qm_vae.io import icc, image_contents, images
 from qm_vae.types import Detector
 
-WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff")
+WRITTEN = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Suffixes of the pictures that are written; an animated .gif is a video."""
 
 BLANKED = "blanked: "
@@ -102,7 +102,9 @@ def protect_file(
   keep_metadata: bool = False,
   draw_scores: bool = False,
 ) -> Done:
-  """One picture file; the protected one has its own colours' profile, and no other word of the original's.
+  """One picture file; the protected one has a profile of the same colours, and no other word of the original's.
+
+  The notes tell what it loses, such as transparency, further pages and 16 bits.
 
   Raises:
     types.UnreadableImage, NoFace, ValueError, OSError: naming what failed; nothing is written then.
@@ -112,13 +114,17 @@ def protect_file(
   done = protect(images.read_image(source), detector, hider, selection, on_miss)
   if draw_scores:
     scores.draw(done.image, [np.array(face["box"]) for face in done.faces], [face["score"] for face in done.faces])
-  count = images.count_frames(source)
-  notes = [f"{count - 1} further pages or frames were left out"] if count > 1 else []
+  contents = image_contents.read(source)
+  if contents.convert:
+    done = done._replace(image=icc.to_srgb(done.image, contents.convert))
   aside = Aside(target)
   try:
-    images.write_image(aside.path, done.image, form=target.suffix, like=source, words=keep_metadata)
+    with naming(target):
+      images.write_image(
+        aside.path, done.image, form=target.suffix, profile=contents.profile, like=source, words=keep_metadata
+      )
     aside.publish()
   except BaseException:
     aside.drop()
     raise
-  return done._replace(notes=done.notes + notes)
+  return done._replace(notes=done.notes + contents.notes)

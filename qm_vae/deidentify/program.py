@@ -9,6 +9,8 @@ from qm_vae.deidentify import folder, job, methods, moving, one, options, review
 from qm_vae.deidentify.options import FAILED, OK, USAGE
 from qm_vae.io import cache
 
+_ASKED = 20  # videos of a folder that are asked whether they have sound
+
 
 def run(given: argparse.Namespace, command: str) -> int:
   """Protects what the options name; returns the exit status.
@@ -20,6 +22,8 @@ def run(given: argparse.Namespace, command: str) -> int:
   cache.use(cache.user_cache() / "xla")
   signal.signal(signal.SIGTERM, signal.default_int_handler)  # what ends a service cleans up like Ctrl-C
   try:
+    if given.audio and _has_sound(given):
+      _say("warning: the sound is kept, and voices identify people; --no-audio leaves it out")
     work = job.open_job(given, command)
     for warning in (_warning(given, work.detector.description), methods.warning(work.method["name"])):
       if warning:
@@ -73,6 +77,21 @@ def _names(given):
     yield from (below.as_posix() for below in folder.walk(path).wanted) if path.is_dir() else (path.name,)
 
 
+def _has_sound(given):
+  """Whether a video of IN is known to have sound; of a folder the first ones are asked."""
+  if given.live or given.source == "-":
+    return False
+  for path in map(options.path_of, given.sources):
+    videos = [path / name for name in folder.walk(path).wanted] if path.is_dir() else [path] if path.is_file() else []
+    videos = [one_of for one_of in videos if one.kind(one_of) != one.PICTURE]
+    if videos:
+      from qm_vae.deidentify.video import opening  # PyAV, for those alone who have videos
+
+      if any(opening.has_sound(str(video)) for video in videos[:_ASKED]):
+        return True
+  return False
+
+
 def _warning(given, found):
   """What the user of a weak detector should know first."""
   if found["name"] != "haar":
@@ -96,7 +115,12 @@ def _places(given):
     source = options.path_of(given.source)
     if not source.exists():
       raise ValueError(f"IN is {given.source!r}, which does not exist")
-    if target.exists() and source.resolve() == target.resolve():
+    if not source.is_file() and not source.is_dir():
+      raise ValueError(
+        f"IN, {given.source!r}, is a pipe or a device, which cannot be read twice; give a file, a camera's number, or "
+        "- with --raw for raw frames on standard input"
+      )
+    if target.exists() and source.samefile(target):
       raise ValueError(f"OUT is IN, {target}; the original is never replaced")
   if given.target == "-" and (given.preview or (source and source.is_dir())):
     raise ValueError("OUT is -: raw frames have no preview and no folder; name a file or folder")
@@ -131,4 +155,6 @@ def _outcomes(work, source, target):
 
 
 def _say(text):
-  print(text, file=sys.stderr, flush=True)
+  """Prints a line; what in a file's name would steer the terminal, or forge a line of its own, is written out."""
+  line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+  print(line, file=sys.stderr, flush=True)

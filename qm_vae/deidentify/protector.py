@@ -31,6 +31,8 @@ class Method(NamedTuple):
   description: dict[str, Any]  # what it is, for the record
   landmarker: Landmarker | None = None  # frames faces as the method knows them; None: the detector's box does
   keeps_context: bool = False  # around the face it leaves the crop as it is, and the frame's own pixels may stay there
+  of_square: Callable[[np.ndarray, int], np.ndarray] | None = None  # instead of `apply`, for what counts in pixels of
+  # the frame: (crop uint8 [S, S, 3], side of its square in the frame) -> uint8 [S, S, 3]
 
 
 def of_deidentifier(

@@ -1,12 +1,13 @@
 """The record beside a protected video: OUT.json, written frame by frame."""
 
+import contextlib
 import json
 import os
 import pathlib
 from typing import Any
 
 from qm_vae.deidentify.tracking.places import Place
-from qm_vae.deidentify.video.aside import Aside
+from qm_vae.deidentify.video.aside import Aside, naming
 
 VERSION = 1
 
@@ -41,7 +42,8 @@ class Sidecar:
       row = {"frame": number, "time": round(time, 6), "faces": [_face(*one) for one in faces]}
       row |= {"blanked": blanked} if blanked else {}
       row |= {"cut": True} if cut else {}
-      self._file.write(("\n  " if self._first else ",\n  ") + json.dumps(row, allow_nan=False))
+      with naming(self._aside.final):
+        self._file.write(("\n  " if self._first else ",\n  ") + json.dumps(row, allow_nan=False))
       self._first = False
 
   @property
@@ -53,14 +55,16 @@ class Sidecar:
     """Ends the file with the tracks and `tail`, and gives it its name."""
     if self._file:
       text = json.dumps({"tracks": self.tracks} | tail, indent=1, allow_nan=False)
-      self._file.write("\n ]," + text[1:] + "\n")
-      self._file.close()
+      with naming(self._aside.final):
+        self._file.write("\n ]," + text[1:] + "\n")
+        self._file.close()
       self._aside.publish()
 
   def abort(self) -> None:
     """Removes what was written."""
     if self._file:
-      self._file.close()
+      with contextlib.suppress(OSError):  # a full disk does not take what is still in memory
+        self._file.close()
       self._aside.drop()
 
 

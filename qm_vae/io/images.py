@@ -1,8 +1,12 @@
 """Image files of any common form as uint8 RGB."""
 
+import contextlib
+import functools
+import importlib
 import io
 import os
 import pathlib
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import numpy as np
@@ -10,8 +14,11 @@ from PIL import Image, ImageOps
 
 from qm_vae import types
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Endings of the files that count as images, compared in lower case."""
+
+HEIF = (".heic", ".heif")
+"""Of them those that the package pillow-heif reads, where it is installed."""
 
 MAX_PIXELS = 64 * 10**6
 """Of one picture: more could be a decompression bomb, and takes a gigabyte while it is read."""
@@ -69,6 +76,7 @@ def read_image(file: str | os.PathLike | BinaryIO, name: str | None = None) -> n
 
 
 def _decode(file):
+  _with_heif(file)
   with Image.open(file) as image:
     _check_pixels(image)
     image = ImageOps.exif_transpose(image)
@@ -83,6 +91,26 @@ def _decode(file):
     return np.array(image.convert("RGB"))
 
 
+def _with_heif(file):
+  """Teaches Pillow to read HEIC, when such a file comes first; without the package it does not know the form."""
+  if _is_heif(file):
+    can_read_heif()
+
+
+def _is_heif(file):
+  return isinstance(file, str | os.PathLike) and os.path.splitext(file)[1].lower() in HEIF
+
+
+@functools.cache
+def can_read_heif() -> bool:
+  """Whether the package pillow-heif is installed; from then on Pillow reads and writes HEIC by it."""
+  try:
+    importlib.import_module("pillow_heif").register_heif_opener()
+  except ImportError:
+    return False
+  return True
+
+
 def _check_pixels(image):
   if image.width * image.height > MAX_PIXELS:
     raise Image.DecompressionBombError
@@ -92,6 +120,8 @@ def _reason(file, error):
   if isinstance(error, OSError) and error.strerror:
     return f"cannot be opened: {error.strerror.lower()}"
   if isinstance(error, Image.UnidentifiedImageError):
+    if _is_heif(file) and not can_read_heif():
+      return "HEIC is read by the package pillow-heif, which is not installed: pip install pillow-heif"
     return "the file is empty" if _is_empty(file) else "not an image, or of an unknown format"
   if isinstance(error, Image.DecompressionBombError):
     return f"more than {MAX_PIXELS // 10**6} million pixels: it could be a decompression bomb; scale it down"
@@ -108,16 +138,18 @@ def _is_empty(file):
   return file.seek(0, os.SEEK_END) == 0
 
 
-def count_frames(path: str | os.PathLike) -> int:
-  """How many pictures an image file holds: more than one for an animation, or a document of several pages.
+@contextlib.contextmanager
+def opened(path: str | os.PathLike) -> Iterator[Image.Image]:
+  """An image file as Pillow has it, for its contents besides the pixels.
 
   Raises:
-    UnreadableImage: as `read_image` does.
+    UnreadableImage: as `read_image` does, also for what goes wrong within.
   """
   try:
+    _with_heif(path)
     with Image.open(path) as image:
       _check_pixels(image)
-      return getattr(image, "n_frames", 1)
+      yield image
   except Exception as error:  # see read_image
     raise types.UnreadableImage(str(path), _reason(path, error)) from error
 
@@ -127,17 +159,19 @@ def write_image(
   image: np.ndarray,
   *,
   form: str = "",
+  profile: bytes = b"",
   like: str | os.PathLike | None = None,
   words: bool = False,
 ) -> None:
-  """Writes a picture, and of another one its colour profile and, if wanted, what it says about itself.
+  """Writes a picture with a colour profile and, if wanted, what another one says about itself.
 
   Args:
     path: the file; it is overwritten, not written aside.
     image: uint8 [H, W, 3] RGB.
     form: suffix that tells the format, where that of `path` does not.
-    like: an image file, the original, whose RGB colour profile is taken over.
-    words: take over too what its EXIF block says of camera, time, place, author and resolution; never its orientation,
+    profile: ICC, of the picture's colours (icc.rebuilt); b"" for none.
+    like: an image file, the original of what is written.
+    words: take over what its EXIF block says of camera, time, place, author and resolution; never its orientation,
       which `read_image` applied, nor thumbnails, maker's notes, XMP and image resources, which may show the original.
 
   Raises:
@@ -145,16 +179,18 @@ def write_image(
       written cannot be read.
   """
   options, suffix = {}, (form or os.path.splitext(path)[1]).lower()
-  kind = Image.registered_extensions()[suffix]
-  if like is not None:
-    with Image.open(like) as original:
-      if original.mode in ("RGB", "RGBA") and original.info.get("icc_profile"):
-        options["icc_profile"] = original.info["icc_profile"]
-      if words:
-        options["exif"] = _words(original)
+  _with_heif(f"x{suffix}")
+  if suffix not in (known := Image.registered_extensions()):
+    raise ValueError(f"no picture is written with the suffix {suffix!r} here; choose another one, .jpg for instance")
+  kind = known[suffix]
+  if profile:
+    options["icc_profile"] = profile
+  if like is not None and words:
+    with opened(like) as original:
+      options["exif"] = _words(original)
   if suffix in (".jpg", ".jpeg"):
     options |= {"quality": 95, "subsampling": 0}
-  elif suffix == ".webp":
+  elif suffix in (".webp", ".avif", *HEIF):
     options |= {"quality": 95}
   Image.fromarray(image).save(path, kind, **options)
   if like is not None:

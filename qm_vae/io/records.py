@@ -91,8 +91,14 @@ def write_text(path: str | pathlib.Path, text: str) -> None:
   """Writes a text file aside and renames it into place, so that no reader ever sees half of it."""
   path = pathlib.Path(path)
   aside = path.with_name(f".{path.name}.{os.getpid()}")
-  aside.write_text(text, encoding="utf-8")
-  aside.replace(path)
+  try:
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)
+  except OSError as error:
+    aside.unlink(missing_ok=True)
+    if error.filename is None:  # a full disk
+      raise OSError(error.errno, error.strerror, str(path)) from error
+    raise
 
 
 def write_arrays(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from qm_vae import types
-from qm_vae.deidentify import protector
+from qm_vae.deidentify import methods, protector
 from qm_vae.deidentify.hiding import Hider
 from tests.support.landmarks import frontal
 
@@ -112,3 +113,17 @@ def test_hider_frames_the_faces_of_a_call_together():
   assert batches == [8, 8]  # to frame the faces, and to place them
   for i, made in enumerate(together):
     np.testing.assert_array_equal(hider.of(b"")([frames[i]], [[BOX]], [[i]])[0], made)
+
+
+@pytest.mark.parametrize(("pixels", "side"), [(20, 100), (20, 300), (50, 300)])
+def test_hiding_mosaic_in_pixels_of_the_frame(pixels, side):
+  """Blocks have the size that was asked for, whatever the face's size."""
+  ramp = np.linspace(0, 255, 400)
+  picture = np.broadcast_to(np.rint(ramp)[None, :, None], (400, 400, 3)).astype(np.uint8)
+  hider = Hider(methods.open_method(f"mosaic:pixels={pixels}"), margin=0.0, feather=0.0)
+  (made,) = hider([picture], [[np.array([50, 50, side, side])]], [[1]])
+  row = made[50 + side // 2, :, 0].astype(int)
+  for begins in range(50, 50 + side, pixels):
+    inner = row[begins + pixels // 5 : begins + pixels - pixels // 5]
+    assert np.ptp(inner) <= 1 and abs(inner.mean() - ramp[begins : begins + pixels].mean()) <= 2
+  np.testing.assert_array_equal(made[:50], picture[:50])

@@ -17,5 +17,5 @@ FORMATS = {
 CODECS = {"h264": "libx264", "hevc": "libx265", "vp9": "libvpx-vp9", "gif": "gif"}
 """Encoder by the name of its format."""
 
-SUFFIXES = (*FORMATS, ".mpg", ".mpeg", ".wmv", ".3gp", ".flv")
+SUFFIXES = (*FORMATS, ".mpg", ".mpeg", ".wmv", ".3gp", ".3g2", ".flv", ".f4v", ".vob", ".ogv", ".mxf", ".asf", ".divx")
 """Of files that are taken for videos; those that FORMATS lacks are read but not written."""

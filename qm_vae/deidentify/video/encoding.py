@@ -2,9 +2,11 @@
 
 from typing import NamedTuple
 
+import av
 import numpy as np
 
-from qm_vae.deidentify.video import Frame
+from qm_vae.deidentify.video import Frame, VideoError
+from qm_vae.deidentify.video.codecs import CODECS
 
 QUALITY = {"h264": 20, "hevc": 22, "vp9": 31}
 """Constant rate factors by codec."""
@@ -23,6 +25,18 @@ _FULLER = ("422", "440", "444", "gbr", "rgb", "bgr")  # pixel formats with more 
 _BLOCK = 16  # pixels
 
 
+_BITS = 0.12  # a pixel, for encoders that have no constant quality
+
+
+class Wish(NamedTuple):
+  """What the user says of the encoder."""
+
+  encoder: str  # as FFmpeg calls it
+  quality: int | None = None  # constant rate factor; None for the codec's usual one
+  bitrate: int | None = None  # bits a second, instead
+  preset: str | None = None  # the encoder's word for its speed
+
+
 class Plan(NamedTuple):
   """What an encoder is given."""
 
@@ -32,20 +46,32 @@ class Plan(NamedTuple):
   colours: dict[str, int]  # the tags that are set
   tag: str  # the codec's name in the container; '' for the usual one
   notes: list[str]
+  bitrate: int | None = None  # bits a second; None: by the quality in `options`
 
 
-def plan(like, codec: str, form: str, quality: int | None) -> Plan:
+def plan(like, codec: str, form: str, wish: Wish) -> Plan:
   """How the pictures of a Reader are encoded.
 
   Args:
     like: the Reader.
     codec: a name in CODECS.
     form: the container, as FORMATS calls it.
-    quality: constant rate factor; None for the codec's usual one.
+    wish: see Wish.
+
+  Raises:
+    VideoError: for an encoder that takes no frames from memory, or has no presets.
   """
+  if wish.encoder != CODECS[codec]:
+    return _by_encoder(like, codec, form, wish)
   options = dict(_OPTIONS[codec])
-  if codec in QUALITY:
-    options["crf"] = str(QUALITY[codec] if quality is None else quality)
+  if wish.preset is not None:
+    if "preset" not in options:
+      raise VideoError(f"{codec} has no presets; leave --preset={wish.preset} out")
+    options["preset"] = wish.preset
+  if wish.bitrate is not None:
+    options.pop("b", None)
+  elif codec in QUALITY:
+    options["crf"] = str(QUALITY[codec] if wish.quality is None else wish.quality)
   notes, params = [], {"log-level": "error"} if codec == "hevc" else {}
   depth = min([n for n in _DEPTHS.get(codec, {}) if n >= like.depth] or [max(_DEPTHS.get(codec, {8: ""}))])
   depth = depth if like.depth > 8 else 8
@@ -67,7 +93,46 @@ def plan(like, codec: str, form: str, quality: int | None) -> Plan:
   notes += _shape(like.sample_aspect_ratio, codec)
   form_8 = "rgb8" if codec == "gif" else "yuv420p"
   tag = "hvc1" if codec == "hevc" and form in ("mp4", "mov") else ""  # hev1 is not shown by Apple's players
-  return Plan(_DEPTHS.get(codec, {}).get(depth, form_8), depth, options, _colours(like, codec), tag, notes)
+  return Plan(
+    _DEPTHS.get(codec, {}).get(depth, form_8), depth, options, _colours(like, codec), tag, notes, wish.bitrate
+  )
+
+
+def of_encoder(name: str) -> str:
+  """The name in CODECS of what an encoder of FFmpeg writes.
+
+  Raises:
+    VideoError: for an encoder that there is not, or of another codec.
+  """
+  try:
+    codec = av.codec.Codec(name, "w").canonical_name
+  except ValueError:
+    raise VideoError(f"this FFmpeg has no encoder {name!r}; choose another --codec ({', '.join(CODECS)})") from None
+  if codec not in CODECS:
+    raise VideoError(f"the encoder {name} writes {codec}; choose one of {', '.join(CODECS)}")
+  return codec
+
+
+def _by_encoder(like, codec, form, wish):
+  """The plan for another encoder than the usual one, such as a graphics card's: 8 bits, and its own kind of quality."""
+  formats = [one.name for one in av.codec.Codec(wish.encoder, "w").video_formats or ()]
+  taken = next((form for form in ("yuv420p", "nv12") if form in formats), None)
+  if taken is None:
+    raise VideoError(f"the encoder {wish.encoder} takes no frames from memory; choose another one")
+  options, bitrate = {} if wish.preset is None else {"preset": wish.preset}, wish.bitrate
+  quality = str(QUALITY[codec] if wish.quality is None else wish.quality)
+  notes = [] if like.depth <= 8 else [f"{like.depth} bits a sample became 8: the encoder is {wish.encoder}"]
+  notes += [f"its HDR metadata ({', '.join(like.hdr)}) are left out: the encoder is {wish.encoder}"] if like.hdr else []
+  if bitrate is None and wish.encoder.endswith("_nvenc"):
+    options |= {"rc": "vbr", "cq": quality, "b": "0"}
+  elif bitrate is None and wish.encoder.endswith("_qsv"):
+    options |= {"global_quality": quality}
+  elif bitrate is None:
+    bitrate = round(like.width * like.height * float(like.rate) * _BITS)
+    notes.append(f"{bitrate // 1000} kbit/s, since {wish.encoder} has no --quality; --bitrate chooses another rate")
+  notes += _shape(like.sample_aspect_ratio, codec)
+  tag = "hvc1" if codec == "hevc" and form in ("mp4", "mov") else ""
+  return Plan(taken, 8, options, _colours(like, codec), tag, notes, bitrate)
 
 
 def _colours(like, codec):

@@ -37,6 +37,15 @@ def open_container(name: str, live: bool) -> av.container.InputContainer:
     raise VideoError(f"{name} cannot be opened: {_reason(name, live, error)}") from None
 
 
+def has_sound(name: str) -> bool:
+  """Whether a file has a sound track; False for what cannot be opened."""
+  try:
+    with av.open(place_of(name)) as container:
+      return bool(container.streams.audio)
+  except (av.error.FFmpegError, OSError, ValueError):
+    return False
+
+
 def place_of(name: str) -> str:
   """What FFmpeg opens for the path `name`: of "cat:1.mp4" it would make something else."""
   return f"file:{name}" if pathlib.Path(name).exists() else name

@@ -38,6 +38,8 @@ class Writer:
     *,
     codec: str = "",
     quality: int | None = None,
+    bitrate: int | None = None,
+    preset: str | None = None,
     audio: bool = True,
     subtitles: bool = True,
     keep_metadata: bool = False,
@@ -47,8 +49,11 @@ class Writer:
     Args:
       path: its final name; the suffix chooses the container (FORMATS).
       like: the Reader whose size, shape of pixels, rate, time base, colours, sound and subtitles are taken over.
-      codec: a name in CODECS; '' for the original's where the container takes it, else h264 (vp9 for .webm).
+      codec: a name in CODECS, or an encoder of one of them that this FFmpeg has, such as h264_nvenc; '' for the
+        original's where the container takes it, else h264 (vp9 for .webm).
       quality: constant rate factor, smaller is better; None for the codec's usual one.
+      bitrate: bits a second, instead.
+      preset: the encoder's word for its speed; None for the codec's usual one.
       audio: copy the sound.
       subtitles: copy the subtitles.
       keep_metadata: also copy the file's and streams' words about themselves.
@@ -73,20 +78,27 @@ class Writer:
       loops = {"loop": str(like.loops)} if form == "gif" and like.loops is not None else {}
       self._out = av.open(f"file:{self._aside.path}", "w", format=form, options=loops)
       self._taken = _TAKEN.get(form) or self._out.supported_codecs
-      self.codec = self._choose(codec, like.codec)
-      self._video = self._add_video(like, form, quality)
+      self.codec, self._encoder = self._choose(codec, like.codec)
+      self._video = self._add_video(like, form, encoding.Wish(self._encoder, quality, bitrate, preset))
       self._copies = self._add_copies(like, audio, subtitles, keep_metadata)
       if keep_metadata:
         self._out.metadata.update(like.metadata)
       self._out.start_encoding()
     except av.error.FFmpegError as error:
       self.abort()
-      raise VideoError(f"{path} cannot be written: {error}") from None
+      why = getattr(error, "strerror", None) or str(error)
+      given = f" by the encoder {codec} (is its hardware there?)" if codec not in ("", *CODECS) else ""
+      given += f" with --preset={preset}" if preset else ""
+      raise VideoError(f"{path} cannot be written{given}: {why}") from None
     except BaseException:
       self.abort()
       raise
 
   def _choose(self, codec, original):
+    """(name in CODECS, encoder)."""
+    encoder = ""
+    if codec and codec not in CODECS:
+      codec, encoder = encoding.of_encoder(codec), codec
     if not codec:
       codec = original if original in CODECS and CODECS[original] in self._taken else ""
     if not codec:
@@ -95,12 +107,14 @@ class Writer:
       raise VideoError(
         f"{self._name} cannot hold {codec}; choose another --codec ({', '.join(CODECS)}) or another suffix"
       )
-    return codec
+    return codec, encoder or CODECS[codec]
 
-  def _add_video(self, like, form, quality):
-    self._plan = encoding.plan(like, self.codec, form, quality)
+  def _add_video(self, like, form, wish):
+    self._plan = encoding.plan(like, self.codec, form, wish)
     self.notes += self._plan.notes
-    video = self._out.add_stream(CODECS[self.codec], rate=like.rate, options=self._plan.options)
+    video = self._out.add_stream(self._encoder, rate=like.rate, options=self._plan.options)
+    if self._plan.bitrate:
+      video.codec_context.bit_rate = self._plan.bitrate
     even = self.codec != "gif"
     video.width, video.height = ((n + n % 2) if even else n for n in (like.width, like.height))
     if (video.width, video.height) != (like.width, like.height):

@@ -7,7 +7,7 @@ import onnxruntime
 
 from qm_vae.faces.detectors import onnx_shapes
 
-AUTO = "auto"
+AUTO, CPU = "auto", "CPU"
 
 _CPU = "CPUExecutionProvider"
 _SUFFIX = "ExecutionProvider"

@@ -4,46 +4,12 @@ import types as types_module
 
 import numpy as np
 import pytest
+from onnx_files import constant, node, write
 
 from qm_vae import types
 from qm_vae.data import synthetic
 from qm_vae.faces import detectors
 from qm_vae.faces.detectors import heads, onnx_shapes, runtime, weights
-
-
-def field(number, value):
-  """One field of a protocol buffer."""
-  if isinstance(value, int):
-    return varint(number << 3) + varint(value)
-  value = value.encode() if isinstance(value, str) else value
-  return varint(number << 3 | 2) + varint(len(value)) + value
-
-
-def varint(value):
-  low, value = value & 127, value >> 7
-  return bytes([low | 128]) + varint(value) if value else bytes([low])
-
-
-def tensor(name, shape):
-  return field(1, name) + field(2, field(1, field(1, 1) + field(2, b"".join(field(1, field(1, n)) for n in shape))))
-
-
-def constant(name, values):
-  values = np.asarray(values, np.float32)
-  message = b"".join(field(1, n) for n in values.shape) + field(2, 1) + field(8, name) + field(9, values.tobytes())
-  return field(5, message)
-
-
-def node(kind, inputs, output):
-  return field(1, b"".join(field(1, one) for one in inputs) + field(2, output) + field(4, kind))
-
-
-def write(path, inputs, graph, outputs):
-  """An ONNX file."""
-  graph += field(2, "g") + b"".join(field(11, tensor(*one)) for one in inputs)
-  graph += b"".join(field(12, tensor(*one)) for one in outputs)
-  path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(2, 17)))
-  return path
 
 
 @pytest.fixture
