@@ -120,11 +120,13 @@ def test_celeba_folder_landmarks_scaled_to_stored_size(tmp_path):
   assert celeba_folder.make(root=str(tmp_path)).landmark_values is None
 
 
-@pytest.mark.parametrize("row", ["000001.jpg 1 2 3", "000001.jpg 1 2 3 4 5 6 7 8 9 x", "000001.jpg 1 2 3 4 5 6 7 8 9 nan"])
+@pytest.mark.parametrize(
+  "row", ["000001.jpg 1 2 3", "000001.jpg 1 2 3 4 5 6 7 8 9 x", "000001.jpg 1 2 3 4 5 6 7 8 9 nan"]
+)
 def test_celeba_folder_damaged_landmarks_refused(tmp_path, row):
   """A damaged list of landmarks is refused, and so is a missing one."""
   _images(tmp_path / "img")
-  with pytest.raises(ValueError, match="has no list_landmarks_align_celeba.txt"):
+  with pytest.raises(ValueError, match=r"has no list_landmarks_align_celeba\.txt"):
     celeba_folder.make(root=str(tmp_path), landmarks=True)
   _landmark_list(tmp_path, row)
   with pytest.raises(ValueError, match="not an image and ten whole numbers"):
