@@ -178,8 +178,8 @@ def _judge(service, name, checkpoint):
   network = SERVICES["attributes"](checkpoint)
   if judging.SMILING not in network.classes or "happy" not in service.classes:
     raise ValueError(
-      f"config.judges.{name}.checkpoint tells {', '.join(network.classes)}; of attributes only {judging.SMILING} judges "
-      "expressions, and only those among which happy is (configs/attributes.py trains it)"
+      f"config.judges.{name}.checkpoint tells {', '.join(network.classes)}; of attributes only {judging.SMILING} "
+      "judges expressions, and only those among which happy is (configs/attributes.py trains it)"
     )
   column = network.classes.index(judging.SMILING)
   apply = lambda params, image: network.apply(params, image)[..., column : column + 1]
