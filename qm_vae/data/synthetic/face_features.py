@@ -114,7 +114,7 @@ def mouth(scene):
   window = view.window(-half - 0.03, half + 0.03, middle - lift - upper - 0.2, middle + gap + lower + 0.25)
   u, v = view.u[window], view.v[window]
   t = u * np.float32(1 / half)
-  square, line, inner_up, inner_low, outer_up, outer_low = lips.curves(t)
+  _, line, inner_up, inner_low, outer_up, outer_low = lips.curves(t)
   pixel = view.pixel
   lip = np.asarray(person.lip_colour) * scene.tone
   up = both(edge(v - outer_up, pixel), edge(inner_up - v, pixel))
@@ -149,7 +149,8 @@ def lids(person, action, outward):
   """The lids' edges over `outward`, u from the eye's centre to the temple.
 
   Returns:
-    `outward` in halves of the eye's width, -1 and 1 the corners; v of the upper and of the lower lid; v by which the
+    `outward` in halves of the eye's width, -1 and 1 the corners; how far the lids part there, 1 in the
+    middle; v of the upper and of the lower lid; v by which the
     middle of the open eye at rest is off the eye's height.
   """
   width, level = person.eye_width, person.eye_height
@@ -167,7 +168,7 @@ def lids(person, action, outward):
   inward = 0.55 * action.au4 * action.au7 - 0.50 * action.au43 * action.au1 - 0.20 * action.au1 * action.au4
   upper = base - high * curve * (1 + inward * e)
   lower = base + low * curve
-  return e, upper, lower, rest
+  return e, curve, upper, lower, rest
 
 
 def eyes(scene):
@@ -178,8 +179,7 @@ def eyes(scene):
   u, v = view.u[window], view.v[window]
   right = np.sign(u)
   outward = np.abs(u) - np.float32(spacing)
-  e, upper, lower, rest = lids(person, action, outward)
-  curve = (1 - np.minimum(e * e, 1.3)) * (1 + 0.3 * np.minimum(e * e, 1.3))
+  e, curve, upper, lower, rest = lids(person, action, outward)
   opening = both(edge(v - upper, pixel), edge(lower - v, pixel))
   lid_shadow = 1 - 0.38 * (1 - ramp(v - upper, 0.0, 0.07))
   white = np.array((0.90, 0.88, 0.86)) * (0.42 + 0.55 * max(person.skin)) * scene.tone

@@ -55,7 +55,7 @@ def _nose(person, action):
 
 def _eyes(person, action):
   e = np.array([-1, -1 / 3, 1 / 3, 1])
-  _, upper, lower, _ = face_features.lids(person, action, e * person.eye_width)
+  _, _, upper, lower, _ = face_features.lids(person, action, e * person.eye_width)
   u = person.eye_spacing + e * person.eye_width
   corner = (upper + lower) / 2
   (left_up, up), (left_low, low), (left_end, end) = (_mirrored(np.stack([u, v], -1)) for v in (upper, lower, corner))
