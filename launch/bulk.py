@@ -20,9 +20,7 @@ gain nothing from Ray: there take python -m qm_vae.deidentify, which resumes as 
 
 import argparse
 import contextlib
-import csv
 import functools
-import hashlib
 import importlib.util
 import json
 import logging
@@ -46,61 +44,13 @@ _LISTED = 50
 _NOT_HERE = ("preview", "sidecar", "review")
 
 
-def manifest(path: pathlib.Path, column: str = "path") -> list[str]:
-  """The names of the files that IN names, each once, in its order.
-
-  Args:
-    path: a folder, or a .txt, .csv or .jsonl file in UTF-8.
-    column: of the .csv or .jsonl, where the paths stand.
-
-  Raises:
-    ValueError: for any other file, one without the column, or one that names nothing.
-  """
-  if path.is_dir():
-    from qm_vae.deidentify import folder
-
-    names = [str(name) for name in folder.walk(path).wanted]
-  elif not path.is_file():
-    raise ValueError(f"IN is {str(path)!r}, which does not exist")
-  elif path.suffix.lower() not in _READERS:
-    raise ValueError(f"IN is {path}; it must be a folder or a manifest with the suffix {', '.join(_READERS)}")
-  else:
-    try:
-      # What is no UTF-8 in a file's name passes through, as it does in a folder.
-      with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        names = [name.strip() for name in _READERS[path.suffix.lower()](file, column)]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, csv.Error) as error:
-      raise ValueError(
-        f"{path} does not hold a path in column {column!r} of every row ({error}); see --column"
-      ) from None
-  names = list(dict.fromkeys(filter(None, names)))
-  if not names:
-    raise ValueError(f"{path} names no picture and no video")
-  return names
-
-
-_READERS = {
-  ".txt": lambda file, column: file,
-  ".csv": lambda file, column: (row[column] for row in csv.DictReader(file)),
-  ".jsonl": lambda file, column: (json.loads(line)[column] for line in file if line.strip()),
-}
-
-
-def place(name: str) -> pathlib.Path:
-  """Where, below OUT, the protected file called `name` in the manifest lies."""
-  digest = hashlib.sha256(os.fsencode(name)).hexdigest()
-  path = pathlib.PurePath(name)
-  stem = os.fsdecode(os.fsencode(path.stem)[:100])  # a file's name holds 255 bytes
-  return pathlib.Path(digest[:2], digest[2:4], f"{stem}-{digest[4:20]}{path.suffix}")
-
-
 class Worker:
   """Protects files by one job's tools, one after the other; what Ray starts on every core."""
 
   def __init__(self, arguments: list[str], command: str, root: str, out: str, settings: str):
     """Opens the method; `arguments` are those of python -m qm_vae.deidentify, `settings` as of folder.settings_of."""
     self._root, self._out = pathlib.Path(root), pathlib.Path(out)
-    from qm_vae.deidentify import folder, job  # here and below: --help does not wait for them
+    from qm_vae.deidentify import job, journal  # here and below: --help does not wait for them
 
     given = options.parse(arguments)
     given.root = root
@@ -108,8 +58,8 @@ class Worker:
     own = self._out / _OWN
     self._alive = (own / "workers").open("a")
     _lock(self._alive, "LOCK_SH")  # until the process ends, however it does
-    journal = own / f"{socket.gethostname()}-{os.getpid()}.jsonl"
-    self._journal = folder.Journal(journal, settings, self._root).__enter__()
+    notes = own / f"{socket.gethostname()}-{os.getpid()}.jsonl"
+    self._journal = journal.Journal(notes, settings, self._root).__enter__()
 
   def __call__(self, batch: dict) -> dict:
     """{"path": names as bytes} -> the same with "hidden" faces and "failures", a text, '' for none."""
@@ -118,9 +68,9 @@ class Worker:
     return {"path": batch["path"], "hidden": [outcome.hidden for outcome in done], "failures": failures}
 
   def _one(self, name):
-    from qm_vae.deidentify import folder, job, one
+    from qm_vae.deidentify import folder, job, manifest, one
 
-    target = self._out / place(name)
+    target = self._out / manifest.place(name)
     begun = self._out / _OWN / "begun" / target.name
     try:
       begun.open("x").close()
@@ -151,14 +101,14 @@ def remaining(
     root: where the originals are.
     out: the folder of the job.
     settings: as of folder.settings_of.
-    state_of: what of an original, and of what was decided about it, asks for making it again; None: folder.state_of.
+    state_of: what of an original, and of what was decided about it, asks for making it again; None: journal.state_of.
   """
-  from qm_vae.deidentify import folder
+  from qm_vae.deidentify import journal, manifest
 
-  state_of = state_of or folder.state_of
+  state_of = state_of or journal.state_of
   newest = {}  # of what was made under a name, by any job: (time, size, of what, whether it is finished)
   for path in (out / _OWN).glob("*.jsonl"):
-    for row in folder.rows(path):
+    for row in journal.rows(path):
       if row["made"] is not None:
         size, time = row["made"]
         made = (time, size, (row["settings"], row["state"]), row["record"] is not None)
@@ -166,7 +116,7 @@ def remaining(
 
   def is_done(name):
     try:
-      size, time = folder.state_of(out / place(name))
+      size, time = journal.state_of(out / manifest.place(name))
       return newest.get(name) == (time, size, (settings, state_of(root / name)), True)
     except OSError:
       return False  # the worker tells why
@@ -238,7 +188,7 @@ def main(arguments: list[str] | None = None) -> int:
   # A relative 2024 would be a camera where workers have another folder.
   forwarded = [str(given.source.absolute()), str(given.target), *arguments[cut + 1 :]]
   chosen = options.parse(forwarded)
-  from qm_vae.deidentify import folder, job, methods, reviewed
+  from qm_vae.deidentify import folder, job, manifest, methods, reviewed
 
   command = "python -m launch.bulk " + shlex.join(arguments)
   root = given.root or (given.source if given.source.is_dir() else given.source.parent)
@@ -249,7 +199,7 @@ def main(arguments: list[str] | None = None) -> int:
       raise ValueError(f"--{wrong[0]} is not for many files; leave it out")
     if given.workers < 1 or given.gpus < 0:
       raise ValueError(f"--workers={given.workers} --gpus={given.gpus:g}: at least 1 worker, at least 0 GPUs")
-    names = manifest(given.source, given.column)
+    names = manifest.read(given.source, given.column)
     if given.source.is_dir():
       folder.check_apart(given.source, given.target)
     reviewed.check(chosen, [reviewed.name_of(chosen, str(root / name)) for name in names])

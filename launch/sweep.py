@@ -25,8 +25,8 @@ import subprocess
 import sys
 
 from launch import cluster
-from qm_vae import shelf
 from qm_vae.arguments import Parser
+from qm_vae.experiments import shelf
 
 
 def points(config: str, seeds: list[int]) -> list[dict]:

@@ -4,8 +4,8 @@ import runpy
 import sys
 
 import qm_vae
-from qm_vae import shelf
 from qm_vae.arguments import nearest
+from qm_vae.experiments import shelf
 
 COMMANDS = {
   "deidentify": ("qm_vae.deidentify", "hide the faces of pictures, folders, video, cameras and streams"),

@@ -11,7 +11,7 @@ import tomllib
 import pytest
 
 from qm_vae import __main__ as command
-from qm_vae import shelf
+from qm_vae.experiments import shelf
 
 ROOT = pathlib.Path(__file__).parents[1]
 

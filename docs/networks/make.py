@@ -5,7 +5,7 @@ r"""Trains the networks of the drawn faces that come with the package, and puts 
 The service, the judge and the attackers' face recogniser of a run on drawn faces learn from drawn people of their own.
 They are kept in qm_vae/data/synthetic/networks, in folders named by the digest of everything that shapes them: the
 version of the drawings, people, crops, architecture, epochs and augmentation. A run takes them only where its config
-has the same digest. Run this again when the drawings or the defaults change; tests/experiments/shipped_test.py tells.
+has the same digest. Run this again when the drawings or the defaults change: shipped_networks_test.py fails then.
 """
 
 import pathlib

@@ -9,10 +9,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from qm_vae.deidentify import job, one, reviewed
+from qm_vae.deidentify.journal import JOURNAL, Journal, lying, state_of
 from qm_vae.io import progress, records
 
-_JOURNAL = ".deidentified.jsonl"
-_BEGUN = "begun"
 _APPLE_DOUBLE = bytes.fromhex("00051607")  # how the `._` files begin that macOS puts beside others
 
 
@@ -65,7 +64,7 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path) -> Iterat
   """
   check_apart(source, target)
   found = walk(source)
-  journal = Journal(target / _JOURNAL, settings_of(work, source), source)
+  journal = Journal(target / JOURNAL, settings_of(work, source), source)
   sidecar, preview = job.sidecar_path(work.options, target), job.preview_path(work.options, target)
   for path in filter(None, (sidecar, preview)):
     _check_free(work, journal, source, target, path)
@@ -104,7 +103,7 @@ def check_apart(source: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def protect_one(
-  work: job.Job, source: pathlib.Path, target: pathlib.Path, name: str, journal: "Journal", *, bulk: bool = False
+  work: job.Job, source: pathlib.Path, target: pathlib.Path, name: str, journal: Journal, *, bulk: bool = False
 ) -> job.Outcome:
   """Protects one of many files, unless the journal knows it as finished; a failure is in the outcome.
 
@@ -120,7 +119,7 @@ def protect_one(
     state = decided_state_of(work.options, source)
   except (OSError, ValueError) as error:
     return _failed(name, one.message_of(error))
-  there = _lying(target)
+  there = lying(target)
   if there is not None and target.parent.resolve() / target.name == source.parent.resolve() / source.name:
     return _failed(name, f"{target} is the original, by a link; it is never replaced")
   if not work.options.overwrite and there is not None and (known := journal.known(name, state, there)) is not None:
@@ -130,7 +129,7 @@ def protect_one(
   written = {name: target} | ({} if sidecar is None else {name + ".json": sidecar})
   if not bulk and not work.options.overwrite:
     for key, path in written.items():
-      if not journal.owns(key, _lying(path)):
+      if not journal.owns(key, lying(path)):
         return _failed(name, f"{path} exists; --overwrite replaces it")
   for key in written if not bulk else ():
     journal.begin(key)
@@ -158,14 +157,6 @@ def _failed(name, *message):
   return job.Outcome(name, 0, (), message, {"failures": list(message)})
 
 
-def _lying(path):
-  """The state of what lies there, None for nothing."""
-  try:
-    return state_of(path)
-  except OSError:
-    return None
-
-
 def _remove(path):
   """Removes a file that may be missing; returns why it could not, '' where it is gone."""
   try:
@@ -181,36 +172,15 @@ def _check_free(work, journal, source, target, path):
   if source.resolve() in here.parents:
     raise ValueError(f"{path} lies in IN, {source}; nothing is written there")
   names = (here.name, here.name.removesuffix(".json"))
-  if target.resolve() in here.parents and (_JOURNAL in names or any(one.kind(pathlib.Path(name)) for name in names)):
+  if target.resolve() in here.parents and (JOURNAL in names or any(one.kind(pathlib.Path(name)) for name in names)):
     raise ValueError(f"{path} may be the name of a protected file in OUT; choose another")
-  if not work.options.overwrite and not journal.owns(_beside(path, target), _lying(path)):
+  if not work.options.overwrite and not journal.owns(_beside(path, target), lying(path)):
     raise ValueError(f"{path} exists; --overwrite replaces it")
-
-
-def _lock(file):
-  """Claims an open file until it is closed; False where another process has it. True where there are no such locks."""
-  try:
-    import fcntl  # of POSIX alone
-  except ImportError:
-    return True
-  try:
-    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-  except BlockingIOError:
-    return False
-  except OSError:  # a file system without locks
-    return True
-  return True
 
 
 def _beside(path, target):
   """What the journal calls a file beside OUT."""
   return os.path.relpath(path.resolve(), target.resolve())
-
-
-def state_of(path: pathlib.Path) -> list[int]:
-  """What changes with a file: its bytes' number and the time of its last change, nanoseconds."""
-  stat = path.stat()
-  return [stat.st_size, stat.st_mtime_ns]
 
 
 def decided_state_of(options, path: pathlib.Path) -> list:
@@ -238,79 +208,3 @@ def _write(sidecar, work, source, outcomes, found):
   }
   rows = [{"file": outcome.name} | outcome.record for outcome in outcomes]
   records.write_text(sidecar, json.dumps(head | {"files": rows}, indent=1, allow_nan=False) + "\n")
-
-
-def rows(path: pathlib.Path) -> Iterator[dict]:
-  """The lines of a journal, in their order.
-
-  Each has "file" (its name), "settings" and "source" (of the run), "made" (the state of what then lay in OUT; None:
-  nothing; _BEGUN: whatever a killed run may have left), "state" (of the original) and "record" (None: not finished).
-  """
-  with path.open(encoding="utf-8") as file:
-    for line in file:
-      try:
-        row = json.loads(line)
-        if {"file", "settings", "source", "made", "state", "record"} <= row.keys():
-          yield row
-      except (json.JSONDecodeError, AttributeError):
-        continue  # a line cut short by a kill
-
-
-def original_sizes(target: pathlib.Path) -> dict[str, int]:
-  """Bytes of the originals of which the files of an OUT were made, by name, as its journal has them."""
-  path = target / _JOURNAL
-  return {row["file"]: row["state"][0] for row in rows(path) if row["state"]} if path.is_file() else {}
-
-
-class Journal:
-  """A line for every file begun and finished, so that a killed run loses nothing but the file it was at.
-
-  The last line of a file counts, whatever its settings: it tells what lies in OUT now.
-  """
-
-  def __init__(self, path: pathlib.Path, settings: str, source: pathlib.Path):
-    """Reads what `path` knows; what was finished with these `settings` (see settings_of) is finished still.
-
-    What was made of another folder than `source` is not this one's to replace.
-    """
-    self._path, self._settings, self._source = path, settings, str(source.resolve())
-    self._rows = {row["file"]: row for row in rows(path)} if path.exists() else {}
-
-  def __enter__(self):
-    self._file = self._path.open("a", encoding="utf-8")
-    if not _lock(self._file):
-      self._file.close()
-      raise ValueError(f"another run writes to {self._path.parent} now; wait for its end, or choose another OUT")
-    if self._file.tell():
-      with self._path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        self._file.write("" if file.read() == b"\n" else "\n")  # after a line cut short by a kill
-    return self
-
-  def __exit__(self, *_):
-    self._file.close()
-
-  def known(self, name: str, state: list[int], there: list[int]) -> dict | None:
-    """The record of a file that was finished from the same original and lies `there` as it was made, or None."""
-    row = self._rows.get(name)
-    same = row and (row["settings"], row["state"], row["made"]) == (self._settings, state, there)
-    return row["record"] if same else None
-
-  def owns(self, name: str, there: list[int] | None) -> bool:
-    """Whether what lies `there` in OUT, if anything does, was made of the same folder by a run of any settings."""
-    row = self._rows.get(name, {})
-    return there is None or (row.get("source") == self._source and row["made"] in (_BEGUN, there))
-
-  def begin(self, name: str) -> None:
-    """Notes that a file is being written: what a kill leaves under its name is this program's."""
-    self._add(name, _BEGUN, None, None)
-
-  def made(self, name: str, target: pathlib.Path, state: list[int] | None = None, record: dict | None = None) -> None:
-    """Notes what lies at `target` now; with the original's `state` and a `record` the file is finished."""
-    self._add(name, _lying(target), state, record)
-
-  def _add(self, name, made, state, record):
-    row = {"settings": self._settings, "source": self._source, "file": name}
-    row |= {"made": made, "state": state, "record": record}
-    self._file.write(json.dumps(row, allow_nan=False) + "\n")
-    self._file.flush()

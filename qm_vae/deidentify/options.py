@@ -24,13 +24,12 @@ cascade takes its place with a warning, and misses turned and small faces.
 """
 
 import argparse
-import fractions
 import pathlib
-import re
 
 import qm_vae
-from qm_vae.arguments import Parser, nearest
+from qm_vae.arguments import Parser
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.deidentify.option_types import between, bitrate, codec, integer, objects, raw, scale
 from qm_vae.deidentify.settings import ON_MISS, Settings
 from qm_vae.deidentify.video.codecs import CODECS
 from qm_vae.faces import SHAPES
@@ -86,16 +85,16 @@ def _hiding(add):
   pictured = "with --method=image (img): the picture over every face; the same as --method=image:file=FILE"
   add("--replaceimg", metavar="FILE", help=pictured)
   blocks = "mosaic alone: side of a block in pixels of the frame; small ones show much of a large face"
-  add("--mosaic-size", "--mosaicsize", type=_integer(2), metavar="PIXELS", help=blocks)
+  add("--mosaic-size", "--mosaicsize", type=integer(2), metavar="PIXELS", help=blocks)
   others = "pictures of other people, whose faces aligned_mean and k_same average"
   add("--gallery", default="", metavar="FOLDER", help=others)
   kept = "expression network whose answer aligned_mean keeps (default: it keeps none)"
   add("--service", default="", metavar="FOLDER", help=kept)
   covered = "share of the face's side that is covered around it (default: 0.2, or as a QM-VAE was trained)"
-  add("--margin", type=_between(0, 2), metavar="SHARE", help=covered)
-  add("--mask-scale", type=_between(1, 3), metavar="M", help="deface's word for --margin: M - 1")
+  add("--margin", type=between(0, 2), metavar="SHARE", help=covered)
+  add("--mask-scale", type=between(1, 3), metavar="M", help="deface's word for --margin: M - 1")
   soft = "width of the soft edge outside of what is covered (default: %(default)s)"
-  add("--feather", type=_between(0, 0.5), default=0.05, metavar="SHARE", help=soft)
+  add("--feather", type=between(0, 0.5), default=0.05, metavar="SHARE", help=soft)
   add("--shape", choices=SHAPES, default="box", help="an ellipse leaves the corners (default: %(default)s)")
   add("--boxes", dest="shape", action="store_const", const="box", help="the same as --shape=box")
   named = "X,Y,WIDTH,HEIGHT in pixels (faces whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass"
@@ -109,7 +108,7 @@ def _hiding(add):
   dropped = "this is no face: TRACK or TRACK:FRAMES, of the OUT.json that an earlier pass wrote; several times"
   add("--drop", action="append", default=[], metavar="TRACK", help=dropped)
   add("--review-file", metavar="FILE", help="decisions of python -m qm_vae.review, OUT.review.json (docs/review.md)")
-  add("--seed", type=_integer(0), help="of the noise; without it a secret one, since who knows it can take noise away")
+  add("--seed", type=integer(0), help="of the noise; without it a secret one, since who knows it can take noise away")
 
 
 def _finding(add):
@@ -120,24 +119,24 @@ def _finding(add):
     "also hide what this YOLO network finds, such as number plates: the path of an .onnx file, and its classes by name "
     f"or number (methods {', '.join(OF_THINGS)} alone)"
   )
-  add("--objects", type=_objects, metavar="FILE.onnx:CLASS,...", help=things)
+  add("--objects", type=objects, metavar="FILE.onnx:CLASS,...", help=things)
   runs = "of onnxruntime: CPU, CUDA, ... (default: the best that there is)"
   add("--provider", metavar="NAME", help=runs)
   pieces = "search large frames piece by piece, so that --min-size is found (default: pictures alone; slow)"
   add("--tiles", action=argparse.BooleanOptionalAction, default=None, help=pieces)
   believed = "score from which a face is believed, half of it where one was before (default: haar 0.5, centerface 0.2)"
-  add("--thresh", "-t", "--threshold", type=_between(0.01, 0.99), metavar="T", help=believed)
+  add("--thresh", "-t", "--threshold", type=between(0.01, 0.99), metavar="T", help=believed)
   shrunk = "longer side, in pixels, to which larger frames are shrunk for the search (default: 1280)"
-  add("--scale", "-s", type=_scale, metavar="SIDE|WxH", help=shrunk)
+  add("--scale", "-s", type=scale, metavar="SIDE|WxH", help=shrunk)
   least = "of the frame; smaller faces are passed over (default: %(default)s)"
-  add("--min-size", type=_integer(8), default=12, metavar="PIXELS", help=least)
-  add("--every", type=_integer(1), default=1, metavar="N", help="seek faces in every N-th frame (default: 1)")
+  add("--min-size", type=integer(8), default=12, metavar="PIXELS", help=least)
+  add("--every", type=integer(1), default=1, metavar="N", help="seek faces in every N-th frame (default: 1)")
   ahead = (
     f"frames known before one is written; shorter gaps are filled from both sides (default: {usual.window}; live 5)"
   )
-  add("--window", type=_integer(0), metavar="FRAMES", help=ahead)
+  add("--window", type=integer(0), metavar="FRAMES", help=ahead)
   held = "so long a face stays hidden before its first and after its last finding (default: the window)"
-  add("--hold", type=_integer(0), metavar="FRAMES", help=held)
+  add("--hold", type=integer(0), metavar="FRAMES", help=held)
   missed = (
     "where a face is lost inside the picture, or a still picture shows none: hold the last place | mask the whole "
     "frame | stop and write nothing | fail: as hold, with exit status 1 (default: %(default)s)"
@@ -146,18 +145,18 @@ def _finding(add):
 
 
 def _files(add):
-  add("--start", type=_between(0, _EVER), default=0.0, metavar="SECONDS", help="leave out what is earlier")
+  add("--start", type=between(0, _EVER), default=0.0, metavar="SECONDS", help="leave out what is earlier")
   add(
     "--landmarks",
     metavar="FOLDER",
     help="landmark network, for methods that need one (qm_vae.convert faceapi-landmarks)",
   )
-  add("--end", type=_between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
-  add("--raw", type=_raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
+  add("--end", type=between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
+  add("--raw", type=raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
   named = f"{', '.join(CODECS)}, or an encoder of one of them, such as h264_nvenc (default: the original's, else h264)"
-  add("--codec", type=_codec, default="", metavar="NAME", help=named)
-  add("--quality", type=_integer(0), metavar="CRF", help="constant rate factor; smaller is better, and larger files")
-  add("--bitrate", type=_bitrate, metavar="BITS", help="a second, as 800k or 4M, instead of --quality")
+  add("--codec", type=codec, default="", metavar="NAME", help=named)
+  add("--quality", type=integer(0), metavar="CRF", help="constant rate factor; smaller is better, and larger files")
+  add("--bitrate", type=bitrate, metavar="BITS", help="a second, as 800k or 4M, instead of --quality")
   add("--preset", metavar="NAME", help="the encoder's own word for its speed: ultrafast to placebo, p1 to p7, ...")
   add("--no-audio", dest="audio", action="store_false", help="leave the sound out: voices tell people too")
   add("--keep-audio", "-k", dest="audio", action="store_true", help="the default")
@@ -282,61 +281,6 @@ def _check_review(made, options):
     decisions.parse(options.add, options.drop)
   except ValueError as error:
     made.error(str(error))
-
-
-def _between(low, high):
-  def value(text):
-    number = float(text)
-    if not low <= number <= high:
-      raise ValueError
-    return number
-
-  value.__name__ = f"number from {low:g} to {high:g}"
-  return value
-
-
-def _integer(low):
-  def value(text):
-    number = int(text)
-    if number < low:
-      raise ValueError
-    return number
-
-  value.__name__ = f"integer of at least {low}"
-  return value
-
-
-def _objects(text):
-  path, _, classes = text.rpartition(":")
-  if not path.lower().endswith(".onnx") or not all(named := [one.strip() for one in classes.split(",")]):
-    raise argparse.ArgumentTypeError(f"{text!r} is not FILE.onnx:CLASS, such as plates.onnx:license_plate")
-  return path, tuple(named)
-
-
-def _codec(text):
-  if text and text not in CODECS and not re.fullmatch(rf"(lib\w+(-\w+)?|({'|'.join(CODECS)})_\w+)", text):
-    raise argparse.ArgumentTypeError(
-      f"{text!r} is no codec; {nearest(text, CODECS)}choose one of {', '.join(CODECS)}, or an encoder as h264_nvenc"
-    )
-  return text
-
-
-def _bitrate(text):
-  match = re.fullmatch(r"(\d+(?:\.\d+)?)([kM]?)", text)
-  if not match or not float(match[1]):
-    raise argparse.ArgumentTypeError(f"{text!r} is no rate, such as 800k or 4M")
-  return round(float(match[1]) * {"": 1, "k": 1000, "M": 10**6}[match[2]])
-
-
-def _scale(text):
-  return max(int(side) for side in text.lower().split("x"))
-
-
-def _raw(text):
-  match = re.fullmatch(r"(\d+)x(\d+)(?:@(\d+(?:[./]\d+)?))?", text)
-  if not match or not int(match[1]) or not int(match[2]):
-    raise argparse.ArgumentTypeError(f"{text!r} is not WIDTHxHEIGHT@FPS, such as 640x360@25")
-  return int(match[1]), int(match[2]), fractions.Fraction(match[3] or 25)
 
 
 def path_of(text: str) -> pathlib.Path:

@@ -9,7 +9,7 @@ import numpy as np
 from qm_vae.data.batches import batches, to_face
 from qm_vae.evaluate import black_box_judges, first_look, in_frames, memorized, outputs, run_info
 from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
-from qm_vae.experiments import black_box, provenance, run
+from qm_vae.experiments import black_box_services, provenance, run
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import images as image_files
 from qm_vae.io import progress, records
@@ -182,7 +182,7 @@ def _service(config, name, box, test, images, bar, unaffordable):
     "weight": rates.weight,
     "queries": box.sent,
     "budget": rates.budget,
-    "sha256": black_box.digests(config).get(name),
+    "sha256": black_box_services.digests(config).get(name),
     "constant_answer": utility.rate(np.asarray(qualities.lost(quality, originals, best), np.float64), test),
     "answers_on_originals": _counts(quality, originals),
     "noise_floor": floor,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from qm_vae.experiments import black_box
+from qm_vae.experiments import black_box_services
 from qm_vae.experiments.schema import Config
 from qm_vae.io import networks
 from qm_vae.metrics import utility
@@ -24,7 +24,7 @@ def ask(
     images: method -> uint8 [N, S, S, 3].
     boxes: the services; the first that tells a judge's classes is asked about the originals, which costs no new query.
   """
-  name = black_box.judged(config)
+  name = black_box_services.judged(config)
   if name is None or not config.judges:
     return None, {}
   names = boxes[name].quality.names

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae import embedders, types
-from qm_vae.data import split
+from qm_vae.data import parts, split
 from qm_vae.evaluate import outputs
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.schema import Config
@@ -37,7 +37,7 @@ def attacked(config: Config, data: Split) -> Attacked:
   Raises:
     ValueError: where nobody is known.
   """
-  own = types.join(data.train, data.test)
+  own = parts.join(data.train, data.test)
   if not config.privacy.data.name:
     found, barred = own, np.arange(len(data.train))
     # Those who trained are not attacked, so that nobody asks for their sessions.

@@ -1,10 +1,7 @@
 """From a config to the parts of a run against black boxes."""
 
 import functools
-import hashlib
-import json
 import pathlib
-import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,25 +9,21 @@ import jax.numpy as jnp
 import optax
 
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import datasets, qm_vae, settings
+from qm_vae.experiments import black_box_services, datasets, qm_vae, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.experiments.parts import experiment_of
 from qm_vae.experiments.schema import Config
-from qm_vae.experiments.schema.fields import plain
 from qm_vae.experiments.tasks import TaskRow
 from qm_vae.io import networks as network_file
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator
 from qm_vae.models.presets import PRESETS
 from qm_vae.services import SERVICES, answers, distil, expression
-from qm_vae.services.black_box import CLIENTS, Asking, BlackBox
+from qm_vae.services.black_box import BlackBox
 from qm_vae.training import schedule
 from qm_vae.training.state import Experiment, Split
 from qm_vae.training.tasks import asking, black_box
-from qm_vae.types import EXPRESSIONS, Deidentifier, Service
-
-OFFERED = "qm_vae.services.offered:probabilities"
-"""The function that offers a network of this project; it needs a checkpoint."""
+from qm_vae.types import Deidentifier, Service
 
 
 class BlackBoxParts(NamedTuple):
@@ -45,126 +38,15 @@ class BlackBoxParts(NamedTuple):
   student: distil.Student
 
 
-def quality(config: Config, name: str) -> answers.Quality:
-  """What the service `name` of `config.quality` tells.
-
-  Raises:
-    ValueError: naming the key, when it is not whole or not in the config.
-  """
-  if name not in config.quality:
-    raise ValueError(f"config.qualities has {name!r}; config.quality has {', '.join(config.quality)}")
-  one = config.quality[name]
-  found = answers.Quality(one.kind, tuple(one.names), tuple(one.tolerance))
-  try:
-    answers.check(found)
-  except ValueError as error:
-    raise ValueError(f"config.quality.{name}: {error}") from error
-  if one.checkpoint:
-    known = tuple(network_file.read_meta(one.checkpoint).get("classes", found.names))
-    if known != found.names:
-      raise ValueError(
-        f"config.quality.{name}.names are {found.names}, but the network {one.checkpoint} answers in {known}"
-      )
-  return found
-
-
-def client(config: Config, name: str):
-  """The client that `config.quality.NAME` describes.
-
-  Raises:
-    ValueError: naming the key; for an address without permission, too, before anything is sent.
-  """
-  one = config.quality[name]
-  options = {"callable": {"checkpoint": one.checkpoint}, "onnx": vars(one.onnx), "http": vars(one.http)}
-  chosen = {key: value for key, value in options[one.client].items() if value not in ("", None)}
-  if not one.source:
-    raise ValueError(f"config.quality.{name}.source is empty; a service of client {one.client!r} needs one")
-  try:
-    return CLIENTS[one.client](one.source, **chosen)
-  except ValueError as error:
-    raise ValueError(f"config.quality.{name}: {error}") from error
-
-
-def open_boxes(config: Config, workdir: pathlib.Path) -> dict[str, BlackBox]:
-  """The services of `config.qualities`; answers are kept in the user's cache, what was sent is counted in `workdir`."""
-  tell = lambda sentence: print(f"\n{sentence}", file=sys.stderr)
-  boxes = {}
-  for name in config.qualities:
-    one = config.quality[name]
-    boxes[name] = BlackBox(
-      name,
-      client(config, name),
-      quality(config, name),
-      Asking(one.batch_size, one.concurrency, one.retries, one.backoff, one.budget),
-      answers=settings.cache_dir(config) / "answers" / f"{_fingerprint(config, name)}.jsonl",
-      ledger=workdir / "black_box" / f"{name}.sent",
-      tell=tell,
-    )
-  return boxes
-
-
-def _fingerprint(config, name):
-  """Of everything that an answer depends on, as far as this side knows."""
-  one = plain(config.quality[name])
-  shaping = {key: one[key] for key in ("client", "source", "kind", "names", "onnx")}
-  shaping["digest"] = digests(config).get(name, "")
-  return hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:32]
-
-
-def digests(config: Config) -> dict[str, str]:
-  """SHA-256 of the network behind each service, of those that are files here."""
-  found = {}
-  for name in config.qualities:
-    one = config.quality[name]
-    if one.client == "onnx":
-      path = pathlib.Path(one.source)
-      if not path.is_file():
-        raise ValueError(f"config.quality.{name}.source: there is no file {path}")
-      found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
-    elif one.checkpoint:
-      found[name] = network_file.read_meta(one.checkpoint)["sha256"]
-  return found
-
-
-def judged(config: Config) -> str | None:
-  """The service whose answers the judges, which are expression recognisers, can confirm; None where there is none."""
-  qualities = lambda name: (
-    config.quality[name].kind == "classes" and set(config.quality[name].names) == set(EXPRESSIONS)
-  )
-  return next(filter(qualities, config.qualities), None)
-
-
-def offered(config: Config) -> list[str]:
-  """The services that are this run's own `service`, offered as a black box, for want of a checkpoint.
-
-  Raises:
-    ValueError: where a network of attributes has no checkpoint, which nothing here trains unasked.
-  """
-  if config.task != "black_box":
-    return []
-  names = []
-  for name in config.qualities:
-    quality(config, name)
-    one = config.quality[name]
-    if one.client == "callable" and one.source == OFFERED and not one.checkpoint:
-      if one.kind != "classes":
-        raise ValueError(
-          f"config.quality.{name}.checkpoint is empty; train a network, with --config=configs/attributes.py, and give "
-          "the folder that it tells"
-        )
-      names.append(name)
-  return names
-
-
 def black_box_run(config: Config) -> Experiment:
   """The run that trains a QM-VAE against services outside the graph.
 
   Raises:
     ValueError: for settings that do not fit each other, or a service that cannot be opened.
   """
-  qualities = {name: quality(config, name) for name in config.qualities}
+  qualities = {name: black_box_services.quality(config, name) for name in config.qualities}
   for name in qualities:
-    client(config, name)  # what cannot be asked is refused before hours of work
+    black_box_services.client(config, name)  # what cannot be asked is refused before hours of work
   _check_left_out(config)
   learning = _learning(config)
   data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
@@ -192,7 +74,7 @@ def black_box_run(config: Config) -> Experiment:
     # Where something is moves with the picture; the answer on the original would no longer be the one to keep.
     augment_faces = augment_faces._replace(flip=0.0)
     augment_before = augment_before._replace(shift=0.0, scale=0.0, flip=0.0)
-  open_all = functools.partial(open_boxes, config)
+  open_all = functools.partial(black_box_services.open_boxes, config)
 
   def host(workdir):
     return asking.Host(
@@ -227,7 +109,7 @@ def black_box_run(config: Config) -> Experiment:
     services={name: jnp.float32(config.quality[name].weight) for name in qualities},
     structure=jnp.float32(own.structure_weight),
   )
-  judges, networks = _judges(config, qualities, digests(config) | _start(config))
+  judges, networks = _judges(config, qualities, black_box_services.digests(config) | _start(config))
   frozen = {"views": qm_vae.views_params(config, views)}
   parts = BlackBoxParts(made, views, qualities, open_all, judges, networks, student)
   return experiment_of(config, task, frozen, weights, data, config, parts)
@@ -280,7 +162,7 @@ def _start(config):
 
 def _judges(config, qualities, networks):
   """The judges by name, and `networks` with theirs."""
-  name = judged(config)
+  name = black_box_services.judged(config)
   if name is None:
     return {}, networks
   judges, known = {}, set(networks.values())
@@ -305,11 +187,11 @@ def check(config: Config, data: Split) -> None:
   del data
   _check_left_out(config)
   _learning(config)
-  missing = offered(config)
+  missing = black_box_services.offered(config)
   for name in config.qualities:
-    quality(config, name)
+    black_box_services.quality(config, name)
     if name not in missing:
-      client(config, name)
+      black_box_services.client(config, name)
 
 
 TASK = TaskRow(black_box_run, check=check)

@@ -2,7 +2,7 @@
 
 import ast
 
-from qm_vae import shelf
+from qm_vae.experiments import shelf
 
 FLAGS = {
   "workdir": "folder of the run (default runs/EXPERIMENT or runs/EXPERIMENT-DATA)",

@@ -8,9 +8,8 @@ from typing import NoReturn
 import ml_collections
 from absl import flags
 
-from qm_vae import shelf
 from qm_vae.arguments import nearest
-from qm_vae.experiments import command_help
+from qm_vae.experiments import command_help, shelf
 from qm_vae.io.errors import InputError
 
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]+)(=.*)?", re.DOTALL)

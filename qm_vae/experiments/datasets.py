@@ -6,12 +6,13 @@ import pathlib
 import numpy as np
 
 from qm_vae.data import DATASETS, split
+from qm_vae.data.parts import of_one_numbering
 from qm_vae.experiments.schema.data import OptionalDataset
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
 from qm_vae.options import trait
 from qm_vae.training.state import Split
-from qm_vae.types import Source, of_one_numbering
+from qm_vae.types import Source
 
 
 def dataset(config: OptionalDataset, **overrides) -> Source:

@@ -9,7 +9,7 @@ import ml_collections
 from qm_vae import embedders, landmarkers
 from qm_vae.data import synthetic
 from qm_vae.deidentifiers import DEIDENTIFIERS
-from qm_vae.experiments import black_box, config_file, datasets, embedder, run, schema, settings
+from qm_vae.experiments import black_box_services, config_file, datasets, embedder, run, schema, settings
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, run_folder
 from qm_vae.io.errors import InputError
@@ -74,7 +74,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   for name, network in needed.items():
     if not network.checkpoint:
       network.checkpoint = str(_trained(wanted[name], name, network.architecture))
-  for name in black_box.offered(schema.view(resolved)):
+  for name in black_box_services.offered(schema.view(resolved)):
     resolved.quality[name].checkpoint = resolved.service.checkpoint
   recogniser = wanted.get(RECOGNISER)
   resolved.privacy.embedders = tuple(_recogniser(resolved, path, recogniser) for path in resolved.privacy.embedders)
@@ -102,8 +102,8 @@ def _networks(config):
   if config.task == "qm_vae":
     return settings.networks_of(config)
   judges = {f"judges.{name}": judge for name, judge in config.judges.items()}
-  service = {"service": config.service} if black_box.offered(schema.view(config)) else {}
-  return service | (judges if black_box.judged(schema.view(config)) else {})
+  service = {"service": config.service} if black_box_services.offered(schema.view(config)) else {}
+  return service | (judges if black_box_services.judged(schema.view(config)) else {})
 
 
 def trainings(config: ml_collections.ConfigDict) -> dict[str, ml_collections.ConfigDict]:

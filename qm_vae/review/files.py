@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from qm_vae.deidentify import decisions, folder, job, one, record
+from qm_vae.deidentify import decisions, job, journal, one, record
 from qm_vae.deidentify.record import Record
 from qm_vae.io import images
 
@@ -120,7 +120,7 @@ class Job:
       self.files = [File(self._name, PICTURE, self.protected, self.source, self.head)]
     else:
       self.kind = FOLDER
-      sizes = folder.original_sizes(self.protected)
+      sizes = journal.original_sizes(self.protected)
       self.files = [file for row in rows if (file := self._of_folder(row, sizes))]
 
   @property

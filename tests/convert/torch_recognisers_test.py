@@ -134,7 +134,7 @@ def _input(side):
   return np.random.default_rng(1).uniform(-1, 1, (3, side, side)).astype(np.float32)
 
 
-def _parity(kind, tensors, meta, x, expected):
+def assert_parity(kind, tensors, meta, x, expected):
   left = {name: array for name, array in tensors.items() if "num_batches" not in name and "logits" not in name}
   variables = torch_recognisers.mapped("net.pth", kind, left, meta)
   found = jax.jit(network.network(meta).apply)(variables, x.transpose(1, 2, 0)[None])[0]
@@ -149,7 +149,7 @@ def test_facenet_parity_with_numpy():
   """One block of each kind in full width, and all that stands between them, answer as NumPy does."""
   t, x = Torch(1e-3), _input(91)
   expected = facenet(t, x.astype(np.float64), (1, 1, 1))
-  _parity("FaceNet", t.tensors, _meta("inception_resnet_v1", 91, repeats=[1, 1, 1]), x, expected)
+  assert_parity("FaceNet", t.tensors, _meta("inception_resnet_v1", 91, repeats=[1, 1, 1]), x, expected)
 
 
 @pytest.mark.parametrize("squeeze", [True, False])
@@ -159,7 +159,7 @@ def test_ir_parity_with_numpy(squeeze):
   t, x = Torch(1e-5), _input(32)
   expected = ir(t, x.astype(np.float64), units, widths, squeeze)
   meta = _meta("ir_resnet", 32, units=units, widths=widths, squeeze=squeeze)
-  _parity("IR", t.tensors, meta, x, expected)
+  assert_parity("IR", t.tensors, meta, x, expected)
 
 
 class Shapes(Torch):

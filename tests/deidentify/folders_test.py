@@ -8,7 +8,7 @@ from PIL import Image
 
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
-from qm_vae.deidentify import contact_sheet, folder, job, one, options
+from qm_vae.deidentify import contact_sheet, job, journal, one, options
 from qm_vae.faces import cropping
 
 
@@ -151,16 +151,16 @@ def test_folders_somebody_changed_since_left_outdated(photos, tmp_path, capsys):
 
 def test_folders_killed_run_left_own_line(photos, tmp_path, monkeypatch):
   """What a killed run left is its own and a line cut short hides no other."""
-  real = folder.Journal.made
-  monkeypatch.setattr(folder.Journal, "made", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+  real = journal.Journal.made
+  monkeypatch.setattr(journal.Journal, "made", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
   assert program.main(["photos", "safe"]) == program.FAILED
-  monkeypatch.setattr(folder.Journal, "made", real)
+  monkeypatch.setattr(journal.Journal, "made", real)
   path = tmp_path / "safe" / ".deidentified.jsonl"
   path.write_text(path.read_text() + '{"settings": ')
   assert (tmp_path / "safe" / "a.png").exists()
   assert program.main(["photos", "safe"]) == program.OK
   assert '{"settings": ' in path.read_text().splitlines()
-  assert [row["made"] for row in folder.rows(path) if row["file"] == "a.png"][:2] == ["begun", "begun"]
+  assert [row["made"] for row in journal.rows(path) if row["file"] == "a.png"][:2] == ["begun", "begun"]
 
 
 def test_folders_record_no_earlier_run_wrote(photos, tmp_path, capsys):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
-from qm_vae.deidentify import folder, one
+from qm_vae.deidentify import folder, journal, one
 from qm_vae.deidentify.video.aside import Aside, naming
 from qm_vae.io import images, records
 
@@ -139,7 +139,7 @@ def test_two_runs_into_one_folder(photos, capsys):
   pytest.importorskip("fcntl", reason="this system has no such locks")
   safe = pathlib.Path("safe")
   safe.mkdir()
-  with folder.Journal(safe / ".deidentified.jsonl", "", photos):
+  with journal.Journal(safe / ".deidentified.jsonl", "", photos):
     assert program.main(["photos", "safe"]) == program.FAILED
   assert "another run writes to safe now" in capsys.readouterr().err
   assert program.main(["photos", "safe"]) == program.OK

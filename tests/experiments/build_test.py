@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 
 from configs import alpha04, black_box, default, expression, smoke
-from qm_vae import types
-from qm_vae.data import synthetic
+from qm_vae.data import parts, synthetic
 from qm_vae.experiments import black_box as black_box_experiment
 from qm_vae.experiments import datasets, resolve, run, schema, settings
 from qm_vae.io import images
@@ -75,9 +74,9 @@ def test_datasets_published_parts_share_one_numbering(tmp_path):
   assert data.train.identities == data.test.identities == tuple(map(str, range(100, 107)))
   own = [[int(part.identities[i]) for i in part.identity] for part in (data.train, data.test)]
   assert own == [person[:4], person[4:]]
-  assert len(types.join(data.train, data.test)) == 8
+  assert len(parts.join(data.train, data.test)) == 8
   with pytest.raises(ValueError, match="two numberings"):
-    types.join(data.train, dataclasses.replace(data.test, identities=("100",)))
+    parts.join(data.train, dataclasses.replace(data.test, identities=("100",)))
 
 
 def test_datasets_no_faces_tell_why(tmp_path):

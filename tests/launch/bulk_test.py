@@ -17,7 +17,7 @@ from PIL import Image
 
 from launch import bulk
 from qm_vae.data import synthetic
-from qm_vae.deidentify import folder, job, one, options
+from qm_vae.deidentify import folder, job, journal, manifest, one, options
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -27,14 +27,14 @@ def test_bulk_manifests_name_every_file_once(tmp_path):
   (tmp_path / "list.txt").write_text("b/two.png\n\n a.jpg \nb/two.png\n")
   (tmp_path / "list.csv").write_text('\ufefffile,who\n"b/two, three.png",1\na.jpg,2\n')
   (tmp_path / "list.jsonl").write_text('{"path": "a.jpg"}\n\n{"path": "/b.mp4"}\n')
-  assert bulk.manifest(tmp_path / "list.txt") == ["b/two.png", "a.jpg"]
-  assert bulk.manifest(tmp_path / "list.csv", "file") == ["b/two, three.png", "a.jpg"]
-  assert bulk.manifest(tmp_path / "list.jsonl") == ["a.jpg", "/b.mp4"]
+  assert manifest.read(tmp_path / "list.txt") == ["b/two.png", "a.jpg"]
+  assert manifest.read(tmp_path / "list.csv", "file") == ["b/two, three.png", "a.jpg"]
+  assert manifest.read(tmp_path / "list.jsonl") == ["a.jpg", "/b.mp4"]
   (tmp_path / "below").mkdir()
   for name in ("one.png", "below/two.mp4", "notes.doc"):
     (tmp_path / name).touch()
   (tmp_path / os.fsdecode(b"\xff.jpg")).touch()
-  assert bulk.manifest(tmp_path) == ["one.png", os.fsdecode(b"\xff.jpg"), "below/two.mp4"]
+  assert manifest.read(tmp_path) == ["one.png", os.fsdecode(b"\xff.jpg"), "below/two.mp4"]
 
 
 @pytest.mark.parametrize(
@@ -51,23 +51,23 @@ def test_bulk_manifests_cannot_read_named(tmp_path, name, text, message):
   """Manifests that cannot be read are named."""
   (tmp_path / name).write_text(text)
   with pytest.raises(ValueError, match=message) as raised:
-    bulk.manifest(tmp_path / name)
+    manifest.read(tmp_path / name)
   assert name in str(raised.value)
 
 
 def test_bulk_places_spread_never_meet():
   """Places are spread and never meet."""
   names = [f"{i // 1000}/{i % 1000}.jpg" for i in range(5000)]
-  places = [bulk.place(name) for name in names]
-  assert len(set(places)) == 5000 and places == [bulk.place(name) for name in names]
+  places = [manifest.place(name) for name in names]
+  assert len(set(places)) == 5000 and places == [manifest.place(name) for name in names]
   assert all(
     p.parts[2].startswith(pathlib.Path(n).stem + "-") and p.suffix == ".jpg" for p, n in zip(places, names, strict=True)
   )
   folders = collections.Counter(place.parts[0] for place in places)
   assert len(folders) == 256 and max(folders.values()) < 50  # 5000 / 256 is 20
-  long = bulk.place("ü" * 120 + ".jpg")
+  long = manifest.place("ü" * 120 + ".jpg")
   assert len(os.fsencode(long.name)) < 200
-  assert bulk.place(os.fsdecode(b"\xff.jpg")).suffix == ".jpg"
+  assert manifest.place(os.fsdecode(b"\xff.jpg")).suffix == ".jpg"
 
 
 def pictures(folder, num):
@@ -100,15 +100,15 @@ def test_bulk_worker_left_notes(tmp_path):
   assert [bool(failure) for failure in message["failures"]] == [False, False, True, True]
   assert "No such file" in message["failures"][3] and sum(message["hidden"]) >= 1
   for name in names[:2]:
-    record = json.loads((out / f"{bulk.place(name)}.json").read_text())
+    record = json.loads((out / f"{manifest.place(name)}.json").read_text())
     assert record["command"] == "a command" and record["method"]["name"] == "solid"
-    before, after = (np.asarray(Image.open(path)) for path in (tmp_path / "in" / name, out / bulk.place(name)))
+    before, after = (np.asarray(Image.open(path)) for path in (tmp_path / "in" / name, out / manifest.place(name)))
     assert before.shape == after.shape and ((before != after).any() == bool(record["faces"]))
   root = tmp_path / "in"
   assert bulk.remaining(names, root, out, settings) == names[2:]
   assert bulk.remaining(names, root, out, "others") == names
   os.utime(root / "0.png", (0, 0))
-  (out / bulk.place("1.png")).unlink()
+  (out / manifest.place("1.png")).unlink()
   assert bulk.remaining(names, root, out, settings) == names
   assert finished(out) == {"0.png": 1, "1.png": 1} and not list((out / ".bulk" / "begun").iterdir())
 
@@ -139,13 +139,13 @@ def test_bulk_takes_the_review_file_of_other_jobs(tmp_path):
     return left
 
   assert run() == names
-  record = lambda: json.loads((out / f"{bulk.place(names[0])}.json").read_text())
+  record = lambda: json.loads((out / f"{manifest.place(names[0])}.json").read_text())
   face = record()["faces"][0]
   decided(tmp_path / "r.json", names[0], face)
   assert run(f"--review-file={tmp_path / 'r.json'}") == names[:1]
   faces = record()["faces"]
   assert faces[0] == face | {"hidden": False} and faces[-1]["how"] == "added" and faces[-1]["hidden"]
-  before, after = (np.asarray(Image.open(path)) for path in (root / names[0], out / bulk.place(names[0])))
+  before, after = (np.asarray(Image.open(path)) for path in (root / names[0], out / manifest.place(names[0])))
   x, y, width, height = (int(value) for value in face["box"])
   inside = slice(y + height // 2, y + height), slice(x + width // 2, x + width)  # away from what was drawn
   assert (before[inside] == after[inside]).all() and not after[3:11, 2:11].any()
@@ -178,7 +178,7 @@ def test_bulk_another_method_wrote_since_done(tmp_path, monkeypatch):
   assert bulk.remaining(["0.png"], root, out, keys["blur"]) == []
   assert bulk.remaining(["0.png"], root, out, keys["solid"]) == ["0.png"]
   assert settings_of(arguments, tmp_path) != keys["blur"]  # the same name in another folder
-  (out / bulk.place("0.png")).write_bytes(b"something else")
+  (out / manifest.place("0.png")).write_bytes(b"something else")
   assert bulk.remaining(["0.png"], root, out, keys["blur"]) == ["0.png"]
 
 
@@ -186,10 +186,10 @@ def test_bulk_file_worker_died_not_tried(tmp_path):
   """A file at which a worker died is not tried for ever."""
   pictures(tmp_path / "in", 1)
   bulk.make_ready(tmp_path / "out" / ".bulk")
-  (tmp_path / "out" / ".bulk" / "begun" / bulk.place("0.png").name).touch()
+  (tmp_path / "out" / ".bulk" / "begun" / manifest.place("0.png").name).touch()
   worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
   assert "its worker died" in worker({"path": [b"0.png"]})["failures"][0]
-  assert not (tmp_path / "out" / bulk.place("0.png")).exists()
+  assert not (tmp_path / "out" / manifest.place("0.png")).exists()
 
 
 @pytest.mark.parametrize("where", ["of the file", "of the journal", "of the mark"])
@@ -200,7 +200,7 @@ def test_bulk_error_one_file_loses_no(where, tmp_path, monkeypatch):
   worker = bulk.Worker(["in", "out"], "", str(tmp_path / "in"), str(tmp_path / "out"), "settings")
   owner, name, error = {
     "of the file": (one, "protect", AttributeError("no codec")),
-    "of the journal": (folder.Journal, "made", OSError("the disk is full")),
+    "of the journal": (journal.Journal, "made", OSError("the disk is full")),
     "of the mark": (pathlib.Path, "open", PermissionError("read-only")),
   }[where]
   real, left = getattr(owner, name), [error]
@@ -253,7 +253,7 @@ def test_bulk_folder_called_digits_no_camera(tmp_path, monkeypatch):
   real = bulk.importlib.util.find_spec
   monkeypatch.setattr(bulk.importlib.util, "find_spec", lambda name: real(name) or name)
   assert bulk.main(["2024", "out"]) == bulk.OK and seen == [False]
-  assert (tmp_path / "out" / bulk.place("0.png")).exists()
+  assert (tmp_path / "out" / manifest.place("0.png")).exists()
 
 
 @pytest.mark.slow
@@ -280,5 +280,5 @@ def test_bulk_killed_job_goes_each_file(tmp_path):
   assert json.loads((out / "failures.jsonl").read_text())["path"] == "torn.jpg"
   assert finished(out) == {f"{i}.png": 1 for i in range(48)}
   written = {path.relative_to(out) for path in out.glob("*/*/*") if not path.parent.parent.name.startswith(".")}
-  places = {bulk.place(f"{i}.png") for i in range(48)}
+  places = {manifest.place(f"{i}.png") for i in range(48)}
   assert written == places | {place.with_name(place.name + ".json") for place in places}

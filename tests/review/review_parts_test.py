@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 from review_server_test import FACE, write
 
-from qm_vae.deidentify import folder, record
+from qm_vae.deidentify import journal, record
 from qm_vae.deidentify.sidecar import Sidecar
 from qm_vae.deidentify.tracking.places import Place
 from qm_vae.review import __main__ as program
@@ -156,8 +156,8 @@ def test_original_of_a_folder_that_is_another_file_is_not_shown(tmp_path):
   """A folder's picture is compared with the length that it had, which the folder's journal knows."""
   sidecar = write(tmp_path)
   path = tmp_path / "photos" / "a.png"
-  with folder.Journal(tmp_path / "safe" / ".deidentified.jsonl", "", tmp_path / "photos") as journal:
-    journal.made("a.png", tmp_path / "safe" / "a.png", folder.state_of(path), {})
+  with journal.Journal(tmp_path / "safe" / ".deidentified.jsonl", "", tmp_path / "photos") as noted:
+    noted.made("a.png", tmp_path / "safe" / "a.png", journal.state_of(path), {})
   assert files.Job(sidecar).files[0].original() == path
   path.write_bytes(path.read_bytes() + b"more")
   with pytest.raises(ValueError, match="is not the file that was protected: it had"):

@@ -13,7 +13,7 @@ from PIL import Image
 from configs import attributes as attributes_config
 from configs import black_box as black_box_config
 from qm_vae.data.augment import Augmentation
-from qm_vae.experiments import assemble, black_box
+from qm_vae.experiments import assemble, black_box_services
 from qm_vae.io import networks
 from qm_vae.services import SERVICES, attributes, expression, offered
 from qm_vae.training.tasks import attributes as attributes_task
@@ -140,19 +140,21 @@ def test_attributes_network_names_asked(folders):
   """A network and the names it is asked for."""
   config = _config(quality__expression__checkpoint=str(folders["expression"]))
   with pytest.raises(ValueError, match=r"config\.quality\.expression\.names are .*'angry'.*answers in \('Smiling'"):
-    black_box.quality(config, "expression")
+    black_box_services.quality(config, "expression")
   config.quality.expression.names = NAMES
-  assert black_box.quality(config, "expression").names == NAMES
-  assert black_box.digests(config) == {"expression": networks.read_meta(folders["expression"])["sha256"]}
+  assert black_box_services.quality(config, "expression").names == NAMES
+  assert black_box_services.digests(config) == {"expression": networks.read_meta(folders["expression"])["sha256"]}
 
 
 def test_attributes_trained_judged():
   """Who is trained or judged."""
-  assert black_box.offered(_config()) == ["expression"] and black_box.judged(_config()) == "expression"
+  assert (
+    black_box_services.offered(_config()) == ["expression"] and black_box_services.judged(_config()) == "expression"
+  )
   face = _config(qualities=("face",))
-  assert black_box.offered(face) == [] and black_box.judged(face) is None
+  assert black_box_services.offered(face) == [] and black_box_services.judged(face) is None
   own = _config()
   own.quality.expression.names = ("glasses", "none")  # the judges, which read expressions, cannot confirm them
-  assert black_box.judged(own) is None
+  assert black_box_services.judged(own) is None
   with pytest.raises(ValueError, match=r"quality\.smile\.checkpoint is empty; train a network"):
-    black_box.offered(_config(qualities=("smile",)))
+    black_box_services.offered(_config(qualities=("smile",)))

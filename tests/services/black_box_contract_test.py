@@ -7,7 +7,7 @@ import numpy as np
 import offering
 import pytest
 
-from qm_vae.services import black_box
+from qm_vae.services import validation
 from qm_vae.services.answers import Quality
 from qm_vae.services.black_box import CLIENTS, Asking, BlackBox, BudgetSpent, ServiceFailed, Unavailable
 
@@ -164,7 +164,7 @@ def test_black_box_answered_before_failure_kept(tmp_path):
 def test_black_box_forms_answers(kind, names, answers, expected):
   """Forms of answers."""
   tolerance = (1.0,) * len(names) if kind == "values" else ()
-  found = black_box.validated(Quality(kind, names, tolerance), answers, 2)
+  found = validation.validated(Quality(kind, names, tolerance), answers, 2)
   assert found.dtype == np.float32
   np.testing.assert_array_equal(found, np.float32(expected))
 

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import pathlib
 
 import cv2
 import numpy as np
@@ -72,11 +71,7 @@ def of_file(
     ValueError: for a file that is missing, no ONNX file, or of another form. The detector's `find` raises it for
       answers that are not finite, of another shape or out of range: a damaged network.
   """
-  path = pathlib.Path(path).expanduser()
-  try:
-    model = path.read_bytes()
-  except OSError as error:
-    raise ValueError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
+  path, model = runtime.read(path)
   opened = runtime.open_file(path, model, provider, threads)
   shapes = [output.shape for output in opened.fixed.get_outputs()]
   taken = [one.shape for one in opened.fixed.get_inputs()]

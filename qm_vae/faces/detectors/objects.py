@@ -3,7 +3,6 @@
 import ast
 import hashlib
 import os
-import pathlib
 from collections.abc import Sequence
 
 import cv2
@@ -45,11 +44,7 @@ def of_file(
     ValueError: for a file that is missing or of another form, and for classes that it does not have, naming those that
       it has. The detector's `find` raises it for answers that are not finite or out of range.
   """
-  path = pathlib.Path(path).expanduser()
-  try:
-    model = path.read_bytes()
-  except OSError as error:
-    raise ValueError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
+  path, model = runtime.read(path)
   opened = runtime.open_file(path, model, provider, threads)
   session = opened.fixed
   taken, given = [i.shape for i in session.get_inputs()], [o.shape for o in session.get_outputs()]

@@ -1,5 +1,6 @@
 """ONNX files of detectors opened by onnxruntime, on a GPU where there is one."""
 
+import os
 import pathlib
 from typing import NamedTuple
 
@@ -26,6 +27,19 @@ class Opened(NamedTuple):
 def providers() -> tuple[str, ...]:
   """Short names of what this onnxruntime can run on: 'CUDA', 'CPU', ..."""
   return tuple(name.removesuffix(_SUFFIX) for name in onnxruntime.get_available_providers())
+
+
+def read(path: str | os.PathLike) -> tuple[pathlib.Path, bytes]:
+  """(path with `~` expanded, bytes) of an ONNX file.
+
+  Raises:
+    ValueError: where it cannot be read.
+  """
+  path = pathlib.Path(path).expanduser()
+  try:
+    return path, path.read_bytes()
+  except OSError as error:
+    raise ValueError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
 
 
 def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO, threads: int | None = None) -> Opened:

@@ -8,7 +8,7 @@ import importlib.util
 import pathlib
 import sys
 
-_PACKAGE = pathlib.Path(__file__).parent
+_PACKAGE = pathlib.Path(__file__).parents[1]
 
 
 def folder(name: str) -> pathlib.Path:
