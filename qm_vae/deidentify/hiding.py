@@ -13,6 +13,7 @@ from qm_vae.deidentify.tracking.smoothing import Smoother
 from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
+_WHOLE = 0.98  # of a crop: who changes so much of it found no outline in it (faces.compositing)
 _PLAIN_FOR = 12  # frames
 TOGETHER = 8  # faces that a landmark network sees at a time: about those of a call, frames of one face each
 _FAR = 4.0  # sides of the crop; no landmark is further away
@@ -131,7 +132,7 @@ class Hider:
 
     A track that changed between a face and a plain area with every frame would be hard to look at.
     """
-    fine = by_method and self._covers(region)
+    fine = by_method and self._covers(region) and region.mean() < _WHOLE
     self._plain[track] = _PLAIN_FOR if not fine else max(self._plain.get(track, 0) - 1, 0)
     return not self._plain[track]
 

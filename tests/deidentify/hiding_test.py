@@ -50,6 +50,15 @@ def test_hider_hides_all_of_a_face_that_the_method_did_not_find():
     assert (inner != frame[44:116, 64:136]).any(-1).mean() > 0.9
 
 
+def test_hider_paints_an_oval_where_the_method_gave_up_the_outline():
+  """A method that changes the whole crop found no outline: an oval is painted over, and no square is seen."""
+  frame, made = hidden(((0, 1), (0, 1)))
+  assert not (made == 255).all(-1).any()
+  assert np.ptp(made[50:110, 70:130].reshape(-1, 3), 0).max() == 0
+  corner = np.s_[40 - 18 : 40 - 6, 60 - 18 : 60 - 6]  # within the crop's square, which is half as large again as BOX
+  np.testing.assert_array_equal(made[corner], frame[corner])
+
+
 def test_hider_changes_a_track_back_only_after_some_frames():
   """A track that was painted over once stays so for some frames, and then shows a face again; other tracks do not."""
   found = [False]
