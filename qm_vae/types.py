@@ -120,6 +120,8 @@ class Detections(NamedTuple):
 
   boxes: np.ndarray  # float32 [M, 4]: x, y of the top left corner, width, height, pixels of the frame
   scores: np.ndarray  # float32 [M] in [0, 1], how sure the detector is
+  points: np.ndarray | None = None  # float32 [M, 5, 2], pixels of the frame: x, y of eyes, nose, corners of the mouth,
+  # those at the image's left first; None from a detector that tells none
 
 
 class Detector(NamedTuple):

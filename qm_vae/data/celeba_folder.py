@@ -1,18 +1,21 @@
 """CelebA (Liu et al. 2015) read directly from its own directory layout."""
 
 import pathlib
+import re
 from typing import Annotated
 
 import numpy as np
+from PIL import Image
 
 from qm_vae.data import file_source
 from qm_vae.io import reading
 from qm_vae.io.errors import InvalidFile
-from qm_vae.options import TEXT, Option, member, one_of
+from qm_vae.options import FLAG, TEXT, Option, member, one_of
 
 PARTITIONS = ("train", "valid", "test")
 """The numbers 0, 1 and 2 of list_eval_partition.txt."""
 
+_PUBLISHED = (178, 218)  # width and height of the aligned images, to which the list of landmarks refers
 _IMAGES = ("img_align_celeba", "img_align_celeba/img_align_celeba", "Img/img_align_celeba", "img")
 _AGAIN = "download it again"
 _LISTS = ("", "Anno", "Eval")
@@ -23,10 +26,14 @@ class CelebaSource(file_source.FileSource):
 
   `attributes` holds the attributes' names, () where there is no list of them; `attribute_values` is int8 [N, A]: 1
   where an attribute is present, -1 where absent, 0 where the list lacks the image; None where there is no list.
+  `landmark_values` is float32 [N, 5, 2]: x and y of the left eye, the right eye, the nose, the left and the right
+  corner of the mouth (left and right of the picture), pixels of the image as it is stored, from its top left corner;
+  NaN where the list lacks the image; None unless landmarks are asked for.
   """
 
   attributes: tuple[str, ...] = ()
   attribute_values: np.ndarray | None = None
+  landmark_values: np.ndarray | None = None
 
 
 @member(place="root", published=({"partition": "train"}, {"partition": "test"}))
@@ -35,16 +42,20 @@ def make(
   root: str,
   partition: Annotated[str, Option(one_of("all", *PARTITIONS))] = "all",
   having: Annotated[str, Option(TEXT, "an attribute: with it; '-' before it: without it; '': all")] = "",
+  landmarks: Annotated[bool, Option(FLAG, "whether list_landmarks_align_celeba.txt is read")] = False,
 ) -> CelebaSource:
   """CelebA's images in the order of their numbers.
 
   Args:
     root: the directory that holds `img_align_celeba/` (also below `Img/`, or once more inside itself) or `img/`. Beside
       it, or below `Anno/` and `Eval/`, each optional: `identity_CelebA.txt` or `labels.csv` (columns image, identity);
+      `list_landmarks_align_celeba.txt`;
       `list_attr_celeba.txt` or `attributes.csv` (image, then the attributes); `list_eval_partition.txt`.
     partition: 'train', 'valid' or 'test' of list_eval_partition.txt, or 'all'.
     having: an attribute, for the images that have it; with '-' before it, for those that are listed without it; '' for
       all.
+    landmarks: whether the five points of list_landmarks_align_celeba.txt are read. They are scaled to images that were
+      shrunk from the published 178 x 218 pixels.
 
   Returns:
     A source without labels; identities are those of the list, unknown for images that it lacks.
@@ -72,6 +83,8 @@ def make(
   if source.attributes:
     absent = np.zeros(len(source.attributes), np.int8)
     source.attribute_values = np.array([values.get(name, absent) for name in names], np.int8)
+  if landmarks:
+    source.landmark_values = _landmarks(directory, images, names)
   return source
 
 
@@ -139,6 +152,34 @@ def _attributes(directory):
   if any(len(row) != len(names) + 1 or set(row[1:]) - {"-1", "1"} for row in rows):
     raise InvalidFile(path, f"has a line without exactly {len(names)} values of -1 or 1", remedy=_AGAIN)
   return tuple(names), {name: np.array(values, np.int8) for name, *values in rows}
+
+
+def _landmarks(directory, images, names):
+  path = _find(directory, "list_landmarks_align_celeba.txt")
+  if path is None:
+    raise ValueError(f"{directory} has no list_landmarks_align_celeba.txt, which landmarks need; leave landmarks out")
+  # The first line is the number of images, the second names the coordinates.
+  _, _, *rows = [*reading.read_text(path, remedy=_AGAIN).split("\n"), "", ""]
+  points = {}
+  for name, *values in (line.split() for line in rows if line.strip()):
+    if len(values) != 10 or not all(re.fullmatch(r"-?\d{1,6}", value) for value in values):
+      raise InvalidFile(path, "has a line that is not an image and ten whole numbers", remedy=_AGAIN)
+    points[name] = np.array(values, np.float32).reshape(5, 2)
+  found = np.full((len(names), 5, 2), np.nan, np.float32)
+  for i, name in enumerate(names):
+    if name in points:
+      # The list counts from the centre of the first pixel.
+      found[i] = (points[name] + 0.5) * _scale(images / name)
+  return found
+
+
+def _scale(path):
+  """Sides of an image file relative to the published ones; [1, 1] for a file that cannot be read, as its record."""
+  try:
+    with Image.open(path) as image:
+      return np.array(image.size, np.float32) / np.array(_PUBLISHED, np.float32)
+  except OSError:
+    return np.ones(2, np.float32)
 
 
 def _pairs(path: pathlib.Path):

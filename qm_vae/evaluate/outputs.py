@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae.data.batches import batches, to_face
 from qm_vae.experiments.qm_vae import QmVaeParts
+from qm_vae.metrics import judging
 from qm_vae.models.generator import condition_of, make_views
 from qm_vae.privacy import guarantees
 from qm_vae.training.state import Experiment, State
@@ -146,7 +147,10 @@ def asked(experiment: Experiment, state: State, faces: FaceSet, answer: "Answers
       for number, batch in enumerate(batches(faces, np.arange(len(faces)), experiment.batch_size, pad=True))
     ]
     verdicts = answer(np.concatenate(images)[: len(faces)])
-    read = {who: float(np.mean(logits.argmax(-1) == wanted)) for who, logits in verdicts.items()}
+    read = {
+      who: float(np.mean(~judging.differs(logits, np.full(len(faces), wanted), classes)))
+      for who, logits in verdicts.items()
+    }
     rows.append({"expression": name, "n": len(faces), "read": read})
   return {"rows": rows}
 
@@ -169,7 +173,7 @@ class Answers:
     self._answer = answer
 
   def __call__(self, image: np.ndarray) -> dict[str, np.ndarray]:
-    """{"service" or judge: logits float32 [N, C]} for uint8 [N, S, S, 3]."""
+    """{"service" or judge: logits float32 [N, C]} for uint8 [N, S, S, 3]; [N, 1] of a judge of smiles."""
     if not len(image):
       return {name: np.zeros((0, self._num_classes), np.float32) for name in self._params}
     rows = []

@@ -14,7 +14,7 @@ from qm_vae.experiments.schema import Config
 from qm_vae.faces import cropping
 from qm_vae.io import progress
 from qm_vae.landmarkers import finding, instruments
-from qm_vae.metrics import images, utility
+from qm_vae.metrics import images, judging, utility
 from qm_vae.report import page
 from qm_vae.training.state import Experiment, State
 
@@ -92,8 +92,8 @@ def judged(
       "answers": {c: int((truth == i).sum()) for i, c in enumerate(parts.service.classes)},
     },
     "judges": [
-      run_info.network(name, config.judges[name], originals[name], test, parts.service.classes)
-      | {"agreement_on_originals": utility.rate(originals[name].argmax(-1) == truth, test)}
+      run_info.network(name, config.judges[name], originals[name], test, parts.judges[name].classes)
+      | {"agreement_on_originals": utility.rate(~judging.differs(originals[name], truth, parts.service.classes), test)}
       for name in parts.judges
     ],
     "controls": utility.controls(methods, constant, test),

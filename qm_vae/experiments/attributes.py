@@ -43,6 +43,7 @@ def attributes_run(config: Config) -> Experiment:
   steps = network.epochs * (len(train) // network.batch_size)
   rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)
   meta = attribute_service.describe(network.architecture, network.input_size, config.attributes)
+  meta |= {"source": f"trained by qm_vae on the attributes of {config.data.name}"}
   task = attributes.make(
     meta,
     optax.adamw(rate, weight_decay=network.weight_decay),

@@ -18,6 +18,7 @@ from qm_vae.faces import compositing, shape
 from qm_vae.io import networks as network_file
 from qm_vae.losses import TERMS
 from qm_vae.losses import qm_vae as losses
+from qm_vae.metrics import judging
 from qm_vae.models import generator
 from qm_vae.models.presets import PRESETS
 from qm_vae.models.vqvae import STRIDE
@@ -106,7 +107,8 @@ def qm_vae_run(config: Config) -> Experiment:
   size = settings.image_size(config)
   data = datasets.load_faces(config.data, size, settings.cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)
-  ensemble, judges = (_like(service, group) for group in (config.ensemble, config.judges))
+  ensemble = _like(service, config.ensemble)
+  judges = {name: _judge(service, name, one.checkpoint) for name, one in config.judges.items()}
   views = {name: deidentifier(config, name, data.train) for name in config.views}
   made, vq = generator_of(config, views, len(service.classes))
   target = None if config.target.image == "original" else deidentifier(config, config.target.image, data.train)
@@ -167,6 +169,21 @@ def _like(service, networks):
   return {
     name: expression.reorder(SERVICES["expression"](one.checkpoint), service.classes) for name, one in networks.items()
   }
+
+
+def _judge(service, name, checkpoint):
+  """A judge of the service's classes in their order, or of the attribute Smiling alone."""
+  if network_file.read_meta(checkpoint)["kind"] != "attributes":
+    return expression.reorder(SERVICES["expression"](checkpoint), service.classes)
+  network = SERVICES["attributes"](checkpoint)
+  if judging.SMILING not in network.classes or "happy" not in service.classes:
+    raise ValueError(
+      f"config.judges.{name}.checkpoint tells {', '.join(network.classes)}; of attributes only {judging.SMILING} "
+      "judges expressions, and only those among which happy is (configs/attributes.py trains it)"
+    )
+  column = network.classes.index(judging.SMILING)
+  apply = lambda params, image: network.apply(params, image)[..., column : column + 1]
+  return Service(network.params, apply, (judging.SMILING,))
 
 
 def _ensemble(config, ensemble, size):

@@ -58,7 +58,9 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   for name, network in needed.items():
     if network.checkpoint:
       network.checkpoint = absolute(network.checkpoint)
-      networks.check_kind(network.checkpoint, networks.read_meta(network.checkpoint), "expression")
+      meta = networks.read_meta(network.checkpoint)
+      if not name.startswith("judges.") or meta.get("kind") != "attributes":  # of smiles, which the task checks
+        networks.check_kind(network.checkpoint, meta, "expression")
     elif not config.service_data.name and not datasets.labelled(config.data.name):
       raise InputError(
         f"config.{name}.checkpoint is empty and data {config.data.name!r} trains no expression recogniser. Give a "

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from qm_vae.metrics import floor, intervals
+from qm_vae.metrics import floor, intervals, judging
 from qm_vae.metrics import images as metrics
 from qm_vae.types import FaceSet
 
@@ -41,8 +41,8 @@ def utility(test: FaceSet, truth, originals, logits, classes) -> dict:
   judges = [
     {
       "name": name,
-      "service_answer": rate(logits[name].argmax(-1) != truth, test),
-      "own_answer": rate(logits[name].argmax(-1) != originals[name].argmax(-1), test),
+      "service_answer": rate(judging.differs(logits[name], truth, classes), test),
+      "own_answer": rate(judging.changes(logits[name], originals[name]), test),
     }
     for name in logits
     if name != "service"
@@ -60,7 +60,7 @@ def judged_expressions(test: FaceSet, truth, logits, classes) -> list[dict]:
   for i, expression in enumerate(classes):
     rows = np.flatnonzero(truth == i)
     judges = [
-      {"name": name, "service_answer": rate(logits[name][rows].argmax(-1) != i, test.take(rows))}
+      {"name": name, "service_answer": rate(judging.differs(logits[name][rows], truth[rows], classes), test.take(rows))}
       for name in logits
       if name != "service"
     ]
@@ -121,7 +121,8 @@ def noise_floor(test: FaceSet, truth, answer) -> dict:
 
 
 def gap(test: FaceSet, truth, logits, judges: list[dict]) -> dict | None:
-  """Independent minus in-loop loss rate, by the judge that differs most; None without a judge."""
+  """Independent minus in-loop loss rate, by the judge of expressions that differs most; None without one."""
+  judges = [judge for judge in judges if logits[judge["name"]].shape[-1] > 1]
   if not judges:
     return None
   worst = max(judges, key=lambda judge: judge["service_answer"]["value"])["name"]

@@ -97,3 +97,37 @@ def test_celeba_folder_errors(tmp_path):
   (tmp_path / "identity_CelebA.txt").write_text("000001.jpg\n")
   with pytest.raises(ValueError, match=r"identity_CelebA.txt has a line that is not an image and a number"):
     celeba_folder.make(root=str(tmp_path))
+
+
+def _landmark_list(directory, *rows):
+  header = "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
+  (directory / "list_landmarks_align_celeba.txt").write_text("\n".join([str(len(rows)), header, *rows, ""]))
+
+
+def test_celeba_folder_landmarks_scaled_to_stored_size(tmp_path):
+  """Landmarks of images at half size are halved; images that the list lacks have none."""
+  directory = tmp_path / "img"
+  directory.mkdir()
+  for name, size in (("000001.jpg", (178, 218)), ("000002.jpg", (89, 109)), ("000003.jpg", (89, 109))):
+    Image.new("RGB", size).save(directory / name)
+  points = "69 109 106 113 77 142 73 152 108 154"
+  _landmark_list(tmp_path, f"000001.jpg {points}", f"000002.jpg {points}")
+  found = celeba_folder.make(root=str(tmp_path), landmarks=True).landmark_values
+  expected = np.reshape([float(value) + 0.5 for value in points.split()], (5, 2))
+  np.testing.assert_allclose(found[0], expected)
+  np.testing.assert_allclose(found[1], expected / 2)
+  assert np.isnan(found[2]).all()
+  assert celeba_folder.make(root=str(tmp_path)).landmark_values is None
+
+
+@pytest.mark.parametrize(
+  "row", ["000001.jpg 1 2 3", "000001.jpg 1 2 3 4 5 6 7 8 9 x", "000001.jpg 1 2 3 4 5 6 7 8 9 nan"]
+)
+def test_celeba_folder_damaged_landmarks_refused(tmp_path, row):
+  """A damaged list of landmarks is refused, and so is a missing one."""
+  _images(tmp_path / "img")
+  with pytest.raises(ValueError, match=r"has no list_landmarks_align_celeba\.txt"):
+    celeba_folder.make(root=str(tmp_path), landmarks=True)
+  _landmark_list(tmp_path, row)
+  with pytest.raises(ValueError, match="not an image and ten whole numbers"):
+    celeba_folder.make(root=str(tmp_path), landmarks=True)

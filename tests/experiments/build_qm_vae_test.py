@@ -10,7 +10,7 @@ from qm_vae.data.batches import batches, to_face
 from qm_vae.embedders import network
 from qm_vae.experiments import assemble, provenance, resolve
 from qm_vae.io import networks as network_file
-from qm_vae.services import expression
+from qm_vae.services import attributes, expression
 from qm_vae.types import EXPRESSIONS
 
 
@@ -118,3 +118,22 @@ def test_qm_vae_run_of_a_stranger(networks, tmp_path):
   changed = np.abs(np.asarray(image) - face.image).max(-1) > 1e-6
   assert changed[:, 14:22, 12:20].mean() > 0.9
   assert not changed[:, 0].any() and not changed[:, :, 0].any()
+
+
+@pytest.mark.slow
+def test_qm_vae_run_smiles_judge(config, tmp_path):
+  """A network of CelebA's smiles judges beside one of expressions; one of other attributes is refused."""
+  for names in (("Young", "Smiling"), ("Young", "Bald")):
+    meta = attributes.describe("resnet", 32, names) | {"options": {"widths": [4, 8]}}
+    variables = expression.network(meta).init(jax.random.key(5), jnp.zeros((1, 32, 32, 3)))
+    network_file.save(tmp_path / names[1], meta, jax.device_get(variables))
+  config.judges.smiles = dict(config.judges.second, checkpoint=str(tmp_path / "Smiling"))
+  experiment = assemble.experiment(resolve.resolve(config))
+  judge = experiment.parts.judges["smiles"]
+  assert judge.classes == ("Smiling",) and experiment.parts.judges["second"].classes == EXPRESSIONS
+  image = experiment.data.test.image[:2].astype(np.float32) / 255
+  whole = attributes.load(tmp_path / "Smiling")
+  np.testing.assert_array_equal(judge.apply(judge.params, image)[:, 0], whole.apply(whole.params, image)[:, 1])
+  config.judges.smiles.checkpoint = str(tmp_path / "Bald")
+  with pytest.raises(ValueError, match=r"judges\.smiles\.checkpoint tells Young, Bald"):
+    assemble.experiment(resolve.resolve(config))

@@ -8,6 +8,7 @@ import pytest
 from qm_vae import types
 from qm_vae.data import celeba_folder, synthetic
 from qm_vae.faces import cropping
+from qm_vae.faces.detectors import weights
 
 SHARED = pathlib.Path(os.environ.get("QM_VAE_DATA", pathlib.Path(__file__).parents[2] / "../shared/data"))
 RNG = np.random.default_rng(0)
@@ -255,3 +256,18 @@ def test_cropping_celeba():
   eyes = found.eyes.reshape(-1, 2, 2) / 64 * found.box[:, None, 2:] + found.box[:, None, :2]
   error = np.linalg.norm(eyes - np.array([[34.7, 55.7], [54.0, 55.7]]), axis=-1).mean(1) / found.box[:, 2]
   assert np.median(error) < 0.03
+
+
+@pytest.mark.skipif(weights.centerface() is None, reason="CenterFace's weights are not installed")
+def test_cropping_eyes_by_centerface():
+  """CenterFace's points place the eyes of drawn faces; without a face they are where eyes stand on average."""
+  source = synthetic.make(num_people=6, images_per_person=1, frame_size=128)
+  settings = cropping.Settings(detector="none", eyes="centerface")
+  errors = []
+  for i in range(len(source)):
+    truth = source.landmarks(i)["eyes"]
+    errors.append(np.abs(cropping.find_eyes(source[i].image, settings) - truth).max() / (truth[2] - truth[0]))
+  assert np.median(errors) < 0.15  # eye distances; the average place is off by 0.2 and more
+  blank = np.full((100, 100, 3), 90, np.uint8)
+  average = cropping.find_eyes(blank, settings._replace(eyes="average"))
+  np.testing.assert_array_equal(cropping.find_eyes(blank, settings), average)

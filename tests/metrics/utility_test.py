@@ -70,6 +70,8 @@ def test_utility_gap_takes_judge_differs_most():
   assert found["value"] == pytest.approx(0.4)
   assert found["low"] < 0.4 < found["high"]
   assert utility.gap(faces(10), truth, answers, []) is None
+  smiles = answers | {"b": np.ones((10, 1), np.float32)}
+  assert utility.gap(faces(10), truth, smiles, judges)["judge"] == "a"  # smiles alone are no expressions
 
 
 def test_utility_gap_without_spread_claims_no():

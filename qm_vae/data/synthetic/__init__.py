@@ -7,7 +7,7 @@ from typing import Annotated
 import cv2
 import numpy as np
 
-from qm_vae.data.synthetic import face_drawing, face_sampling
+from qm_vae.data.synthetic import face_drawing, face_landmarks, face_sampling
 from qm_vae.options import Option, integer, member
 from qm_vae.types import EXPRESSIONS, Record
 
@@ -53,6 +53,11 @@ class Synthetic:
     """Where the face of record `index` truly is, see `face_drawing.landmarks`."""
     person, _, nuisance, _ = self.factors(index)
     return face_drawing.landmarks(person, nuisance, self._frame_size)
+
+  def landmarks_68(self, index):
+    """float32 [68, 2], pixels of the frame of record `index`; see `face_landmarks.landmarks`."""
+    person, action, nuisance, _ = self.factors(index)
+    return face_landmarks.landmarks(person, action, nuisance, self._frame_size)
 
   def __getitem__(self, index):
     person, action, nuisance, label = self.factors(index)

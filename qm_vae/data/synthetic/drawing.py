@@ -100,7 +100,11 @@ class View:
     for _ in range(8):  # the shift is a contraction: at most a third of the distance survives each round
       q = max(1 - (x / self._radii[0]) ** 2 - (y / self._radii[1]) ** 2, 0) ** 2
       x, y = u + self._swing[0] * q, v + self._swing[1] * q
-    x, y = self._cos * x - self._sin * y, self._sin * x + self._cos * y
+    return self.outline_to_frame(x, y)
+
+  def outline_to_frame(self, u, v):
+    """Pixel coordinates (x, y) in the frame of the point (u, v) of the head's outline, which pose leaves in place."""
+    x, y = self._cos * u - self._sin * v, self._sin * u + self._cos * v
     return tuple(self.size * (self._scale * c + s + 0.5) for c, s in zip((x, y), self._shift, strict=True))
 
   def window(self, u0, u1, v0, v1):

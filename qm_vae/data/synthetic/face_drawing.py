@@ -38,9 +38,8 @@ def draw(person: Person, action: ActionUnits, photo: Nuisance, size: int) -> np.
   Returns:
     [3, size, size] float32 in [0, 1]; the same picture at every size, up to sampling.
   """
-  # A weak contraction already shows: what is seen grows faster at first than the strength of the unit.
-  action = ActionUnits(**{unit: strength**0.7 for unit, strength in dataclasses.asdict(action).items()})
-  chin = person.chin + 0.15 * action.au26 - 0.02 * action.au24
+  action = shown(action)
+  chin = chin_of(person, action)
   view = view_of(person, photo, size)
   brightness = photo.exposure * (photo.ambient + 0.85 * (1 - photo.ambient))
   scene = Scene(
@@ -70,6 +69,16 @@ def draw(person: Person, action: ActionUnits, photo: Nuisance, size: int) -> np.
   return np.minimum(np.maximum(scene.canvas.pixels, 0), 1)
 
 
+def shown(action: ActionUnits) -> ActionUnits:
+  """A weak contraction already shows: what is seen grows faster at first than the strength of the unit."""
+  return ActionUnits(**{unit: strength**0.7 for unit, strength in dataclasses.asdict(action).items()})
+
+
+def chin_of(person: Person, action: ActionUnits) -> float:
+  """v of the chin under the units as `shown` gives them."""
+  return person.chin + 0.15 * action.au26 - 0.02 * action.au24
+
+
 def view_of(person: Person, photo: Nuisance, size: int) -> View:
   """How the frame of `size` pixels sees the head of `person`."""
   return View(
@@ -84,13 +93,18 @@ def view_of(person: Person, photo: Nuisance, size: int) -> View:
   )
 
 
+def lower_outline(person: Person, chin: float, angle: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+  """x and y of the head's edge at the image's right, head units, for angles from 0 (the ear) to pi / 2 (the chin)."""
+  low = 2 / person.jaw_square
+  s = np.sin(angle) ** low
+  return person.head_width * np.cos(angle) ** low * (1 - person.jaw_taper * s**1.5), chin * s
+
+
 def _outline(person, chin):
   angle = np.linspace(0, np.pi / 2, 40)
   cos, sin = np.cos(angle), np.sin(angle)
   side = person.head_width
-  low = 2 / person.jaw_square
-  s = sin**low
-  below = side * cos**low * (1 - person.jaw_taper * s**1.5), chin * s
+  below = lower_outline(person, chin, angle)
   above = side * cos**0.92, -_CROWN * sin**0.92
   x = np.concatenate([below[0], -below[0], above[0], -above[0]])
   y = np.concatenate([below[1], below[1], above[1], above[1]])

@@ -48,10 +48,15 @@ def folds(scene):
   scene.canvas.multiply(window, np.minimum(dark, 1), SHADOW)
 
 
+def nose_tip(person, action):
+  """v of the nose's tip and half-width of its wings."""
+  return person.nose_length - 0.02 * action.au9, person.nose_width * (1 + 0.12 * action.au9)
+
+
 def nose(scene):
   """Wings, nostrils and the shadow under the tip; AU9 lifts and widens them. The ridge is part of the head's relief."""
   person, action, view = scene.person, scene.action, scene.view
-  tip, wide = person.nose_length - 0.02 * action.au9, person.nose_width * (1 + 0.12 * action.au9)
+  tip, wide = nose_tip(person, action)
   window = view.window(-0.35, 0.35, tip - 0.15, tip + 0.25)
   u, v = view.u[window], view.v[window]
   across = np.abs(u)
@@ -65,33 +70,51 @@ def nose(scene):
   scene.canvas.multiply(window, np.minimum(1.6 * nostril, 0.9), (0.30, 0.18, 0.17))
 
 
+class Lips:
+  """The curves that bound the lips, v of the head for every u; lengths in head units."""
+
+  def __init__(self, person, action):
+    open_jaw = action.au26 * (1 - 0.4 * action.au20)
+    half = person.mouth_width
+    half *= 1 + 0.27 * action.au12 + 0.28 * action.au20 - 0.30 * open_jaw - 0.12 * action.au24 - 0.05 * action.au10
+    corner = 0.155 * action.au12 - 0.165 * action.au15 - 0.05 * action.au20 - 0.05 * action.au10
+    middle = person.mouth_height - 0.03 * action.au17 + 0.05 * action.au12 - 0.07 * action.au10 - 0.02 * action.au9
+    gap = 0.31 * open_jaw + action.au25 * (0.065 + 0.055 * action.au12)
+    lift = 0.30 * gap + 0.02 * action.au10 * action.au25
+    thin = 1 - 0.62 * action.au24 - 0.25 * action.au12 - 0.2 * action.au20
+    upper, lower = person.lip_upper * thin * (1 - 0.25 * action.au10), person.lip_lower * thin * (1 + 0.2 * action.au17)
+    self.half, self.corner, self.middle, self.gap, self.lift = half, corner, middle, gap, lift
+    self.upper, self.lower, self.open_jaw, self._action = upper, lower, open_jaw, action
+
+  def curves(self, t):
+    """(t squared, seam, inner upper, inner lower, outer upper, outer lower) for t = u / half, -1 and 1 the corners."""
+    action, corner, middle, gap, lift = self._action, self.corner, self.middle, self.gap, self.lift
+    upper, lower, open_jaw = self.upper, self.lower, self.open_jaw
+    square = np.minimum(t * t, 1.2)
+    curve = 1 - square
+    rounder = curve * (1 + (0.55 + 0.3 * open_jaw) * square)
+    line = middle + 0.4 * corner - corner * (1 + 0.4 * min(action.au12, 1)) * square
+    # An upper lip pulled by its levator (AU10) stands square, as an arch over the teeth.
+    squared = curve * (1 + 1.1 * square) if action.au10 > 0.2 else rounder
+    inner_up = line - lift * squared
+    inner_low = line + (gap - lift) * rounder
+    bow = 1 - 0.22 * dome(t, 0, (0, 0), (0.30, 1))
+    outer_up = inner_up - upper * rounder * bow
+    outer_low = inner_low + lower * curve * (1 + 0.25 * square)
+    return square, line, inner_up, inner_low, outer_up, outer_low
+
+
 def mouth(scene):
   """Lips, teeth and tongue between four curves over the mouth's width (AU10, 12, 15, 17, 20, 24, 25, 26)."""
   person, action, view, canvas = scene.person, scene.action, scene.view, scene.canvas
   side = math.copysign(1, scene.photo.light[0])
-  open_jaw = action.au26 * (1 - 0.4 * action.au20)
-  half = person.mouth_width
-  half *= 1 + 0.27 * action.au12 + 0.28 * action.au20 - 0.30 * open_jaw - 0.12 * action.au24 - 0.05 * action.au10
-  corner = 0.155 * action.au12 - 0.165 * action.au15 - 0.05 * action.au20 - 0.05 * action.au10
-  middle = person.mouth_height - 0.03 * action.au17 + 0.05 * action.au12 - 0.07 * action.au10 - 0.02 * action.au9
-  gap = 0.31 * open_jaw + action.au25 * (0.065 + 0.055 * action.au12)
-  lift = 0.30 * gap + 0.02 * action.au10 * action.au25
-  thin = 1 - 0.62 * action.au24 - 0.25 * action.au12 - 0.2 * action.au20
-  upper, lower = person.lip_upper * thin * (1 - 0.25 * action.au10), person.lip_lower * thin * (1 + 0.2 * action.au17)
+  lips = Lips(person, action)
+  half, corner, middle, gap, lift = lips.half, lips.corner, lips.middle, lips.gap, lips.lift
+  upper, lower, open_jaw = lips.upper, lips.lower, lips.open_jaw
   window = view.window(-half - 0.03, half + 0.03, middle - lift - upper - 0.2, middle + gap + lower + 0.25)
   u, v = view.u[window], view.v[window]
   t = u * np.float32(1 / half)
-  square = np.minimum(t * t, 1.2)
-  curve = 1 - square
-  rounder = curve * (1 + (0.55 + 0.3 * open_jaw) * square)
-  line = middle + 0.4 * corner - corner * (1 + 0.4 * min(action.au12, 1)) * square
-  # An upper lip pulled by its levator (AU10) stands square, as an arch over the teeth.
-  squared = curve * (1 + 1.1 * square) if action.au10 > 0.2 else rounder
-  inner_up = line - lift * squared
-  inner_low = line + (gap - lift) * rounder
-  bow = 1 - 0.22 * dome(t, 0, (0, 0), (0.30, 1))
-  outer_up = inner_up - upper * rounder * bow
-  outer_low = inner_low + lower * curve * (1 + 0.25 * square)
+  _, line, inner_up, inner_low, outer_up, outer_low = lips.curves(t)
   pixel = view.pixel
   lip = np.asarray(person.lip_colour) * scene.tone
   up = both(edge(v - outer_up, pixel), edge(inner_up - v, pixel))
@@ -122,14 +145,15 @@ def mouth(scene):
   moustache(scene, window, outer_up, t)
 
 
-def eyes(scene):
-  """Both eyes at once, the coordinates folded at the midline; the lids follow AU5, 6, 7, 9 and 43."""
-  person, action, view, canvas = scene.person, scene.action, scene.view, scene.canvas
-  width, spacing, level, pixel = person.eye_width, person.eye_spacing, person.eye_height, scene.view.pixel
-  window = view.window(-spacing - width - 0.04, spacing + width + 0.04, level - 0.24, level + 0.2)
-  u, v = view.u[window], view.v[window]
-  right = np.sign(u)
-  outward = np.abs(u) - np.float32(spacing)
+def lids(person, action, outward):
+  """The lids' edges over `outward`, u from the eye's centre to the temple.
+
+  Returns:
+    `outward` in halves of the eye's width, -1 and 1 the corners; how far the lids part there, 1 in the
+    middle; v of the upper and of the lower lid; v by which the
+    middle of the open eye at rest is off the eye's height.
+  """
+  width, level = person.eye_width, person.eye_height
   e = outward * np.float32(1 / width)
   square = np.minimum(e * e, 1.3)
   curve = (1 - square) * (1 + 0.3 * square)
@@ -144,6 +168,18 @@ def eyes(scene):
   inward = 0.55 * action.au4 * action.au7 - 0.50 * action.au43 * action.au1 - 0.20 * action.au1 * action.au4
   upper = base - high * curve * (1 + inward * e)
   lower = base + low * curve
+  return e, curve, upper, lower, rest
+
+
+def eyes(scene):
+  """Both eyes at once, the coordinates folded at the midline; the lids follow AU5, 6, 7, 9 and 43."""
+  person, action, view, canvas = scene.person, scene.action, scene.view, scene.canvas
+  width, spacing, level, pixel = person.eye_width, person.eye_spacing, person.eye_height, scene.view.pixel
+  window = view.window(-spacing - width - 0.04, spacing + width + 0.04, level - 0.24, level + 0.2)
+  u, v = view.u[window], view.v[window]
+  right = np.sign(u)
+  outward = np.abs(u) - np.float32(spacing)
+  e, curve, upper, lower, rest = lids(person, action, outward)
   opening = both(edge(v - upper, pixel), edge(lower - v, pixel))
   lid_shadow = 1 - 0.38 * (1 - ramp(v - upper, 0.0, 0.07))
   white = np.array((0.90, 0.88, 0.86)) * (0.42 + 0.55 * max(person.skin)) * scene.tone
@@ -177,15 +213,14 @@ def eyes(scene):
   canvas.multiply(window, 0.5 * action.au6 * smile, SHADOW)
 
 
-def brows(scene):
-  """Both brows: AU1 lifts the inner end, AU2 the outer, AU4 lowers both and draws them together."""
-  person, action, view = scene.person, scene.action, scene.view
-  half = person.brow_length
-  centre = person.eye_spacing + 0.015 - 0.045 * action.au4
-  level = person.eye_height - person.brow_height
-  window = view.window(-centre - half - 0.03, centre + half + 0.03, level - 0.3, level + 0.25)
-  v = view.v[window]
-  t = (np.abs(view.u[window]) - np.float32(centre)) * np.float32(1 / half)
+def brow_centre(person, action):
+  """u of a brow's middle."""
+  return person.eye_spacing + 0.015 - 0.045 * action.au4
+
+
+def brow_line(person, action, t):
+  """(inner, outer) weights of a brow's ends and v of its line, for t from -1 at the inner end to 1 at the outer one."""
+  half, level = person.brow_length, person.eye_height - person.brow_height
   bounded = np.minimum(np.maximum(t, -1.1), 1.1)
   inner, outer = 0.5 * (1 - bounded), 0.5 * (1 + bounded)
   arch = person.brow_arch + 0.03 * action.au2 * (1 - action.au4) + 0.01
@@ -197,6 +232,19 @@ def brows(scene):
   )
   line += (0.04 * action.au4 - 0.145 * action.au2 + 0.04 * action.au1 * (1 - action.au2)) * outer
   line += 0.035 * action.au9
+  return inner, outer, line
+
+
+def brows(scene):
+  """Both brows: AU1 lifts the inner end, AU2 the outer, AU4 lowers both and draws them together."""
+  person, action, view = scene.person, scene.action, scene.view
+  half = person.brow_length
+  centre = brow_centre(person, action)
+  level = person.eye_height - person.brow_height
+  window = view.window(-centre - half - 0.03, centre + half + 0.03, level - 0.3, level + 0.25)
+  v = view.v[window]
+  t = (np.abs(view.u[window]) - np.float32(centre)) * np.float32(1 / half)
+  inner, outer, line = brow_line(person, action, t)
   thick = person.brow_thickness * (1 - 0.62 * outer * outer) * (1 - 0.25 * inner**4)
   soft = max(view.pixel, 0.02)
   coverage = both(edge(v - line + thick, soft), edge(line + 0.7 * thick - v, soft)) * edge((1 - np.abs(t)) * half, soft)

@@ -20,7 +20,11 @@ class Faces:
   )
   min_neighbors: int = key(5, integer(0), "overlapping hits that make a face")
   min_size: int = key(24, integer(8), "pixels, smallest face looked for")
-  eyes: str = key("cascade", one_of("cascade", "average"), "average: their average place, for data of classifiers")
+  eyes: str = key(
+    "cascade",
+    one_of("cascade", "centerface", "average"),
+    "centerface: that detector's points; average: their average place, for data of classifiers",
+  )
 
 
 @dataclasses.dataclass

@@ -85,10 +85,13 @@ def checked(detector: Detector) -> Detector:
   def find(image):
     found = detector.find(image)
     boxes, scores = np.asarray(found.boxes), np.asarray(found.scores)
+    points = np.zeros((len(boxes), 5, 2)) if found.points is None else np.asarray(found.points)
     wrong = ""
     if boxes.ndim != 2 or boxes.shape[1:] != (4,) or scores.shape != boxes.shape[:1]:
       wrong = f"boxes of shape {boxes.shape} with scores of shape {scores.shape}"
-    elif not (np.isfinite(boxes).all() and np.isfinite(scores).all()):
+    elif points.shape != (len(boxes), 5, 2):
+      wrong = f"points of shape {points.shape} with boxes of shape {boxes.shape}"
+    elif not (np.isfinite(boxes).all() and np.isfinite(scores).all() and np.isfinite(points).all()):
       wrong = "numbers that are not finite"
     elif (boxes[:, 2:] <= 0).any():
       wrong = "boxes without an area"

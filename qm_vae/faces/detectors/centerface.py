@@ -96,11 +96,11 @@ def of_file(
   weak = threshold / 2
 
   def find(image):
-    boxes, scores = search(image, weak)
-    large = np.maximum(boxes[:, 2], boxes[:, 3]) >= min_size
-    boxes, scores = boxes[large], scores[large]
-    kept = heads.distinct(boxes, scores)
-    return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32))
+    boxes, scores, points = search(image, weak)
+    large = np.flatnonzero(np.maximum(boxes[:, 2], boxes[:, 3]) >= min_size)
+    kept = large[heads.distinct(boxes[large], scores[large])]
+    of_kept = None if points is None else points[kept].astype(np.float32)
+    return Detections(boxes[kept].astype(np.float32), scores[kept].astype(np.float32), of_kept)
 
   return Detector(find, threshold, weak, description | {"threshold": threshold})
 
@@ -118,8 +118,10 @@ def _maps(session, max_side, *, together):
     sides = np.array(image.shape[1::-1])
     size = np.maximum(np.ceil(sides * min(1, max_side / sides.max()) / _MULTIPLE), 1).astype(int) * _MULTIPLE
     x = _resized(image, size).transpose(2, 0, 1)[None].astype(np.float32)
-    boxes, scores = heads.centerface([one[0] for one in _answers(run(x))], weak)
-    return boxes * np.tile(sides / size, 2), scores
+    outputs = [one[0] for one in _answers(run(x))]
+    boxes, scores = heads.centerface(outputs, weak)
+    points = heads.centerface_points(outputs, boxes, weak)
+    return boxes * np.tile(sides / size, 2), scores, points * (sides / size)
 
   return search
 
@@ -133,7 +135,7 @@ def _lists(session, shapes, size):
     x = (_resized(image, size).transpose(2, 0, 1)[None].astype(np.float32) - 127) / 128
     found = _answers(session.run(None, {name: x}))
     boxes, scores = heads.pairs(found[of_boxes][0], found[1 - of_boxes][0], weak, tuple(size))
-    return boxes * np.tile(np.array(image.shape[1::-1]) / size, 2), scores
+    return boxes * np.tile(np.array(image.shape[1::-1]) / size, 2), scores, None
 
   return search
 

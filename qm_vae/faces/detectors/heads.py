@@ -37,6 +37,28 @@ def centerface(outputs: Sequence[np.ndarray], weak: float) -> tuple[np.ndarray, 
   return boxes, heat[0, rows, columns]
 
 
+def centerface_points(outputs: Sequence[np.ndarray], boxes: np.ndarray, weak: float) -> np.ndarray:
+  """Five points of every face that `centerface` finds, float32 [M, 5, 2], pixels of the network's input.
+
+  Args:
+    outputs: CenterFace's four maps; the last, [10, h, w], has y and x of each point from the box's corner, as shares of
+      its sides.
+    boxes: [M, 4], as `centerface` returned them for the same `outputs` and `weak`.
+    weak: as for `centerface`.
+
+  Raises:
+    ValueError: for a map of points with other sides than the heatmap's.
+
+  Source: the decoding of the authors' own prj-python/centerface.py.
+  """
+  heat, points = outputs[0], outputs[3]
+  if points.shape != (10, *heat.shape[1:]):
+    raise ValueError(f"the face detector answers with maps {heat.shape} and {points.shape}; {_DAMAGED}")
+  rows, columns = np.nonzero(_probabilities(heat)[0] >= weak)
+  shares = points[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
+  return (boxes[:, None, :2] + shares * boxes[:, None, 2:]).astype(np.float32)
+
+
 def pairs(boxes: np.ndarray, scores: np.ndarray, weak: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
   """Boxes of a network that lists them, for one image.
 

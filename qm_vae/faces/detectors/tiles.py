@@ -113,7 +113,7 @@ def _in_tile(detector, image, tile):
 
 
 def _joined(found):
-  boxes, scores = (np.concatenate(one) for one in zip(*found, strict=True))
+  boxes, scores = (np.concatenate(one) for one in zip(*(one[:2] for one in found), strict=True))
   return Detections(boxes, scores)
 
 

@@ -17,6 +17,7 @@ from qm_vae.data.augment import Augmentation, augment, augment_face
 from qm_vae.data.batches import to_face
 from qm_vae.deidentifiers import region
 from qm_vae.losses import LossInputs, Term, qm_vae
+from qm_vae.metrics import judging
 from qm_vae.models import generator as generators
 from qm_vae.models.generator import Generator
 from qm_vae.training.state import State, Task
@@ -179,7 +180,7 @@ def make(
     }
     for name, judge in judges.items():
       verdict = judge.apply(frozen["judges"][name], generated.image)
-      found[f"judges/{name}"] = qm_vae.lost(answer, verdict)
+      found[f"judges/{name}"] = judging.differs(verdict, answer.argmax(-1), service.classes).astype(jnp.float32)
     return found
 
   def pictures(state, frozen, batch, key):

@@ -66,6 +66,20 @@ def test_detectors_centerface_maps_decoded():
   np.testing.assert_allclose(scores, [0.7])
 
 
+def test_detectors_centerface_points_decoded():
+  """Points are shares of the box's sides from its corner, y before x in the map."""
+  heat, size, offset, points = np.zeros((1, 6, 8)), np.zeros((2, 6, 8)), np.zeros((2, 6, 8)), np.zeros((10, 6, 8))
+  heat[0, 2, 3] = 0.7
+  size[:, 2, 3] = np.log(5), np.log(4)  # height 20, width 16; corner at (6, 0)
+  points[:, 2, 3] = np.arange(10) / 10
+  boxes, _ = heads.centerface([heat, size, offset, points], 0.1)
+  found = heads.centerface_points([heat, size, offset, points], boxes, 0.1)
+  expected = [[6 + 16 * (2 * i + 1) / 10, 20 * 2 * i / 10] for i in range(5)]
+  np.testing.assert_allclose(found, [expected], atol=1e-5)  # float32
+  with pytest.raises(ValueError, match="maps"):
+    heads.centerface_points([heat, size, offset, points[:8]], boxes, 0.1)
+
+
 def test_detectors_overlapping_boxes_surest_stays():
   """Of overlapping boxes the surest stays."""
   boxes = np.float32([[0, 0, 10, 10], [1, 1, 10, 10], [30, 0, 10, 10]])
