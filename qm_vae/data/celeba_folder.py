@@ -5,12 +5,13 @@ import re
 from typing import Annotated
 
 import numpy as np
-from PIL import Image
 
 from qm_vae.data import file_source
+from qm_vae.io import images as image_files
 from qm_vae.io import reading
 from qm_vae.io.errors import InvalidFile
 from qm_vae.options import FLAG, TEXT, Option, member, one_of
+from qm_vae.types import UnreadableImage
 
 PARTITIONS = ("train", "valid", "test")
 """The numbers 0, 1 and 2 of list_eval_partition.txt."""
@@ -176,9 +177,9 @@ def _landmarks(directory, images, names):
 def _scale(path):
   """Sides of an image file relative to the published ones; [1, 1] for a file that cannot be read, as its record."""
   try:
-    with Image.open(path) as image:
+    with image_files.opened(path) as image:
       return np.array(image.size, np.float32) / np.array(_PUBLISHED, np.float32)
-  except OSError:
+  except UnreadableImage:
     return np.ones(2, np.float32)
 
 

@@ -144,7 +144,8 @@ def network_folder(config: ml_collections.ConfigDict) -> pathlib.Path:
   """Where the network that such a config trains is cached; it depends on what shapes the network, on no more."""
   row = TASKS[config.task]
   shaping = {key: value for key, value in schema.flatten(config).items() if key.startswith(("data.", row.shaped_by))}
-  shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint"}
+  unused = tuple(f"data.options.{name}." for name in config.data.options if name != config.data.name)
+  shaping = {key: value for key, value in shaping.items() if key != "service.checkpoint" and not key.startswith(unused)}
   shaping |= {"image_size": config.image_size, "source": datasets.dataset(schema.view(config).data).fingerprint}
   digest = hashlib.sha256(json.dumps(shaping, sort_keys=True).encode()).hexdigest()[:16]
   return (settings.cache_dir(config) / row.cached_in / digest).absolute()
