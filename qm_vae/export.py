@@ -11,7 +11,7 @@ import argparse
 import pathlib
 import sys
 
-from qm_vae.io.errors import InputError
+from qm_vae.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -19,8 +19,8 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from qm_vae.errors import InputError, is_full
 from qm_vae.experiments import command_line
-from qm_vae.io.errors import InputError, is_full
 from qm_vae.training import interrupt
 
 _CONFIG = config_flags.DEFINE_config_file(

@@ -11,6 +11,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.io import images
 
 
@@ -55,7 +56,7 @@ def _open_split(directory: pathlib.Path, split: str) -> Sequence[Mapping[str, An
   builder = tfds.builder_from_directory(directory)
   file_format = builder.info.file_format
   if file_format is not tfds.core.FileFormat.ARRAY_RECORD:
-    raise ValueError(
+    raise InputError(
       f"{directory} is stored as {getattr(file_format, 'value', 'nothing known')}, which cannot be read at random; "
       "delete it and prepare it again with --file_format=array_record"
     )
@@ -64,7 +65,7 @@ def _open_split(directory: pathlib.Path, split: str) -> Sequence[Mapping[str, An
     return as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
   except ValueError as error:
     splits = ", ".join(builder.info.splits)
-    raise ValueError(
+    raise InputError(
       f"{directory} has no split {split!r}; choose one of {splits}, or a part such as 'train[:1000]'"
     ) from error
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.errors import InputError
 from qm_vae.faces import makeup
 from qm_vae.io import networks
 from qm_vae.models.amt_gan import STRIDE, Generator, shapes
@@ -61,17 +62,17 @@ def make(
   Source: Hu et al. 2022; the fifth input of Qiu et al. 2022, Fig. 12.
   """
   if not checkpoint:
-    raise ValueError(f"amt_gan: checkpoint is '', and nothing stands in for this network; {_HOW}")
+    raise InputError(f"amt_gan: checkpoint is '', and nothing stands in for this network; {_HOW}")
   meta, variables = networks.load(checkpoint)
   networks.check_kind(checkpoint, meta, "amt_gan")
   module, size = Generator(**meta["options"]), meta["input_size"]
   if size % STRIDE:
-    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
+    raise InputError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
   networks.check_shapes(checkpoint, shapes(module, size), {"params": variables["params"]})
   if reference:
     variables |= {"reference": _read(reference, size)}
   if "reference" not in variables:
-    raise ValueError(
+    raise InputError(
       f"amt_gan: {checkpoint} holds no face whose make-up is taken; give a picture of one: "
       "--config.deid.amt_gan.reference=FILE"
     )
@@ -105,6 +106,6 @@ def _read(path, size):
   picture = images.read_image(path)
   found = cropping.detect(picture, settings)
   if not len(found):
-    raise ValueError(f"amt_gan: no face found in the reference {path}; give a frontal face, 24 pixels or more")
+    raise InputError(f"amt_gan: no face found in the reference {path}; give a frontal face, 24 pixels or more")
   image, _, _ = cropping.crop(picture, found[0], settings)
   return reference_of(image, cropping.find_eyes(image, settings))

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import _cartoon, region
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.models.ugatit import STRIDE, Generator
 from qm_vae.options import PATH, Option, member
@@ -66,7 +67,7 @@ def make(
   networks.check_kind(checkpoint, meta, "ugatit")
   module, size = Generator(**meta["options"]), meta["input_size"]
   if size % STRIDE:
-    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
+    raise InputError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
   expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
   networks.check_shapes(checkpoint, expected, variables)
 

@@ -5,6 +5,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from qm_vae.errors import InputError
+
 JOURNAL = ".deidentified.jsonl"
 """The journal's file in OUT."""
 
@@ -65,7 +67,7 @@ class Journal:
     self._file = self._path.open("a", encoding="utf-8")
     if not _lock(self._file):
       self._file.close()
-      raise ValueError(f"another run writes to {self._path.parent} now; wait for its end, or choose another OUT")
+      raise InputError(f"another run writes to {self._path.parent} now; wait for its end, or choose another OUT")
     if self._file.tell():
       with self._path.open("rb") as file:
         file.seek(-1, os.SEEK_END)

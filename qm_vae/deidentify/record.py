@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from qm_vae.deidentify.tracking.places import Place
+from qm_vae.errors import InputError
 
 _FRAMES = '"frames": ['
 
@@ -58,9 +59,9 @@ def read(path: str | os.PathLike) -> Record:
     with path.open(encoding="utf-8") as file:
       made = _read(file)
   except (json.JSONDecodeError, UnicodeDecodeError) as error:
-    raise ValueError(f"{path} is no JSON ({error}); protect the file again") from None
+    raise InputError(f"{path} is no JSON ({error}); protect the file again") from None
   except (KeyError, TypeError, AttributeError) as error:
-    raise ValueError(f"{path} is no record of a video ({error!r}); give the OUT.json of a video") from None
+    raise InputError(f"{path} is no record of a video ({error!r}); give the OUT.json of a video") from None
   return made
 
 

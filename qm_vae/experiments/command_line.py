@@ -9,8 +9,8 @@ import ml_collections
 from absl import flags
 
 from qm_vae.arguments import nearest
+from qm_vae.errors import InputError
 from qm_vae.experiments import command_help, shelf
-from qm_vae.io.errors import InputError
 
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]+)(=.*)?", re.DOTALL)
 _HELP = ("--help", "-help", "-h", "--helpshort", "-helpshort", "-?")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InputError
 from qm_vae.experiments.schema import Config
 from qm_vae.io import records
 from qm_vae.options import trait
@@ -46,12 +47,12 @@ def load(workdir: pathlib.Path) -> Gallery:
     with np.load(path, allow_pickle=False) as file:
       found = Gallery(file["image"], file["identity"], file["eyes"])
   except FileNotFoundError:
-    raise ValueError(
+    raise InputError(
       f"{path} is missing, and a view of the run averages its faces; copy it from where the run was trained"
     ) from None
   except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-    raise ValueError(f"{path} is damaged ({error}); copy it again from where the run was trained") from error
+    raise InputError(f"{path} is damaged ({error}); copy it again from where the run was trained") from error
   count = len(found.image)
   if found.image.dtype != np.uint8 or found.image.ndim != 4 or found.eyes.shape != (count, 4):
-    raise ValueError(f"{path} holds no gallery: uint8 [N, S, S, 3] with eyes [N, 4]; copy it again from the run")
+    raise InputError(f"{path} holds no gallery: uint8 [N, S, S, 3] with eyes [N, 4]; copy it again from the run")
   return found

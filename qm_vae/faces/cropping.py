@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.io import progress
 
 MAX_SIDE = 1280
@@ -61,7 +62,7 @@ def detect(image: np.ndarray, settings: Settings) -> np.ndarray:
     boxes = [[(width - side) // 2, (height - side) // 2, side, side]] if side >= settings.min_size else []
     return np.array(boxes, np.int32).reshape(-1, 4)
   if settings.detector != "haar":
-    raise ValueError(f"no face detector is called {settings.detector!r}; choose 'haar' or 'none'")
+    raise InputError(f"no face detector is called {settings.detector!r}; choose 'haar' or 'none'")
   return detect_counted(image, settings)[0]
 
 

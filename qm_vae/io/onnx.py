@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import onnxruntime
 
+from qm_vae.errors import InputError
+
 _NUMBER = r"([-+]?\d+(?:\.\d+)?)"
 _FORMULA = rf"\(\s*x\s*-\s*{_NUMBER}\s*\)\s*/\s*{_NUMBER}"
 _INTERVAL = rf"\[?\s*{_NUMBER}\s*(?:\.\.|,)\s*{_NUMBER}"
@@ -50,7 +52,7 @@ class ImageNetwork(NamedTuple):
     name = wanted or next(iter(outputs))
     shape = outputs.get(name)
     if shape is None or len(shape) != 2:
-      raise ValueError(f"{self.path}: output {name!r} is no batch of {what}; give output= one of {outputs}")
+      raise InputError(f"{self.path}: output {name!r} is no batch of {what}; give output= one of {outputs}")
     return name
 
 
@@ -81,10 +83,10 @@ def load(
   try:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
   except Exception as error:  # onnxruntime's own exceptions share no narrower base
-    raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
+    raise InputError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
   metadata = session.get_modelmeta().custom_metadata_map
   if len(session.get_inputs()) != 1 or len(session.get_inputs()[0].shape) != 4:
-    raise ValueError(f"{path} takes {[i.shape for i in session.get_inputs()]}; expected one batch of images")
+    raise InputError(f"{path} takes {[i.shape for i in session.get_inputs()]}; expected one batch of images")
   shape = session.get_inputs()[0].shape
   layout = _choice(path, "layout", layout or metadata.get("input_layout") or _layout(shape), ("NCHW", "NHWC"))
   grey = shape[1 if layout == "NCHW" else 3] == 1
@@ -102,7 +104,7 @@ def numbers(text: str) -> list[float]:
 
 def _choice(path, name, value, allowed):
   if value not in allowed:
-    raise ValueError(f"{path}: {name} is {value!r}; give {name}= one of {', '.join(allowed)}")
+    raise InputError(f"{path}: {name} is {value!r}; give {name}= one of {', '.join(allowed)}")
   return value
 
 
@@ -122,7 +124,7 @@ def _range(path, text):
     low, high = map(float, match.groups())
     if low < high:
       return (high - low) / 255, low
-  raise ValueError(f'{path}: input_range is {text!r}; give input_range= such as "0..1", "-1..1" or "(x-127.5)/128"')
+  raise InputError(f'{path}: input_range is {text!r}; give input_range= such as "0..1", "-1..1" or "(x-127.5)/128"')
 
 
 def _size(path, layout, shape, text):
@@ -132,5 +134,5 @@ def _size(path, layout, shape, text):
     return shape[rows], shape[columns]
   parts = re.match(r"\w+?x(\d+)x(\d+)x(\d+)", text)
   if not parts:
-    raise ValueError(f"{path}: its input {shape} has no fixed height and width; give size=(height, width)")
+    raise InputError(f"{path}: its input {shape} has no fixed height and width; give size=(height, width)")
   return int(parts[rows]), int(parts[columns])

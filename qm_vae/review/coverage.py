@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 
 from qm_vae.deidentify import decisions, job
+from qm_vae.errors import InputError
 from qm_vae.io import images, progress, records
 from qm_vae.review.files import PICTURE, VIDEO, File, Job
 
@@ -46,7 +47,7 @@ def measure(work: Job, detector: str) -> None:
         bar.update()
     rows.append(total)
   if not rows:
-    raise ValueError(f"{work.sidecar}: nothing was written, so there is nothing that a second detector could compare")
+    raise InputError(f"{work.sidecar}: nothing was written, so there is nothing that a second detector could compare")
   records.write_text(path_of(work), json.dumps({"version": 1, "files": rows}, indent=1) + "\n")
 
 

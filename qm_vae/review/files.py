@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae.deidentify import decisions, job, journal, one, record
 from qm_vae.deidentify.record import Record
+from qm_vae.errors import InputError
 from qm_vae.io import images
 
 PICTURE, VIDEO, FOLDER = one.PICTURE, one.VIDEO, "folder"
@@ -68,13 +69,13 @@ class File:
     """
     path = self._original
     if path is None or not path.is_file():
-      raise ValueError(f"the original of {self.name} is not there; name it with --source=PATH")
+      raise InputError(f"the original of {self.name} is not there; name it with --source=PATH")
     state = path.stat().st_size, path.stat().st_mtime_ns
     if self._num_bytes not in (None, state[0]):
-      raise ValueError(f"{path} is not the file that was protected: it had {self._num_bytes} bytes, not {state[0]}")
+      raise InputError(f"{path} is not the file that was protected: it had {self._num_bytes} bytes, not {state[0]}")
     if self.sha256 and self._verified != state:
       if job.sha256(path) != self.sha256:
-        raise ValueError(f"{path} is not the file that was protected: its SHA-256 is another one")
+        raise InputError(f"{path} is not the file that was protected: its SHA-256 is another one")
       self._verified = state
     return path
 
@@ -109,7 +110,7 @@ class Job:
     self.sidecar = sidecar
     self.protected = protected or sidecar.with_name(sidecar.name.removesuffix(".json"))
     if sidecar.suffix != ".json" or not self.protected.exists():
-      raise ValueError(f"{sidecar}: {self.protected}, what was made, is not there; name it with --protected=PATH")
+      raise InputError(f"{sidecar}: {self.protected}, what was made, is not there; name it with --protected=PATH")
     self.head, rows = _read(sidecar)
     self.source = source or _find(pathlib.Path((self.head.get("source") or {}).get("name") or ""), sidecar)
     if isinstance(rows, Record):
@@ -148,7 +149,7 @@ def _read(sidecar) -> tuple[dict[str, Any], Any]:
     made = record.read(sidecar)
     return made.head, made
   except OSError as error:
-    raise ValueError(f"{sidecar} cannot be read ({error})") from None
+    raise InputError(f"{sidecar} cannot be read ({error})") from None
   except ValueError as error:
     wrong = error
   try:
@@ -170,7 +171,7 @@ def _below(root, name):
   """The file called `name` in a folder; raises ValueError for one that lies elsewhere, by its name or by a link."""
   path = (root / name).resolve()
   if root.resolve() not in path.parents:
-    raise ValueError(f"{name!r} lies outside of {root}; OUT.json was not written by this program")
+    raise InputError(f"{name!r} lies outside of {root}; OUT.json was not written by this program")
   return path
 
 

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.options import NAMES, OBJECT, SIDE, one_of
@@ -141,7 +142,7 @@ def reorder(service: Service, classes: Sequence[str]) -> Service:
   """
   classes = tuple(classes)
   if sorted(classes) != sorted(service.classes):
-    raise ValueError(f"a service that knows {', '.join(service.classes)} cannot answer in {', '.join(classes)}")
+    raise InputError(f"a service that knows {', '.join(service.classes)} cannot answer in {', '.join(classes)}")
   if classes == service.classes:
     return service
   order = np.array([service.classes.index(name) for name in classes])

@@ -6,6 +6,7 @@ import os
 import cv2
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.faces.detectors import batching, heads, runtime, weights
 from qm_vae.types import Detections, Detector
 
@@ -40,7 +41,7 @@ def make(
   """
   path = weights.centerface()
   if path is None:
-    raise ValueError(f"the detector centerface finds no weights; {weights.REMEDY}")
+    raise InputError(f"the detector centerface finds no weights; {weights.REMEDY}")
   return of_file(path, threshold=threshold, max_side=max_side, min_size=min_size, provider=provider, threads=threads)
 
 
@@ -84,12 +85,12 @@ def of_file(
     description |= {"form": "centerface", "max_side": max_side}
   elif image_in and sorted(len(s) for s in shapes) in ([2, 3], [3, 3]) and sum(s[-1] == 4 for s in shapes) == 1:
     if not all(isinstance(side, int) for side in taken[0][2:]):
-      raise ValueError(f"{path} lists boxes, but its input {taken[0]} states no height and width; export it with them")
+      raise InputError(f"{path} lists boxes, but its input {taken[0]} states no height and width; export it with them")
     threshold = 0.6 if threshold is None else threshold
     search = _lists(opened.fixed, shapes, taken[0][2:])
     description |= {"form": "lists", "input": taken[0][2:]}
   else:
-    raise ValueError(
+    raise InputError(
       f"{path} takes {taken} and gives {shapes}; understood are CenterFace's maps [B, 1|2|2|10, h, w], and boxes "
       "[B, N, 4] with scores [B, N] or [B, N, C]"
     )
@@ -143,7 +144,7 @@ def _lists(session, shapes, size):
 def _answers(found):
   """The network's outputs; an answer that is not finite is a damaged network, and would else look like "no face"."""
   if not all(np.isfinite(one).all() for one in found):
-    raise ValueError("the face detector answers with numbers that are not finite; its file is damaged, bring it back")
+    raise InputError("the face detector answers with numbers that are not finite; its file is damaged, bring it back")
   return found
 
 
