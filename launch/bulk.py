@@ -207,7 +207,7 @@ def main(arguments: list[str] | None = None) -> int:
     work = job.open_job(chosen, command)
     if importlib.util.find_spec("ray") is None:  # refused before hours of work
       raise InputError("Ray is not installed; pip install -r requirements-bulk.txt")
-  except (ValueError, ImportError, OSError) as error:
+  except (InputError, ImportError, OSError) as error:
     _say(f"error: {error}")
     return USAGE
   if warning := methods.warning(work.method["name"]):
@@ -222,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
       return _summary(given.target, names, wanted, _told(wanted, worker, given))
   except KeyboardInterrupt:
     _say("interrupted; rerun the command to resume")
-  except (ValueError, OSError, RuntimeError) as error:
+  except (InputError, OSError) as error:
     _say(f"error: {error}")
   return FAILED
 

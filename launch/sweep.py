@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> None:
       "slurm": lambda: _on_slurm(options, lines, out),
       "merge": lambda: [(workdir / "report.json").exists() for workdir in lines],
     }[options.runner]()
-  except ValueError as error:
+  except InputError as error:
     sys.exit(f"error: {error}")
   from qm_vae.report import sweep  # Matplotlib, which --help and printed commands do not need
 

@@ -7,6 +7,7 @@ import tempfile
 import time
 
 from qm_vae.bench import workload
+from qm_vae.errors import InputError
 
 _WARM = 3  # starts with a filled cache
 
@@ -25,7 +26,7 @@ def _start(setting, cache):
   began = time.perf_counter()
   done = subprocess.run(line, capture_output=True, text=True, check=False)
   if done.returncode:
-    raise RuntimeError(f"a process that takes one step ended with {done.returncode}: {done.stderr[-2000:]}")
+    raise InputError(f"a process that takes one step ended with {done.returncode}: {done.stderr[-2000:]}")
   return {"seconds": time.perf_counter() - began} | json.loads(done.stdout.splitlines()[-1])
 
 

@@ -60,14 +60,13 @@ def make(
     are in its `attributes` and `attribute_values`.
 
   Raises:
-    FileNotFoundError: where CelebA is not prepared.
-    RuntimeError: where the download fails.
+    InputError: where it is not prepared, or the download fails.
     ValueError: for an unknown split, or files that are not array_record.
   """
   try:
     directory = tfds_source.prepared("celeb_a", data_dir, download, _MANUAL)
-  except (FileNotFoundError, RuntimeError) as error:
-    raise type(error)(
+  except InputError as error:
+    raise InputError(
       f"{error}\nOr unpack these files and read them directly, with the dataset celeba_folder."
     ) from error
   return CelebaTfds(directory, split)

@@ -44,8 +44,7 @@ def make(
     A source without labels.
 
   Raises:
-    FileNotFoundError: where LFW is not prepared.
-    RuntimeError: where the download fails.
+    InputError: where it is not prepared, or the download fails.
     ValueError: for an unknown split, or files that are not array_record.
   """
   return LfwTfds(tfds_source.prepared("lfw", data_dir, download, _MANUAL), split)

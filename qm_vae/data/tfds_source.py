@@ -80,8 +80,8 @@ def prepared(name: str, data_dir: str, download: bool, manual: str) -> pathlib.P
     manual: what an error says of the files to fetch by hand.
 
   Raises:
-    FileNotFoundError: where the dataset is not prepared and not to be downloaded.
-    RuntimeError: where downloading or preparing fails. Both tell the manual way.
+    InputError: where the dataset is not prepared and not to be downloaded, and where downloading or preparing fails.
+      Both tell the manual way.
   """
   root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
   found = _versions(root / name)
@@ -90,12 +90,12 @@ def prepared(name: str, data_dir: str, download: bool, manual: str) -> pathlib.P
       tfds.builder(name, data_dir=root, file_format="array_record").download_and_prepare()
     # Whatever the network, a checksum or a missing TensorFlow raises, the remedy is the same.
     except Exception as error:
-      raise RuntimeError(
+      raise InputError(
         f"{name} could not be downloaded and prepared below {root} ({error}). {_remedy(name, root, manual)}"
       ) from error
     found = _versions(root / name)
   if not found:
-    raise FileNotFoundError(f"{name} is not prepared below {root}. {_remedy(name, root, manual)}")
+    raise InputError(f"{name} is not prepared below {root}. {_remedy(name, root, manual)}")
   return found[-1]
 
 

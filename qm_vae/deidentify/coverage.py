@@ -13,6 +13,7 @@ import pathlib
 import sys
 
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 from qm_vae.io import reading, records
 
 _LISTED = 20
@@ -37,7 +38,6 @@ def main(arguments: list[str] | None = None) -> int:
   if given.every < 1:
     parser.error(f"--every={given.every}; it must be at least 1")
   from qm_vae.deidentify import covered, restlessness  # --help does not wait for them
-  from qm_vae.deidentify.video import VideoError
   from qm_vae.faces import detectors
 
   try:
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     summary = covered.measure(given.original, record, detector, every=given.every)
     if given.protected:
       summary["flicker"] = restlessness.measure(given.original, given.protected, record)
-  except (ValueError, OSError, KeyError, VideoError, ImportError) as error:
+  except (InputError, OSError, ImportError) as error:
     print(f"error: {given.sidecar}: {error}", file=sys.stderr)
     return 2
   if given.json:

@@ -32,7 +32,7 @@ def run(given: argparse.Namespace, command: str) -> int:
     each = options.each(given)
     places = [_places(one_of) for one_of in each]
     reviewed.check(given, _names(given))
-  except ValueError as error:
+  except InputError as error:
     _say(f"error: {error}")
     return USAGE
   outcomes, failed = [], False
@@ -60,7 +60,7 @@ def _done(work, source, target, outcomes):
   try:
     for outcome in _outcomes(work, source, target):
       outcomes.append(outcome)
-  except (ValueError, OSError, RuntimeError, ImportError) as error:
+  except (InputError, OSError, ImportError) as error:
     name = str(work.options.source)
     _say(f"error: {error}" if name in str(error) else f"error: {name}: {one.message_of(error)}")
     return False

@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
       )
     asking = " --ask-services" * options.ask_services
     report = evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
-  except (ValueError, RuntimeError, OSError) as error:
+  except (InputError, OSError) as error:
     parser.exit(1, f"error: {error}\n")
   print(*terminal.lines(report), f"Report: {pathlib.Path(workdir) / 'report.html'}", sep="\n")
 

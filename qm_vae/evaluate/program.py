@@ -39,7 +39,7 @@ def run(
 
   Raises:
     ValueError: for a config that `schema.check` refuses, or what does not fit it.
-    RuntimeError: where members of a grid failed.
+    InputError: where members of a grid failed.
   """
   schema.check(config)
   if distributed:
@@ -129,8 +129,8 @@ def _train_members(configs, command):
     try:
       evaluate(folder, command=command)
       print(f"Report: {folder / 'report.html'}", flush=True)
-    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+    except (InputError, OSError) as error:
       failed[folder] = str(error)
   if failed:
     reasons = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
-    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{reasons}")
+    raise InputError(f"{len(failed)} of {len(configs)} runs failed:\n{reasons}")

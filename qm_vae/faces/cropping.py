@@ -312,6 +312,6 @@ def _margin(settings):
 def _cascade(name):
   if not hasattr(_local, name):
     if not hasattr(cv2, "CascadeClassifier"):
-      raise RuntimeError(f"OpenCV {cv2.__version__} has no cv2.CascadeClassifier; install opencv-python>=4.12,<5")
+      raise InputError(f"OpenCV {cv2.__version__} has no cv2.CascadeClassifier; install opencv-python>=4.12,<5")
     setattr(_local, name, cv2.CascadeClassifier(os.path.join(os.path.dirname(cv2.__file__), "data", f"{name}.xml")))
   return getattr(_local, name)

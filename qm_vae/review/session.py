@@ -134,13 +134,13 @@ class Session:
 
     Raises:
       applying.CannotApply: with what to do by hand.
-      RuntimeError: where it runs already.
+      InputError: where it runs already.
     """
     arguments, place = applying.command(self.work, self.saved.path)
     if not self.saved.path.exists():
       raise applying.CannotApply("nothing was decided yet")
     if not self.application.start(arguments, place, self._applied):
-      raise RuntimeError("it is being applied already")
+      raise InputError("it is being applied already")
 
   def _applied(self, well):
     """Reads the new record and forgets the old frames."""

@@ -29,13 +29,13 @@ def join(spec: str) -> None:
 
   Raises:
     ValueError: for what is neither.
-    RuntimeError: where the others cannot be reached.
+    InputError: where the others cannot be reached.
   """
-  if spec == AUTO:
-    jax.distributed.initialize()
-    return
-  address, count, index = parsed(spec)
-  jax.distributed.initialize(address, count, index)
+  given = () if spec == AUTO else parsed(spec)
+  try:
+    jax.distributed.initialize(*given)
+  except RuntimeError as error:  # of gRPC
+    raise InputError(f"--distributed={spec}: the other processes cannot be reached ({error})") from error
 
 
 def parsed(spec: str) -> tuple[str, int, int]:
