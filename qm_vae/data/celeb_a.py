@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.data import tfds_source
+from qm_vae.errors import InputError
 from qm_vae.options import FLAG, TEXT, Option, member
 
 _MANUAL = (
