@@ -199,7 +199,7 @@ def _earlier(path, finding, name, entry):
     raise InputError(f"tracks are those of an earlier pass over {name}, and its record, {path}, is not there")
   record = recording.read(path)
   then = record.head.get("finding")
-  if not finding or not then:
+  if not finding or not then or not record.head.get("detector"):
     raise InputError(f"{path}: only tracks of a file can be decided about, not of a camera or a pipe")
   changed = sorted(key for key in then.keys() | finding.keys() if then.get(key) != finding.get(key))
   if changed:

@@ -1,15 +1,14 @@
 """The files of one job of `deidentify`, as its OUT.json lists them, and where each one's pictures are."""
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from qm_vae.deidentify import decisions, job, journal, one, record
+from qm_vae.deidentify import decisions, job, journal, one, record, sidecar_form
 from qm_vae.deidentify.record import Record
-from qm_vae.errors import InputError
-from qm_vae.io import images
+from qm_vae.errors import InputError, InvalidFile
+from qm_vae.io import images, reading
 
 PICTURE, VIDEO, FOLDER = one.PICTURE, one.VIDEO, "folder"
 
@@ -148,16 +147,12 @@ def _read(sidecar) -> tuple[dict[str, Any], Any]:
   try:
     made = record.read(sidecar)
     return made.head, made
-  except OSError as error:
-    raise InputError(f"{sidecar} cannot be read ({error})") from None
-  except ValueError as error:
+  except InvalidFile as error:
     wrong = error
-  try:
-    content = json.loads(sidecar.read_text(encoding="utf-8"))
-  except ValueError:
-    raise wrong from None
-  if not isinstance(content, dict) or not ("files" in content or "faces" in content):
+  content = reading.read_json(sidecar)
+  if "frames" in content or not ("files" in content or "faces" in content):
     raise wrong
+  sidecar_form.check_pictures(sidecar, content)
   return content, content.get("files")
 
 
