@@ -110,7 +110,7 @@ def remaining(
   newest = {}  # of what was made under a name, by any job: (time, size, of what, whether it is finished)
   for path in (out / _OWN).glob("*.jsonl"):
     for row in journal.rows(path):
-      if row["made"] is not None:
+      if isinstance(row["made"], list):
         size, time = row["made"]
         made = (time, size, (row["settings"], row["state"]), row["record"] is not None)
         newest[row["file"]] = max(made, newest.get(row["file"], made), key=lambda known: known[0])

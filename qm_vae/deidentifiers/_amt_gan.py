@@ -1,6 +1,7 @@
 """The face with another one's make-up, drawn by AMT-GAN such that recognisers see a third person."""
 
 import os
+import pathlib
 from typing import Annotated, Any
 
 import jax
@@ -9,11 +10,11 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
-from qm_vae.errors import InputError
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.faces import makeup
 from qm_vae.io import networks
 from qm_vae.models.amt_gan import STRIDE, Generator, shapes
-from qm_vae.options import PATH, Option, member
+from qm_vae.options import OBJECT, PATH, SIDE, Option, integer, member
 
 _HOW = (
   "train one with configs/amt_gan.py, or convert a public one by python -m qm_vae.convert torch-amtgan, and give its "
@@ -43,6 +44,9 @@ def describe(
   }
 
 
+_RULES = {"options": OBJECT, "options.channels": integer(1, 1024), "input_size": SIDE}
+
+
 @member()
 def make(
   *,
@@ -65,10 +69,13 @@ def make(
     raise InputError(f"amt_gan: checkpoint is '', and nothing stands in for this network; {_HOW}")
   meta, variables = networks.load(checkpoint)
   networks.check_kind(checkpoint, meta, "amt_gan")
-  module, size = Generator(**meta["options"]), meta["input_size"]
+  networks.check_meta(checkpoint, meta, _RULES)
+  size, module = meta["input_size"], networks.build(checkpoint, lambda: Generator(**meta["options"]))
   if size % STRIDE:
     raise InputError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
-  networks.check_shapes(checkpoint, shapes(module, size), {"params": variables["params"]})
+  expected = networks.build(checkpoint, lambda: shapes(module, size))
+  networks.check_shapes(checkpoint, expected, {"params": variables.get("params", {})})
+  _check_reference(checkpoint, variables.get("reference"), size)
   if reference:
     variables |= {"reference": _read(reference, size)}
   if "reference" not in variables:
@@ -91,6 +98,14 @@ def make(
     return region.repaint(face, size, paint)
 
   return types.Deidentifier(variables, amt_gan, needs=("eyes",))
+
+
+def _check_reference(checkpoint, found, size):
+  """Returns for a reference as `reference_of` makes it, or none."""
+  wanted = {"image": (size, size, 3), "eyes": (4,)}
+  shapes = {name: np.shape(array) for name, array in found.items()} if isinstance(found, dict) else found
+  if found is not None and shapes != wanted:
+    raise InvalidFile(pathlib.Path(checkpoint) / networks.ARRAYS, f"holds a reference of {shapes}", str(wanted))
 
 
 def reference_of(image: np.ndarray, eyes: np.ndarray) -> dict[str, np.ndarray]:

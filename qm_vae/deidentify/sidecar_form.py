@@ -1,6 +1,5 @@
 """What OUT.json may hold besides the frames of a video, and what is refused: it is read as a file of any origin."""
 
-import math
 import pathlib
 import reprlib
 from collections.abc import Mapping
@@ -101,7 +100,7 @@ def is_box(value: Any) -> bool:
   return (
     isinstance(value, list)
     and len(value) == 4
-    and all(is_number(one) and math.isfinite(one) and abs(one) < _FARTHEST for one in value)
+    and all(is_number(one) and abs(one) < _FARTHEST for one in value)  # NaN is not below either
   )
 
 

@@ -132,9 +132,15 @@ def unpacked(path: pathlib.Path) -> Iterator[Exported]:
     # Damaged archives surface as BadZipFile, zlib.error, EOFError, NotImplementedError, ...
     except Exception as error:
       raise InvalidFile(path, f"is no exported run ({str(error)[:100]})", remedy=_REMEDY) from error
-    config = config_file.load(folder)
+    try:
+      config = config_file.load(folder)
+    except InvalidFile as error:
+      raise InvalidFile(path, f"holds a config.json that {error.wrong}", remedy=_REMEDY) from error
     _relocate(config, {name: str(folder / "networks" / name) for name in _networks(config)})
-    arrays = reading.read_arrays(folder / _ARRAYS, most=_BYTES, remedy=_REMEDY)
+    try:
+      arrays = reading.read_arrays(folder / _ARRAYS, most=_BYTES, remedy=_REMEDY)
+    except InvalidFile as error:
+      raise InvalidFile(path, f"holds a {_ARRAYS} that {error.wrong}", error.allowed, _REMEDY) from error
     yield Exported(folder, config, arrays, index["step"])
 
 

@@ -72,12 +72,13 @@ def describe(
   }
 
 
-_RULES = {
+RULES = {
   "architecture": one_of(*EXPRESSION_NETWORKS.names()),
   "options": OBJECT,
   "input_size": SIDE,
   "classes": NAMES,
 }
+"""What a description must hold."""
 
 
 def network(meta: dict[str, Any]):
@@ -98,7 +99,7 @@ def load(directory: str | os.PathLike) -> Service:
   """
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "expression")
-  networks.check_meta(directory, meta, _RULES)
+  networks.check_meta(directory, meta, RULES)
   size = meta["input_size"]
   module = networks.build(directory, lambda: network(meta))
   face = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)

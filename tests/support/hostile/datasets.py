@@ -66,6 +66,7 @@ def _csv(folder):
 
 def _spoil_csv(rng, folder):
   path = folder / "people.csv"
+  (folder.parent / "outside.png").write_bytes((folder / "0.png").read_bytes())
   if rng.random() < 0.3:
     outside = rng.choice(("../outside.png", "/etc/passwd", str(folder.parent / "outside.png"), "./../outside.png"))
     path.write_text(path.read_text().replace("1.png", outside))
@@ -76,7 +77,6 @@ def _spoil_csv(rng, folder):
 def _read_csv(folder):
   from qm_vae.data import folder as source
 
-  (folder.parent / "outside.png").write_bytes((folder / "0.png").read_bytes())
   made = source.make(root=str(folder), csv=str(folder / "people.csv"))
   outside = [name for name in made.names if not (folder / name).resolve().is_relative_to(folder.resolve())]
   if outside:

@@ -95,7 +95,7 @@ def _landmarks(folder):
 
   from qm_vae import landmarkers
 
-  meta = landmarkers.describe("dense_68", 32, (1.0, 2.0, 3.0), 255.0, 0.1)
+  meta = landmarkers.describe("dense_68", 32, mean=(1.0, 2.0, 3.0), scale=255.0, margin=0.1)
   _saved(folder, meta, landmarkers.network(meta), jnp.zeros((1, 32, 32, 3)))
 
 
@@ -143,7 +143,7 @@ def _amt_gan(folder):
   from qm_vae.io import networks
   from qm_vae.models.amt_gan import Generator
 
-  meta = _amt_gan.describe(16, channels=4, blocks=1)
+  meta = _amt_gan.describe(16, channels=4)
   zeros = lambda leaf: np.zeros(leaf.shape, leaf.dtype)
   made = jax.tree.map(zeros, _amt_gan.shapes(Generator(**meta["options"]), 16))
   networks.save(folder, meta, made | {"reference": _amt_gan.reference_of(np.zeros((16, 16, 3), np.uint8), np.zeros(4))})

@@ -86,5 +86,5 @@ def _read_torch(folder):
   return torch_file.load(folder / "net.pt")
 
 
-KINDS = {"torch": Kind(_torch, _spoil_torch, _read_torch, apart=True)}
+KINDS = {"PyTorch": Kind(_torch, _spoil_torch, _read_torch, apart=True)}
 """By name."""

@@ -45,7 +45,7 @@ def verdict(kind: Kind, rng: random.Random, scratch: pathlib.Path, answer_of=Non
   folder.mkdir(parents=True)
   kind.write(folder)
   name = kind.damage(rng, folder)
-  (home / "outside.png").touch()
+  (home / "outside.png").touch()  # what a damaged file may name; some put a picture there
   before = _snapshot(scratch)
   answer = answer_of(folder, name) if answer_of else limited(kind, folder, name)
   after = _snapshot(scratch)
