@@ -3,16 +3,19 @@
 import os
 import pathlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
 
-from qm_vae.errors import InputError
+from qm_vae.errors import InputError, InvalidFile
 
 _NUMBER = r"([-+]?\d+(?:\.\d+)?)"
 _FORMULA = rf"\(\s*x\s*-\s*{_NUMBER}\s*\)\s*/\s*{_NUMBER}"
 _INTERVAL = rf"\[?\s*{_NUMBER}\s*(?:\.\.|,)\s*{_NUMBER}"
+
+_REMEDY = "export the network anew"
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in a grey image: ITU-R BT.601."""
@@ -39,7 +42,8 @@ class ImageNetwork(NamedTuple):
     elif self.colour == "grey":
       x = (image @ np.asarray(LUMA, np.float32))[..., None] * self.factor + self.offset
     x = x.transpose(0, 3, 1, 2) if self.layout == "NCHW" else x
-    (found,) = self.session.run([output], {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)})
+    inputs = {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)}
+    (found,) = answers(self.path, self.session, [output], inputs)
     return np.asarray(found)
 
   def output(self, wanted: str | None, what: str) -> str:
@@ -84,7 +88,7 @@ def load(
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
   except Exception as error:  # onnxruntime's own exceptions share no narrower base
     raise InputError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
-  metadata = session.get_modelmeta().custom_metadata_map
+  metadata = words(path, session)
   if len(session.get_inputs()) != 1 or len(session.get_inputs()[0].shape) != 4:
     raise InputError(f"{path} takes {[i.shape for i in session.get_inputs()]}; expected one batch of images")
   shape = session.get_inputs()[0].shape
@@ -95,6 +99,35 @@ def load(
   height, width = size or _size(path, layout, shape, metadata.get("input_shape", ""))
   fixed = shape[0] if isinstance(shape[0], int) and shape[0] > 0 else 0
   return ImageNetwork(path, session, metadata, (height, width), fixed, layout, colour, factor, offset)
+
+
+def words(path: str | os.PathLike, session: onnxruntime.InferenceSession) -> dict[str, str]:
+  """What the file that a session was made of says about itself, its metadata_props.
+
+  Raises:
+    InvalidFile: where that is no text.
+  """
+  try:
+    return session.get_modelmeta().custom_metadata_map
+  except UnicodeDecodeError as error:
+    raise InvalidFile(path, f"has metadata that are no UTF-8 text (byte {error.start})", remedy=_REMEDY) from None
+
+
+def answers(
+  path: str | os.PathLike,
+  session: onnxruntime.InferenceSession,
+  outputs: Sequence[str] | None,
+  inputs: Mapping[str, np.ndarray],
+) -> list[np.ndarray]:
+  """What a network answers; `outputs` None is all of them.
+
+  Raises:
+    InvalidFile: where it cannot be run: sizes that do not fit, or more memory than there is.
+  """
+  try:
+    return list(session.run(outputs, dict(inputs)))
+  except Exception as error:  # onnxruntime's own exceptions share no narrower base
+    raise InvalidFile(path, f"fails when it is run ({str(error)[:300]})", remedy=_REMEDY) from error
 
 
 def numbers(text: str) -> list[float]:

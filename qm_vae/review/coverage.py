@@ -24,8 +24,8 @@ _ROW |= {"missed": _MISSED}
 
 
 def _is_missed(one):
-  place = isinstance(one, dict) and (is_number(one.get("time")) or TEXT.holds(one.get("file")))
-  return place and is_box(one.get("box"))
+  rules = {"box": Rule(is_box, ""), "time": Rule(is_number, ""), "file": TEXT}
+  return isinstance(one, dict) and "box" in one and all(rules[key].holds(one[key]) for key in rules.keys() & one.keys())
 
 
 def path_of(work: Job) -> pathlib.Path:

@@ -10,6 +10,7 @@ import numpy as np
 
 from qm_vae.errors import InputError
 from qm_vae.faces.detectors import heads, runtime
+from qm_vae.io import onnx
 from qm_vae.types import Detections, Detector
 
 _SIDE = 640  # pixels of a network whose file states no size
@@ -54,13 +55,13 @@ def of_file(
       f"{path} takes {taken} and gives {given}; understood are YOLO's [B, 3, H, W] and one list of boxes"
     )
   height, width = (side if isinstance(side, int) else _SIDE for side in taken[0][2:])
-  names = _names(session.get_modelmeta().custom_metadata_map.get("names", ""))
+  names = _names(onnx.words(path, session).get("names", ""))
   numbers = [_number(path, one, names) for one in classes]
   name, weak = session.get_inputs()[0].name, threshold / 2
 
   def find(image):
     scale = min(width / image.shape[1], height / image.shape[0])
-    (found,) = session.run(None, {name: _fitted(image, scale, width, height)})
+    (found,) = onnx.answers(path, session, None, {name: _fitted(image, scale, width, height)})
     boxes, scores = _decoded(path, np.asarray(found)[0], numbers, len(names))
     believed = (scores >= weak) & (boxes[:, 2:].max(-1, initial=0) >= min_size * scale) & (boxes[:, 2:] > 0).all(-1)
     boxes, scores = boxes[believed] / scale, scores[believed]

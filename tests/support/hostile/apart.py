@@ -46,6 +46,7 @@ class Worker:
       stderr=subprocess.DEVNULL,
       text=True,
       env=os.environ | {"PYTHONPATH": path},
+      cwd=_SUPPORT,  # which -m looks through first
     )
     if self._line(_PATIENCE) != "ready\n":
       self.close()
