@@ -37,5 +37,10 @@ def line(found: dict) -> str:
     f"start to the first finished step: {cold['seconds']:.1f} s with an empty compilation cache, "
     f"{warm['seconds']:.1f} s with a filled one (median of {found['n_warm']}), "
     f"imports {warm['import_seconds']:.1f} s of it; "
-    f"peak memory {cold['peak_mbyte']:.0f} and {warm['peak_mbyte']:.0f} MB"
+    f"peak memory {_megabytes(cold)} and {_megabytes(warm)}"
   )
+
+
+def _megabytes(measured):
+  peak = measured["peak_mbyte"]
+  return "unknown (Windows)" if peak is None else f"{peak:.0f} MB"
