@@ -1,6 +1,7 @@
 """Entry points start where the modules of POSIX systems are missing."""
 
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -118,6 +119,15 @@ def test_locks_hold_one_hashed_version_of_all_that_is_required(version):
       if line and not line.startswith("#"):
         one = Requirement(line.split("#")[0])
         assert one.specifier.contains(locked[canonicalize_name(one.name)]), line
+
+
+def test_licences_of_every_locked_package_are_listed():
+  """docs/licences.md names every package of the lock that it is about."""
+  text = (ROOT / "docs" / "licences.md").read_text(encoding="utf-8")
+  lock = (ROOT / "constraints" / "py312.txt").read_text(encoding="utf-8")
+  names = re.findall(r"^([a-z0-9._-]+)==", lock, re.MULTILINE)
+  listed = set(re.split(r"[|,\s]+", text.partition("## All packages")[2]))
+  assert len(names) > 100 and [name for name in names if name not in listed] == []
 
 
 @pytest.mark.parametrize("path", sorted(ROOT.glob("requirements*.txt")), ids=lambda path: path.name)

@@ -108,6 +108,8 @@ class Job:
     """
     self.sidecar = sidecar
     self.protected = protected or sidecar.with_name(sidecar.name.removesuffix(".json"))
+    if not sidecar.is_file():
+      raise InvalidFile(sidecar, "does not exist", remedy="give OUT.json, which python -m qm_vae.deidentify wrote")
     if sidecar.suffix != ".json" or not self.protected.exists():
       raise InputError(f"{sidecar}: {self.protected}, what was made, is not there; name it with --protected=PATH")
     self.head, rows = _read(sidecar)
