@@ -64,7 +64,7 @@ def read(path: str | os.PathLike) -> Record:
   path = pathlib.Path(path)
   rows = _Rows(path)
   head = _read(path, rows.add)
-  sidecar_form.check_video(path, head)
+  sidecar_form.check_head(path, head)
   return rows.record(head)
 
 
@@ -81,7 +81,7 @@ def document(path: str | os.PathLike) -> dict[str, Any]:
     frames.append(row)
 
   head = _read(path, add)
-  sidecar_form.check_video(path, head)
+  sidecar_form.check_head(path, head)
   return head | {"frames": frames}
 
 

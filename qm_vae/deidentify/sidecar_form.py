@@ -40,7 +40,8 @@ _HEAD = {
   "failures": _TEXTS,
   "tracks": _LIST,
 }
-_VIDEO = {"source.width": integer(1, 2**16), "source.height": integer(1, 2**16)}
+_SIZE = {"source.width": integer(1, 2**16), "source.height": integer(1, 2**16)}
+_HEAD |= _SIZE
 _PICTURE = {"file": _SHORT, "source": _OBJECT, "source.sha256": _SHORT, "notes": _TEXTS, "failures": _TEXTS}
 _FACE = {"hidden": FLAG, "how": _SHORT, "score": between(0, 1), "track": integer(0, 2**31 - 1)}
 
@@ -54,14 +55,13 @@ def check_head(path: pathlib.Path, head: Mapping[str, Any]) -> None:
   _check(path, "", head, _HEAD)
 
 
-def check_video(path: pathlib.Path, head: Mapping[str, Any]) -> None:
-  """`check_head`, and that the size of the pictures is known.
+def check_size(path: pathlib.Path, head: Mapping[str, Any]) -> None:
+  """Returns when the size of a video's pictures is known.
 
   Raises:
     InvalidFile: as `check_head`.
   """
-  check_head(path, head)
-  _check(path, "", head, _VIDEO, required=True)
+  _check(path, "", head, _SIZE, required=True)
 
 
 def check_coverage(path: pathlib.Path, head: Mapping[str, Any]) -> None:

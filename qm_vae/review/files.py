@@ -116,7 +116,7 @@ class Job:
     self.source = source or _find(pathlib.Path((self.head.get("source") or {}).get("name") or ""), sidecar)
     if isinstance(rows, Record):
       self.kind = VIDEO
-      self.files = [_video(self._name, self.protected, self.source, rows)]
+      self.files = [_video(self._name, self.protected, self.source, rows, sidecar)]
     elif rows is None:
       self.kind = PICTURE
       self.files = [File(self._name, PICTURE, self.protected, self.source, self.head)]
@@ -140,7 +140,7 @@ class Job:
     if self.source and original and self.source.resolve() not in original.resolve().parents:
       original = None  # a link that leads out of IN is none of this job's
     if kind == VIDEO and (sidecar := made.with_name(made.name + ".json")).is_file():
-      return _video(name, made, original, record.read(sidecar))
+      return _video(name, made, original, record.read(sidecar), sidecar)
     return File(name, kind, made, original, row, sizes.get(name))
 
 
@@ -158,7 +158,8 @@ def _read(sidecar) -> tuple[dict[str, Any], Any]:
   return content, content.get("files")
 
 
-def _video(name, protected, original, made):
+def _video(name, protected, original, made, sidecar):
+  sidecar_form.check_size(sidecar, made.head)
   file = File(name, VIDEO, protected, original, made.head)
   file.record = made
   return file
