@@ -125,7 +125,7 @@ def answers(
     InvalidFile: where it cannot be run: sizes that do not fit, or more memory than there is.
   """
   try:
-    return list(session.run(outputs, dict(inputs)))
+    return [np.asarray(one) for one in session.run(outputs, dict(inputs))]
   except Exception as error:  # onnxruntime's own exceptions share no narrower base
     raise InvalidFile(path, f"fails when it is run ({str(error)[:300]})", remedy=_REMEDY) from error
 
