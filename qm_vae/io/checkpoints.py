@@ -10,7 +10,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
-from qm_vae.errors import InputError
+from qm_vae.errors import InputError, InvalidFile
 
 _STEP = re.compile(r"\['([^']*)'\]|\.(\w+)|\[(\d+)\]")
 
@@ -27,6 +27,11 @@ class Checkpoints:
   """
 
   def __init__(self, directory: str | pathlib.Path, keep: int = 3):
+    """Opens the folder, which is made where it is missing.
+
+    Raises:
+      InvalidFile: for one that holds something else, or is damaged as a whole.
+    """
     self._directory = pathlib.Path(directory).absolute()
     self._directory.mkdir(parents=True, exist_ok=True)
     self._keep = keep
@@ -39,7 +44,13 @@ class Checkpoints:
     options = ocp.CheckpointManagerOptions(
       max_to_keep=self._keep, enable_async_checkpointing=True, create=False, multiprocessing_options=processes
     )
-    return ocp.CheckpointManager(self._directory, options=options)
+    try:
+      return ocp.CheckpointManager(self._directory, options=options)
+    except Exception as error:  # of what describes all checkpoints together; Orbax raises whatever its storage raises
+      wrong = f"cannot be opened ({type(error).__name__}: {str(error)[:200]})"
+      raise InvalidFile(
+        self._directory, wrong, "a folder of checkpoints", "remove its metadata, or restore it"
+      ) from error
 
   def steps(self) -> list[int]:
     """The steps that are there, oldest first."""
