@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
   print(
     f"{summary['detector']['name']} finds {summary['faces']} faces in {summary['frames']} frames; "
     f"{summary['hidden']} of them were "
-    f"hidden, {summary['found_only']} by the boxes that were found alone"
+    f"hidden, {summary['found_only']} without tracking"
   )
   for one in summary["missed"][:_LISTED]:
     print(f"not hidden at {one['time']:.2f} s: box {one['box']}")
