@@ -1,10 +1,10 @@
-"""Writes a trained run as one file that `qm_vae.deidentify --method=FILE` takes: networks, codes, config, provenance.
+"""Packs a trained run into one file for `qm_vae.deidentify --method=FILE`: networks, codes, config, provenance.
 
   python -m qm_vae.export runs/stranger stranger.zip
   python -m qm_vae.deidentify clip.mp4 hidden.mp4 --method=stranger.zip
 
-The file needs neither the run's folder nor its data. A mode that averages faces (warped_mean, aligned_mean) takes these
-faces along: hand it only to those who may have them.
+The file needs neither the run's folder nor its data. If the mode averages faces (warped_mean, aligned_mean), the file
+contains these faces: give it only to those who may have them.
 """
 
 import argparse

@@ -71,7 +71,7 @@ def warning(name: str) -> str:
   """What users of the method of that name should know; '' for nothing."""
   if name in ("qm_vae", "image") or trait(DEIDENTIFIERS[name], "removes_identity"):
     return ""
-  return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
+  return f"warning: {name} leaves many people re-identifiable (docs/results.md); solid does not"
 
 
 def _image(path):

@@ -110,8 +110,8 @@ class Config:
   """Every key of a run. L = alpha L_e + (1 - alpha) MSE + codebook + beta commitment (Eq. 7)."""
 
   task: str = key("qm_vae", one_of(*TASKS.names()), "what is trained; black_box: with services outside the graph")
-  seed: int = key(0, integer(0), "every random number of the run follows from it")
-  image_size: int = key(0, multiple_of(4, 32, zero=True), "pixels, side of the crop; 0: 64 on a CPU, 128 on a GPU")
+  seed: int = key(0, integer(0), "determines every random number of the run")
+  image_size: int = key(0, multiple_of(4, 32, zero=True), "side of the crop in pixels; 0: 64 on a CPU, 128 on a GPU")
 
   epochs: int = key(40, integer(1), "passes over the training faces")
   batch_size: int = key(32, integer(1), "faces")
