@@ -10,12 +10,12 @@ CelebA folder, and so on for every name in ARGUMENTS; `configs/alpha04.py:celeba
 import ml_collections
 
 from qm_vae.arguments import nearest
+from qm_vae.errors import InputError
 from qm_vae.experiments import schema
 from qm_vae.experiments.schema.config import Config
 from qm_vae.experiments.schema.data import Dataset, Faces
 from qm_vae.experiments.schema.fields import plain
 from qm_vae.experiments.schema.networks import Network
-from qm_vae.io.errors import InputError
 
 ARGUMENTS = ("synthetic", "folder", "celeb_a", "celeba_folder", "lfw", "fer2013")
 

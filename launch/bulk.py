@@ -34,6 +34,7 @@ from collections.abc import Callable, Iterator
 
 from qm_vae.arguments import Parser
 from qm_vae.deidentify import options
+from qm_vae.errors import InputError
 from qm_vae.io import progress, records, run_folder
 
 OK, FAILED, USAGE = range(3)
@@ -109,7 +110,7 @@ def remaining(
   newest = {}  # of what was made under a name, by any job: (time, size, of what, whether it is finished)
   for path in (out / _OWN).glob("*.jsonl"):
     for row in journal.rows(path):
-      if row["made"] is not None:
+      if isinstance(row["made"], list):
         size, time = row["made"]
         made = (time, size, (row["settings"], row["state"]), row["record"] is not None)
         newest[row["file"]] = max(made, newest.get(row["file"], made), key=lambda known: known[0])
@@ -196,17 +197,17 @@ def main(arguments: list[str] | None = None) -> int:
   try:
     wrong = [name for name in _NOT_HERE if getattr(chosen, name) not in (None, False, [])]
     if wrong:
-      raise ValueError(f"--{wrong[0]} is not for many files; leave it out")
+      raise InputError(f"--{wrong[0]} is not for many files; leave it out")
     if given.workers < 1 or given.gpus < 0:
-      raise ValueError(f"--workers={given.workers} --gpus={given.gpus:g}: at least 1 worker, at least 0 GPUs")
+      raise InputError(f"--workers={given.workers} --gpus={given.gpus:g}: at least 1 worker, at least 0 GPUs")
     names = manifest.read(given.source, given.column)
     if given.source.is_dir():
       folder.check_apart(given.source, given.target)
     reviewed.check(chosen, [reviewed.name_of(chosen, str(root / name)) for name in names])
     work = job.open_job(chosen, command)
     if importlib.util.find_spec("ray") is None:  # refused before hours of work
-      raise ValueError("Ray is not installed; pip install -r requirements-bulk.txt")
-  except (ValueError, ImportError, OSError) as error:
+      raise InputError("Ray is not installed; pip install -r requirements-bulk.txt")
+  except (InputError, ImportError, OSError) as error:
     _say(f"error: {error}")
     return USAGE
   if warning := methods.warning(work.method["name"]):
@@ -221,7 +222,7 @@ def main(arguments: list[str] | None = None) -> int:
       return _summary(given.target, names, wanted, _told(wanted, worker, given))
   except KeyboardInterrupt:
     _say("interrupted; rerun the command to resume")
-  except (ValueError, OSError, RuntimeError) as error:
+  except (InputError, OSError) as error:
     _say(f"error: {error}")
   return FAILED
 
@@ -230,7 +231,7 @@ def _lock(file, kind):
   try:
     import fcntl
   except ImportError:
-    raise ValueError("a bulk job locks its folder as Linux and macOS do; run it there, or in WSL") from None
+    raise InputError("a bulk job locks its folder as Linux and macOS do; run it there, or in WSL") from None
   fcntl.flock(file, getattr(fcntl, kind))
 
 

@@ -5,6 +5,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
+from qm_vae.errors import InputError
 from qm_vae.io import progress
 
 _SECONDS_BETWEEN_LOOKS = 5
@@ -44,11 +45,11 @@ def run(
   try:
     import submitit  # an extra that only clusters need
   except ImportError:
-    raise ValueError("--runner=slurm needs submitit: pip install -r requirements-slurm.txt") from None
+    raise InputError("--runner=slurm needs submitit: pip install -r requirements-slurm.txt") from None
   try:
     executor = submitit.AutoExecutor(folder, cluster=cluster)
   except RuntimeError as error:
-    raise ValueError(f"{error} --runner=slurm is for a machine that submits to SLURM; elsewhere take local") from None
+    raise InputError(f"{error} --runner=slurm is for a machine that submits to SLURM; elsewhere take local") from None
   executor.update_parameters(
     name="qm_vae", timeout_min=minutes, gpus_per_node=gpus, cpus_per_task=cpus, slurm_array_parallelism=at_once
   )

@@ -25,6 +25,7 @@ import sys
 
 from launch import cluster
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 from qm_vae.experiments import shelf
 
 
@@ -42,7 +43,7 @@ def points(config: str, seeds: list[int]) -> list[dict]:
 def _module(config):
   path = shelf.experiment(config.partition(":")[0])
   if not path.is_file():
-    raise ValueError(f"{path} does not exist; give the file of an experiment, for instance configs/table1.py")
+    raise InputError(f"{path} does not exist; give the file of an experiment, for instance configs/table1.py")
   shelf.make_importable("configs")
   spec = importlib.util.spec_from_file_location(path.stem, path)
   module = importlib.util.module_from_spec(spec)
@@ -151,7 +152,7 @@ def main(arguments: list[str] | None = None) -> None:
       "slurm": lambda: _on_slurm(options, lines, out),
       "merge": lambda: [(workdir / "report.json").exists() for workdir in lines],
     }[options.runner]()
-  except ValueError as error:
+  except InputError as error:
     sys.exit(f"error: {error}")
   from qm_vae.report import sweep  # Matplotlib, which --help and printed commands do not need
 

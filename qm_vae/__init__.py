@@ -10,7 +10,9 @@ The public API; nothing heavy is imported until it is used.
   Config, train(config, workdir)    a run, from its config to its report
 """
 
-import importlib
+import importlib.util
+import platform
+import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
   from qm_vae.experiments.schema import Config
 
 __version__ = "0.1.0"
+
+if sys.platform == "darwin" and platform.machine() == "x86_64" and importlib.util.find_spec("jax") is None:
+  raise ImportError(
+    "qm_vae needs JAX, which is not made for macOS on Intel processors any more; take a Mac with Apple silicon, Linux, "
+    "Windows, or the Dockerfile"
+  )
 
 _LAZY = {
   "Config": "qm_vae.experiments.schema:Config",

@@ -11,7 +11,7 @@ import argparse
 import pathlib
 import sys
 
-from qm_vae.io.errors import InputError
+from qm_vae.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
 
   try:
     index = export_file.write(given.run.expanduser(), given.target)
-  except (InputError, ValueError, OSError) as error:
+  except (InputError, OSError) as error:
     print(f"error: {error}", file=sys.stderr)
     return 1
   size = given.target.stat().st_size / 2**20

@@ -9,6 +9,7 @@ the face's own original is below that threshold. The result is also written to W
 import argparse
 
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
   cache.use(cache.user_cache() / "xla")
   try:
     result = impersonation.impersonation(measured.workdir, measured.embedder, measured.false_accepts)
-  except (ValueError, OSError) as error:
+  except (InputError, OSError) as error:
     parser.exit(1, f"error: {error}\n")
   print("\n".join(impersonation.lines(result)))
 

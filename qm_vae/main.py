@@ -19,8 +19,8 @@ import sys
 from absl import app, flags, logging
 from ml_collections import config_flags
 
+from qm_vae.errors import InputError, is_full
 from qm_vae.experiments import command_line
-from qm_vae.io.errors import InputError, is_full
 from qm_vae.training import interrupt
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -59,14 +59,14 @@ def main(arguments: list[str]) -> None:
   except KeyboardInterrupt:
     print("\ninterrupted; rerun the command to resume", file=sys.stderr)
     sys.exit(128 + signal.SIGINT)
-  except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+  except Exception as error:
     if flags.FLAGS["verbosity"].present:
       raise
-    if is_full(error):
+    if is_full(error):  # which every library words, and raises, in its own way
       sys.exit(f"error: the disk is full ({error}); make room and rerun the command: nothing that was kept is lost")
-    if isinstance(error, InputError):
-      sys.exit(f"error: {error}")
-    sys.exit(f"error: {error}\n(--verbosity=0 shows where in the code)")
+    if not isinstance(error, (InputError, OSError)):
+      raise  # a fault of this code, which its traceback tells
+    sys.exit(f"error: {error}")
 
 
 def _command():

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from qm_vae.arguments import nearest
+from qm_vae.errors import InputError
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,11 +142,11 @@ def check(name: str, found: Mapping[str, Declared], given: Mapping[str, Any]) ->
   """
   for key, value in given.items():
     if key not in found:
-      raise ValueError(f"{name} has no option {key!r}; {nearest(key, found)}it takes {', '.join(found) or 'none'}")
+      raise InputError(f"{name} has no option {key!r}; {nearest(key, found)}it takes {', '.join(found) or 'none'}")
     one = found[key]
     if not one.rule.holds(value):
       unit = f" ({one.unit})" if one.unit else ""
-      raise ValueError(f"{name}: {key} {value!r} must be {one.rule.allowed}{unit}; the default is {one.default!r}")
+      raise InputError(f"{name}: {key} {value!r} must be {one.rule.allowed}{unit}; the default is {one.default!r}")
 
 
 def _declared(factory):

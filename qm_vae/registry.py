@@ -7,6 +7,8 @@ import importlib.metadata
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from qm_vae.errors import InputError
+
 
 class Registry(Mapping):
   """Maps a name to the attribute that 'module:attribute' names, imported when first asked for.
@@ -36,7 +38,7 @@ class Registry(Mapping):
   def _members(self) -> dict[str, Any]:
     for point in importlib.metadata.entry_points(group=self.group) if self.group else ():
       if point.name in self._table and self._table[point.name] != point.value:
-        raise ValueError(
+        raise InputError(
           f"two members of {self.group} are called {point.name!r}: {self._table[point.name]} and {point.value}; "
           "rename the one of the installed package"
         )
@@ -58,9 +60,9 @@ class Registry(Mapping):
       ValueError: for a name that is taken, or a text of another form.
     """
     if name in self._members:
-      raise ValueError(f"a {self.kind} is already called {name!r}; choose another name")
+      raise InputError(f"a {self.kind} is already called {name!r}; choose another name")
     if isinstance(target, str) and len(target.split(":")) != 2:
-      raise ValueError(f"{target!r} names no {self.kind}; write 'module:attribute', or give the object itself")
+      raise InputError(f"{target!r} names no {self.kind}; write 'module:attribute', or give the object itself")
     self._members[name] = target
 
   def __getitem__(self, name: str):

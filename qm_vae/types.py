@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 if TYPE_CHECKING:  # programs that only parse a command line do not wait for it
   import jax
 
@@ -72,14 +74,14 @@ class Deidentifier(NamedTuple):
     """
     images = np.asarray(images)
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[-1] != 3:
-      raise ValueError(
+      raise InputError(
         f"images are {images.dtype} {list(images.shape)}; they must be uint8 [N, H, W, 3] or [H, W, 3], RGB"
       )
     if images.ndim == 3:
       single = [None if x is None else np.asarray(x)[None] for x in (mask, eyes, landmarks)]
       return self(images[None], seed=seed, mask=single[0], eyes=single[1], landmarks=single[2])[0]
     if "landmarks" in self.needs and landmarks is None:
-      raise ValueError("this de-identifier needs landmarks; give [N, 68, 2] in pixels of the crops, or load a network")
+      raise InputError("this de-identifier needs landmarks; give [N, 68, 2] in pixels of the crops, or load a network")
     count, height, width = images.shape[:3]
     given = {
       "mask": (np.ones((count, height, width, 1)) if mask is None else mask, (count, height, width, 1)),
@@ -91,7 +93,7 @@ class Deidentifier(NamedTuple):
     }
     for name, (value, shape) in given.items():
       if value is not None and np.shape(value) != shape:
-        raise ValueError(f"{name} is {list(np.shape(value))}; for these images it must be {list(shape)}")
+        raise InputError(f"{name} is {list(np.shape(value))}; for these images it must be {list(shape)}")
     fields = {name: None if value is None else np.asarray(value, np.float32) for name, (value, _) in given.items()}
     if not count:
       return images.copy()
@@ -219,7 +221,7 @@ class Source(Protocol):
   def __getitem__(self, index: int) -> Record: ...
 
 
-class UnreadableImage(ValueError):
+class UnreadableImage(InputError):
   """A file that is no usable image. `name` says which, `reason` why."""
 
   def __init__(self, name: str, reason: str):

@@ -9,7 +9,7 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 
 LAYERS = (
-  ("arguments",),
+  ("arguments", "errors"),
   ("types", "registry", "options"),
   ("io",),
   ("metrics", "faces", "data", "quantizers"),

@@ -19,6 +19,7 @@ import shlex
 import sys
 
 from qm_vae.audit import options as audit_options
+from qm_vae.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
   cache.use(cache.user_cache() / "xla")
   try:
     report = audit(options, "python -m qm_vae.audit " + shlex.join(arguments))
-  except (ValueError, OSError, RuntimeError) as error:
+  except (InputError, OSError) as error:
     print(f"error: {error}", file=sys.stderr)
     return audit_options.NOT_JUDGED
   print(attacks.headline(report["privacy"], report["privacy"]["methods"][-1]))

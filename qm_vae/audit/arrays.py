@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from qm_vae import embedders, types
+from qm_vae.errors import InputError
 from qm_vae.privacy import contract, measure, protocol, training
 
 
@@ -60,7 +61,7 @@ def audit_arrays(
   """
   original, protected = (_checked(name, x) for name, x in (("original", original), ("protected", protected)))
   if protected.shape != original.shape or len(identity) != len(original):
-    raise ValueError(
+    raise InputError(
       f"original is {list(original.shape)}, protected {list(protected.shape)} and identity has {len(identity)} "
       "entries; all three are about the same faces in the same order"
     )
@@ -98,7 +99,7 @@ def audit_arrays(
 def _checked(name, images):
   images = np.asarray(images)
   if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-    raise ValueError(f"{name} is {images.dtype} {list(images.shape)}; it must be uint8 [N, H, W, 3], RGB")
+    raise InputError(f"{name} is {images.dtype} {list(images.shape)}; it must be uint8 [N, H, W, 3], RGB")
   return images
 
 

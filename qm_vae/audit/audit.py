@@ -12,6 +12,7 @@ from qm_vae.audit import matching, people, yardstick
 from qm_vae.audit import pairs as paired_faces
 from qm_vae.audit.options import NOT_JUDGED, OK, REFUSED, VOID
 from qm_vae.data import split
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping
 from qm_vae.io import cache, progress, records, run_folder
 from qm_vae.io.environment import environment
@@ -131,7 +132,7 @@ def _refuse_swapped(swapped):
   if swapped:
     messages = [f"{one.name} shows the original of {one.shows}" for one in swapped[:20]]
     more = f"\n  and {len(swapped) - 20} more" if len(swapped) > 20 else ""
-    raise ValueError(
+    raise InputError(
       "protected pictures have the names of other pictures; give each the name of its original:\n  "
       + "\n  ".join(messages)
       + more

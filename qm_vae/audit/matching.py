@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from qm_vae.data import file_source
+from qm_vae.errors import InputError
 from qm_vae.io import images
 
 _SHOWN = 20  # files of one kind that a message names before it counts the others
@@ -21,7 +22,7 @@ class Pair(NamedTuple):
   protected: pathlib.Path
 
 
-class Mismatch(ValueError):
+class Mismatch(InputError):
   """Two sides that do not fit together; the message names the files concerned."""
 
 

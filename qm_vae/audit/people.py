@@ -12,6 +12,7 @@ import numpy as np
 from qm_vae import types
 from qm_vae.audit import matching
 from qm_vae.data import file_source
+from qm_vae.errors import InputError
 
 
 def identities(
@@ -41,12 +42,12 @@ def identities(
   folders = [posixpath.dirname(name) for name in names]
   deeper = [name for name in names if name.count("/") > 1]
   if deeper:
-    raise ValueError(
+    raise InputError(
       f"{deeper[0]} and {len(deeper) - 1} others lie more than one folder deep, so that it is not clear which folder "
       f"is the person; give --labels, a CSV with the columns {image_column} and {identity_column}"
     )
   if len(set(folders)) < 2:
-    raise ValueError(
+    raise InputError(
       f"all {len(names)} pictures lie in one folder, so that folders do not tell whom they show; "
       f"give --labels, a CSV with the columns {image_column} and {identity_column}, or a folder for each person"
     )
@@ -80,7 +81,7 @@ def sessions(
   unknown = np.full(len(names), types.UNKNOWN, np.int32)
   if labels is None:
     if session_column != SESSION:
-      raise ValueError(f"there is no CSV for the column {session_column!r}; give --labels")
+      raise InputError(f"there is no CSV for the column {session_column!r}; give --labels")
     return unknown
   path = pathlib.Path(labels).expanduser()
   if session_column == SESSION and SESSION not in _table(path)[0]:
@@ -91,7 +92,7 @@ def sessions(
       double.append(name)
   message = matching.refusal(f"{path} does not say when pictures were taken", {"pictures of two sessions": double})
   if message:
-    raise ValueError(message)
+    raise InputError(message)
   return file_source.numbered([known.get(matching.stem(_plain(name)), "") for name in names])[0]
 
 
@@ -114,7 +115,7 @@ def _from_csv(names, path, image_column, identity_column):
   }
   message = matching.refusal(f"{path} does not tell whom every picture shows", problems)
   if message:
-    raise ValueError(message)
+    raise InputError(message)
   return [next(iter(person)) for person in people]
 
 
@@ -123,7 +124,7 @@ def _rows(path, image_column, value_column):
   header, rows = _table(path)
   lacking = [column for column in (image_column, value_column) if column not in header]
   if lacking:
-    raise ValueError(
+    raise InputError(
       f"{path} has no column {' and no column '.join(map(repr, lacking))}; its columns are "
       f"{', '.join(map(repr, header))[:300] or 'none'}; name the columns that hold the pictures and the people"
     )
@@ -140,7 +141,7 @@ def _table(path):
       return header, [(reader.line_num, row) for row in reader]
   except (OSError, UnicodeDecodeError, csv.Error) as error:
     reason = error.strerror if isinstance(error, OSError) else error
-    raise ValueError(f"{path} cannot be read as a UTF-8 CSV: {reason}") from error
+    raise InputError(f"{path} cannot be read as a UTF-8 CSV: {reason}") from error
 
 
 def _plain(name):

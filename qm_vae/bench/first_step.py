@@ -5,7 +5,6 @@ import time
 _BEGAN = time.perf_counter()
 
 import json  # noqa: E402 - the clock starts before the imports, which are part of what is measured
-import resource  # noqa: E402
 import sys  # noqa: E402
 
 import jax  # noqa: E402
@@ -16,7 +15,7 @@ from qm_vae.training.compile import compile_task  # noqa: E402
 
 
 def main(cache: str, setting: str) -> None:
-  """Prints {"import_seconds", "peak_mbyte"} after the first step."""
+  """Prints {"import_seconds", "peak_mbyte"} after the first step; the peak is None where no `resource` tells it."""
   imported = time.perf_counter() - _BEGAN
   compilation_cache.use(cache)
   load = workload.make(workload.Setting(**json.loads(setting)))
@@ -26,9 +25,16 @@ def main(cache: str, setting: str) -> None:
   batch = jax.device_put(load.batch, programs.data_sharded)
   state = programs.init(key, frozen, batch)
   jax.block_until_ready(programs.step(state, frozen, batch, weights, key))
+  print(json.dumps({"import_seconds": imported, "peak_mbyte": _peak()}))
+
+
+def _peak():
+  try:
+    import resource  # of POSIX alone
+  except ImportError:
+    return None
   unit = 2**20 if sys.platform == "darwin" else 2**10  # bytes there, KiB elsewhere
-  peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
-  print(json.dumps({"import_seconds": imported, "peak_mbyte": peak}))
+  return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
 
 
 if __name__ == "__main__":

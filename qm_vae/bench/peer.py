@@ -4,6 +4,7 @@ import jax
 import numpy as np
 
 from qm_vae.bench import core, timing, train_step, workload
+from qm_vae.errors import InputError
 from qm_vae.models.presets import PRESETS
 
 _REMEDY = "pip install -r requirements-torch.txt, or leave out --peer"
@@ -16,14 +17,14 @@ def twin_of(load: workload.Workload, state: core.Core):
     ValueError: where PyTorch is missing, or the mode has no twin.
   """
   if load.setting.mode != "published":
-    raise ValueError(f"--peer has a twin of the mode published alone, not of {load.setting.mode}; leave out --mode")
+    raise InputError(f"--peer has a twin of the mode published alone, not of {load.setting.mode}; leave out --mode")
   try:
     from qm_vae.bench import twin
   except ImportError as error:
-    raise ValueError(f"--peer=torch needs PyTorch, and {error}; {_REMEDY}") from error
+    raise InputError(f"--peer=torch needs PyTorch, and {error}; {_REMEDY}") from error
   device = "cuda" if jax.default_backend() == "gpu" else "cpu"
   if device == "cuda" and not twin.sees_a_gpu():
-    raise ValueError("--peer=torch on a GPU needs a PyTorch that sees it; install its CUDA wheel, or leave out --peer")
+    raise InputError("--peer=torch on a GPU needs a PyTorch that sees it; install its CUDA wheel, or leave out --peer")
   params, model_state, service = jax.device_get((state.params, state.model_state, load.service.params))
   preset = PRESETS[load.setting.preset]
   return twin.Twin(

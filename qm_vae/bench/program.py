@@ -9,6 +9,7 @@ import sys
 import jax
 
 from qm_vae.bench import MODES, data, floor, inference, memory, peer, scaling, search, startup, train_step, workload
+from qm_vae.errors import InputError
 from qm_vae.io import cache, records
 from qm_vae.models.presets import PRESETS
 
@@ -35,7 +36,7 @@ def run(options: argparse.Namespace) -> None:
     for preset, mode in itertools.product(options.preset or PRESETS, modes):
       setting = workload.Setting(preset, mode, options.image_size, options.batch_size, options.num_codes, options.dtype)
       rows.append(setting._asdict() | {"measured": _measure(setting, options, peak)})
-  except (ValueError, RuntimeError, OSError) as error:
+  except (InputError, OSError) as error:
     sys.exit(f"error: {error}")
   if options.json:
     report = {"device": device, "peak": peak._asdict(), "rows": rows}

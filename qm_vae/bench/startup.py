@@ -7,6 +7,7 @@ import tempfile
 import time
 
 from qm_vae.bench import workload
+from qm_vae.errors import InputError
 
 _WARM = 3  # starts with a filled cache
 
@@ -25,7 +26,7 @@ def _start(setting, cache):
   began = time.perf_counter()
   done = subprocess.run(line, capture_output=True, text=True, check=False)
   if done.returncode:
-    raise RuntimeError(f"a process that takes one step ended with {done.returncode}: {done.stderr[-2000:]}")
+    raise InputError(f"a process that takes one step ended with {done.returncode}: {done.stderr[-2000:]}")
   return {"seconds": time.perf_counter() - began} | json.loads(done.stdout.splitlines()[-1])
 
 
@@ -36,5 +37,10 @@ def line(found: dict) -> str:
     f"start to the first finished step: {cold['seconds']:.1f} s with an empty compilation cache, "
     f"{warm['seconds']:.1f} s with a filled one (median of {found['n_warm']}), "
     f"imports {warm['import_seconds']:.1f} s of it; "
-    f"peak memory {cold['peak_mbyte']:.0f} and {warm['peak_mbyte']:.0f} MB"
+    f"peak memory {_megabytes(cold)} and {_megabytes(warm)}"
   )
+
+
+def _megabytes(measured):
+  peak = measured["peak_mbyte"]
+  return "unknown (Windows)" if peak is None else f"{peak:.0f} MB"

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 
 def milliseconds(call: Callable) -> tuple[float, object]:
   """(milliseconds, result) of one call, waited for."""
@@ -39,5 +41,5 @@ def rounds(text: str) -> int:
     ValueError: below 1.
   """
   if int(text) < 1:
-    raise ValueError(text)
+    raise InputError(text)
   return int(text)

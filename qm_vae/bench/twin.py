@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from qm_vae.errors import InputError
 from qm_vae.models.vqvae import Preset
 from qm_vae.services.expression import LUMA
 
@@ -210,7 +211,7 @@ class Twin(nn.Module):
     self.encoder = Encoder(params["encoder"]["params"])
     self.decoder = Decoder(params["decoder"]["params"])
     if self.encoder.third.out_channels != preset.hidden:
-      raise ValueError(f"the weights have {self.encoder.third.out_channels} channels, the preset {preset.hidden}")
+      raise InputError(f"the weights have {self.encoder.third.out_channels} channels, the preset {preset.hidden}")
     self.codes, self.service = Codebook(model_state), MiniXception(service)
     self.alpha, self.beta, self.of_service = (float(w) for w in (weights.alpha, weights.beta, weights.service))
     self.low = torch.bfloat16 if dtype == "bfloat16" else None

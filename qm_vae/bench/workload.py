@@ -9,6 +9,7 @@ import optax
 
 from qm_vae.data.augment import Augmentation
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InputError
 from qm_vae.losses import TERMS, Term
 from qm_vae.losses import qm_vae as losses
 from qm_vae.models import generator as generators
@@ -63,9 +64,9 @@ def make(setting: Setting) -> Workload:
   """
   size, batch_size = setting.image_size, setting.batch_size
   if size < 1 or size % vqvae.STRIDE:
-    raise ValueError(f"image size {size} must be a multiple of {vqvae.STRIDE}, and at least that")
+    raise InputError(f"image size {size} must be a multiple of {vqvae.STRIDE}, and at least that")
   if batch_size < 1:
-    raise ValueError(f"batch size {batch_size} must be at least 1")
+    raise InputError(f"batch size {batch_size} must be at least 1")
   private = setting.mode == "private"
   views = tuple(DEIDENTIFIERS[name]() for name in VIEWS if not private or name != "laplace")
   quantizer = QUANTIZERS["vq"](code_dim=CODE_DIM, num_codes=setting.num_codes or (64 if private else 512))

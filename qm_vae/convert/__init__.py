@@ -17,6 +17,7 @@ import sys
 from typing import NamedTuple
 
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 from qm_vae.registry import Registry
 
 READERS = Registry(
@@ -124,7 +125,7 @@ def main(argv: list[str] | None = None) -> None:
     networks.save(arguments.output, meta, variables)
     del variables  # a gigabyte of a full U-GAT-IT, which is read back next
     meta, _ = networks.load(arguments.output)
-  except (ValueError, OSError) as error:
+  except (InputError, OSError) as error:
     sys.exit(f"error: {error}")
   answers = ", ".join(meta["classes"]) if "classes" in meta else _GIVES[meta["kind"]]
   print(f"{arguments.output}: {meta['architecture']}, {meta['num_params']} parameters, {answers}")

@@ -2,4 +2,5 @@
 
 from qm_vae.convert import main
 
-main()
+if __name__ == "__main__":
+  main()

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from qm_vae import landmarkers
+from qm_vae.errors import InputError
 from qm_vae.io import reading
 
 MANIFEST = "face_landmark_68_model-weights_manifest.json"
@@ -26,13 +27,13 @@ def faceapi_landmarks(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any
   """
   manifest = path / MANIFEST if path.is_dir() else path
   if not manifest.is_file():
-    raise ValueError(f"{manifest} is no file; give the folder that holds {MANIFEST} and the .bin file beside it")
+    raise InputError(f"{manifest} is no file; give the folder that holds {MANIFEST} and the .bin file beside it")
   groups = _read_manifest(manifest)
   blob, digest = b"", hashlib.sha256()
   for name in groups["paths"]:
     file = manifest.parent / name
     if pathlib.PurePath(name).name != name or len(name) > 200 or "\0" in name or not file.is_file():
-      raise ValueError(f"{manifest} names {name[:200]!r}, which is no file beside it; bring it there")
+      raise InputError(f"{manifest} names {name[:200]!r}, which is no file beside it; bring it there")
     blob += file.read_bytes()
   digest.update(blob)
   tensors = _tensors(manifest, groups["weights"], blob)
@@ -53,11 +54,11 @@ def _read_manifest(path):
   try:
     groups = {"weights": list(found[0]["weights"]), "paths": list(found[0]["paths"])}
   except (KeyError, IndexError, TypeError) as error:
-    raise ValueError(
+    raise InputError(
       f"{path} is no manifest of weights ({error!r:.200}); expected a list with 'weights' and 'paths'"
     ) from error
   if not all(isinstance(name, str) for name in groups["paths"]):
-    raise ValueError(f"{path}: 'paths' must hold names of files")
+    raise InputError(f"{path}: 'paths' must hold names of files")
   return groups
 
 
@@ -71,19 +72,19 @@ def _tensors(path, entries, blob):
       kind = np.dtype({"uint8": np.uint8, "float32": np.float32}[how["dtype"] if how else entry["dtype"]])
       scale, low = (float(how["scale"]), float(how["min"])) if how else (1.0, 0.0)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-      raise ValueError(f"{path}: an entry of 'weights' is damaged ({error!r:.200}): {str(entry)[:80]}") from error
+      raise InputError(f"{path}: an entry of 'weights' is damaged ({error!r:.200}): {str(entry)[:80]}") from error
     count = math.prod(shape)
     if not all(side > 0 for side in shape) or count > _MOST:
-      raise ValueError(f"{path}: {name} has the shape {list(shape)}; the network's tensors have 1 to {_MOST} weights")
+      raise InputError(f"{path}: {name} has the shape {list(shape)}; the network's tensors have 1 to {_MOST} weights")
     if at + count * kind.itemsize > len(blob):
-      raise ValueError(f"{path}: the .bin file ends before {name}; it has {len(blob)} bytes, download it again")
+      raise InputError(f"{path}: the .bin file ends before {name}; it has {len(blob)} bytes, download it again")
     array = np.frombuffer(blob, kind, count, at).astype(np.float32).reshape(shape) * scale + low
     if not np.isfinite(array).all():
-      raise ValueError(f"{path}: {name} holds numbers that are not finite; download it again")
+      raise InputError(f"{path}: {name} holds numbers that are not finite; download it again")
     found[name] = array.astype(np.float32)
     at += count * kind.itemsize
   if at != len(blob):
-    raise ValueError(
+    raise InputError(
       f"{path}: the .bin file has {len(blob)} bytes and the manifest speaks of {at}; they do not belong together"
     )
   return found
@@ -97,7 +98,7 @@ def _renamed(path, tensors):
     array = left.pop(name, None)
     if array is None or array.shape != shape:
       what = "nothing" if array is None else list(array.shape)
-      raise ValueError(f"{path} is no 68-point network: expected {name} with shape {list(shape)}, found {what}")
+      raise InputError(f"{path} is no 68-point network: expected {name} with shape {list(shape)}, found {what}")
     return array
 
   params, channels = {}, 3
@@ -117,5 +118,5 @@ def _renamed(path, tensors):
     params[f"dense{block}"] = layers
   params["fc"] = {"kernel": take("fc/weights", (channels, 136)), "bias": take("fc/bias", (136,))}
   if left:
-    raise ValueError(f"{path} is no 68-point network: {len(left)} tensors are left over, first {min(left)}")
+    raise InputError(f"{path} is no 68-point network: {len(left)} tensors are left over, first {min(left)}")
   return params

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from flax import traverse_util
 
-from qm_vae.io.errors import InputError, InvalidFile
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.options import SIDE
 from qm_vae.services import expression
 from qm_vae.types import EXPRESSIONS

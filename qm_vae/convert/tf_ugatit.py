@@ -13,6 +13,7 @@ from flax import traverse_util
 
 from qm_vae.convert import tf_bundle
 from qm_vae.deidentifiers import _ugatit as ugatit_file
+from qm_vae.errors import InputError
 from qm_vae.models import ugatit
 
 SCOPE = "generator_B/"
@@ -50,7 +51,7 @@ def tf_ugatit(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
     entry = bundle.entries.get(SCOPE + name)
     if entry is None or entry.shape != shape:
       found = "nothing" if entry is None else list(entry.shape)
-      raise ValueError(f"{index} is no U-GAT-IT: expected {SCOPE}{name} with shape {list(shape)}, found {found}")
+      raise InputError(f"{index} is no U-GAT-IT: expected {SCOPE}{name} with shape {list(shape)}, found {found}")
     left.discard(SCOPE + name)
     return bundle.read(SCOPE + name)
 
@@ -67,7 +68,7 @@ def tf_ugatit(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
       array = _channel_first(array, size // ugatit.STRIDE)
     flat[target] = array
   if left:
-    raise ValueError(f"{index} is no U-GAT-IT: {len(left)} tensors are left over, first {min(left)}")
+    raise InputError(f"{index} is no U-GAT-IT: {len(left)} tensors are left over, first {min(left)}")
   licence = "that of the converted file; taki0112/UGATIT, which publishes it, is MIT"
   source = f"{bundle.prefix.name}, SHA-256 of its index {hashlib.sha256(index.read_bytes()).hexdigest()}"
   meta = ugatit_file.describe(size, **settings, original=True, source=source, licence=licence)
@@ -81,7 +82,7 @@ def _settings(bundle):
     entry = bundle.entries.get(SCOPE + name)
     shapes[name] = entry.shape if entry else ()
     if len(shapes[name]) != (4 if name.startswith("conv") else 2) or not min(shapes[name]):
-      raise ValueError(
+      raise InputError(
         f"{bundle.prefix} is no U-GAT-IT: expected {SCOPE}{name}, found {list(shapes[name]) or 'nothing'}; a "
         "TensorFlow checkpoint of taki0112/UGATIT holds it"
       )
@@ -93,7 +94,7 @@ def _settings(bundle):
   side = math.isqrt(inputs // width)
   light = inputs == width
   if not light and (side * side * width != inputs or side < 2):
-    raise ValueError(
+    raise InputError(
       f"{bundle.prefix} is no U-GAT-IT: MLP/linear_0 takes {inputs} numbers, no square of {width} channels"
     )
   size = LIGHT_SIZE if light else ugatit.STRIDE * side

@@ -11,6 +11,7 @@ from flax import traverse_util
 
 from qm_vae.convert import torch_file
 from qm_vae.embedders import network
+from qm_vae.errors import InputError
 from qm_vae.faces.alignment import TEMPLATE_EYES
 
 INPUT_SIZE = (112, 96)
@@ -27,7 +28,7 @@ def torch_mobilefacenet(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, A
     ValueError: for any other file; the message names it and tells what was expected.
   """
   if not path.is_file():
-    raise ValueError(f"{path} is no file; expected a PyTorch checkpoint, such as model/best/068.ckpt")
+    raise InputError(f"{path} is no file; expected a PyTorch checkpoint, such as model/best/068.ckpt")
   tensors = torch_file.load(path)
   tensors = tensors.get("net_state_dict", tensors)
   meta = network.describe(
@@ -48,10 +49,10 @@ def torch_mobilefacenet(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, A
     found = left.pop(name, None)
     if not isinstance(found, np.ndarray) or found.shape != expected or found.dtype != np.float32:
       what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-      raise ValueError(f"{path} is no MobileFaceNet: expected {name} as float32 {expected}, found {what}")
+      raise InputError(f"{path} is no MobileFaceNet: expected {name} as float32 {expected}, found {what}")
     flat[target] = _from_torch(found, shape)
   if left:
-    raise ValueError(f"{path} is no MobileFaceNet: {len(left)} tensors are left over, first {min(map(str, left))}")
+    raise InputError(f"{path} is no MobileFaceNet: {len(left)} tensors are left over, first {min(map(str, left))}")
   return meta, traverse_util.unflatten_dict(flat, sep="/")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from qm_vae.convert.torch_pickle import DTYPES, Storage, Tensor, Unpickler
-from qm_vae.io.errors import InvalidFile
+from qm_vae.errors import InvalidFile
 
 REMEDY = "expected tensors, numbers and text in dicts, as torch.save(model.state_dict(), path) writes them"
 

@@ -14,6 +14,7 @@ from flax import traverse_util
 from qm_vae.convert import torch_file
 from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.deidentifiers import _ugatit as ugatit_file
+from qm_vae.errors import InputError
 from qm_vae.models import amt_gan, ugatit
 
 PUBLIC_SIZE = 256
@@ -30,7 +31,7 @@ def torch_ugatit(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
   """
   tensors = _load(path, "NAME_params_STEP.pt of znxlwm/UGATIT-pytorch", only="genA2B")
   if not isinstance(tensors.get("genA2B"), dict):
-    raise ValueError(f"{path} is no U-GAT-IT: it holds {_some(tensors)}; expected genA2B, the generator, among them")
+    raise InputError(f"{path} is no U-GAT-IT: it holds {_some(tensors)}; expected genA2B, the generator, among them")
   tensors = tensors["genA2B"]
   settings = _ugatit_settings(path, tensors)
   size = settings.pop("size")
@@ -54,7 +55,7 @@ def torch_amtgan(path: pathlib.Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _load(path, example, only=None):
   if not path.is_file():
-    raise ValueError(f"{path} is no file; expected a PyTorch checkpoint, such as {example}")
+    raise InputError(f"{path} is no file; expected a PyTorch checkpoint, such as {example}")
   return torch_file.load(path, only)
 
 
@@ -68,13 +69,13 @@ def _ugatit_settings(path, tensors):
   """Keyword arguments of the module, and `size`, as the shapes tell them."""
   shapes = {name: getattr(tensors.get(name), "shape", ()) for name in ("conv1x1.weight", "FC.0.weight")}
   if any(len(shape) < 2 for shape in shapes.values()):
-    raise ValueError(f"{path} is no U-GAT-IT: genA2B holds {_some(tensors)}; expected conv1x1.weight and FC.0.weight")
+    raise InputError(f"{path} is no U-GAT-IT: genA2B holds {_some(tensors)}; expected conv1x1.weight and FC.0.weight")
   width, fc_inputs = shapes["conv1x1.weight"][0], shapes["FC.0.weight"][1]
   side = math.isqrt(fc_inputs // max(width, 1))
   blocks = len({name for name in map(str, tensors) if re.fullmatch(r"UpBlock1_\d+\.conv1\.weight", name)})
   light = fc_inputs == width
   if not light and (side * side * width != fc_inputs or side < 2):
-    raise ValueError(
+    raise InputError(
       f"{path} is no U-GAT-IT: FC.0.weight takes {fc_inputs} numbers, which are no square of {width} channels"
     )
   size = PUBLIC_SIZE if light else ugatit.STRIDE * side
@@ -91,10 +92,10 @@ def _mapped(path, kind, tensors, expected):
     found = left.pop(theirs, None)
     if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype != np.float32:
       what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-      raise ValueError(f"{path} is no {kind}: expected {theirs} as float32 {shape}, found {what}")
+      raise InputError(f"{path} is no {kind}: expected {theirs} as float32 {shape}, found {what}")
     flat[target] = np.ascontiguousarray((found.transpose(order) if order else found).reshape(leaf.shape))
   if left:
-    raise ValueError(f"{path} is no {kind}: {len(left)} tensors are left over, first {min(map(str, left))}")
+    raise InputError(f"{path} is no {kind}: {len(left)} tensors are left over, first {min(map(str, left))}")
   return traverse_util.unflatten_dict(flat, sep="/")
 
 

@@ -14,6 +14,7 @@ from flax import traverse_util
 
 from qm_vae.convert import torch_file
 from qm_vae.embedders import network
+from qm_vae.errors import InputError
 from qm_vae.faces.alignment import TEMPLATE_EYES
 
 _LEAVES = {
@@ -82,7 +83,7 @@ def _ir(path, kind, example, options):
 
 def _load(path, example):
   if not path.is_file():
-    raise ValueError(f"{path} is no file; expected a PyTorch checkpoint, such as {example}")
+    raise InputError(f"{path} is no file; expected a PyTorch checkpoint, such as {example}")
   tensors = torch_file.load(path)
   # A count of training steps, one per normalisation, that no answer depends on; and what parallel training puts first.
   named = {str(name).removeprefix("module."): array for name, array in tensors.items()}
@@ -118,8 +119,8 @@ def mapped(path: pathlib.Path, kind: str, tensors: dict[str, Any], meta: dict[st
     found = left.pop(theirs, None)
     if not isinstance(found, np.ndarray) or found.shape != shape or found.dtype != np.float32:
       what = f"{found.dtype} {found.shape}" if isinstance(found, np.ndarray) else type(found).__name__
-      raise ValueError(f"{path} is no {kind}: expected {theirs} as float32 {shape}, found {what}")
+      raise InputError(f"{path} is no {kind}: expected {theirs} as float32 {shape}, found {what}")
     flat[target] = np.ascontiguousarray(found.transpose(np.argsort(order)) if order else found)
   if left:
-    raise ValueError(f"{path} is no {kind}: {len(left)} tensors are left over, first {min(left)}")
+    raise InputError(f"{path} is no {kind}: {len(left)} tensors are left over, first {min(left)}")
   return traverse_util.unflatten_dict(flat, sep="/")

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 
 def epoch_order(num: int, seed: int, epoch: int) -> np.ndarray:
@@ -37,9 +38,9 @@ def batches(
   """
   positions = np.asarray(positions, np.int64)
   if batch_size < 1:
-    raise ValueError(f"batch_size is {batch_size}; it must be at least 1")
+    raise InputError(f"batch_size is {batch_size}; it must be at least 1")
   if not pad and len(positions) < batch_size:
-    raise ValueError(
+    raise InputError(
       f"{len(positions)} examples do not fill one batch of {batch_size}; lower batch_size or use more images"
     )
   return _batches(examples, positions, batch_size, pad, local_rows)

@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.data import tfds_source
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.options import FLAG, TEXT, Option, member
 
 _MANUAL = (
@@ -20,24 +21,32 @@ _PEOPLE = 10177  # identities are numbered from 1
 class CelebaTfds(tfds_source.TfdsSource):
   """CelebA's records with people, where the prepared version names them, and the forty attributes."""
 
+  needed = ("image", "attributes")
+
   @functools.cached_property
   def identities(self) -> tuple[str, ...]:
     """CelebA's own numbers of people, each at the position that it names; () before version 2.1.0."""
-    return tuple(str(number) for number in range(_PEOPLE + 1)) if "identity" in self.features[0] else ()
+    return tuple(str(number) for number in range(_PEOPLE + 1)) if "identity" in self.record(0) else ()
 
   def person(self, features: Mapping[str, Any]) -> int:
     """CelebA's own number of the person shown."""
-    return int(features["identity"]["Identity_No"]) if "identity" in features else types.UNKNOWN
+    if "identity" not in features:
+      return types.UNKNOWN
+    number = int(features["identity"]["Identity_No"])
+    if not 0 <= number <= _PEOPLE:
+      raise InvalidFile(self.directory, f"names the person {number}", f"0 to {_PEOPLE}", "prepare it again")
+    return number
 
   @functools.cached_property
   def attributes(self) -> tuple[str, ...]:
     """Names of the attributes, sorted."""
-    return tuple(sorted(self.features[0]["attributes"]))
+    return tuple(sorted(self.record(0)["attributes"]))
 
   @functools.cached_property
   def attribute_values(self) -> np.ndarray:
     """int8 [N, A]: 1 where an attribute is present, -1 where absent. Reads every record once, some 20 s for a split."""
-    present = [[record["attributes"][name] for name in self.attributes] for record in self.features]
+    records = map(self.record, range(len(self)))
+    present = [[record["attributes"][name] for name in self.attributes] for record in records]
     return np.where(present, 1, -1).astype(np.int8)
 
 
@@ -60,14 +69,13 @@ def make(
     are in its `attributes` and `attribute_values`.
 
   Raises:
-    FileNotFoundError: where CelebA is not prepared.
-    RuntimeError: where the download fails.
+    InputError: where it is not prepared, or the download fails.
     ValueError: for an unknown split, or files that are not array_record.
   """
   try:
     directory = tfds_source.prepared("celeb_a", data_dir, download, _MANUAL)
-  except (FileNotFoundError, RuntimeError) as error:
-    raise type(error)(
+  except InputError as error:
+    raise InputError(
       f"{error}\nOr unpack these files and read them directly, with the dataset celeba_folder."
     ) from error
   return CelebaTfds(directory, split)

@@ -7,9 +7,9 @@ from typing import Annotated
 import numpy as np
 
 from qm_vae.data import file_source
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import images as image_files
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.options import FLAG, TEXT, Option, member, one_of
 from qm_vae.types import UnreadableImage
 
@@ -69,12 +69,12 @@ def make(
   images = _images(directory)
   names = [name for name in file_source.find_images(images) if "/" not in name]
   if not names:
-    raise ValueError(f"no image in {images}; it must hold 000001.jpg and so on")
+    raise InputError(f"no image in {images}; it must hold 000001.jpg and so on")
   if partition != "all":
     part = _partition(directory)
     names = [name for name in names if part.get(name) == str(PARTITIONS.index(partition))]
     if not names:
-      raise ValueError(f"no image of {images} is in partition {partition!r} of list_eval_partition.txt")
+      raise InputError(f"no image of {images} is in partition {partition!r} of list_eval_partition.txt")
   person = _identity(directory)
   attributes, values = _attributes(directory)
   if having:
@@ -92,14 +92,14 @@ def make(
 def _having(directory, names, having, attributes, values):
   attribute, wanted = having.removeprefix("-"), -1 if having.startswith("-") else 1
   if attribute not in attributes:
-    raise ValueError(
+    raise InputError(
       f"having is {having!r}; {directory} lists {', '.join(attributes) or 'no attributes'}, each with '-' before it "
       "for the images without it"
     )
   column = attributes.index(attribute)
   kept = [name for name in names if name in values and values[name][column] == wanted]
   if not kept:
-    raise ValueError(f"no image of {directory} is left with having={having!r}")
+    raise InputError(f"no image of {directory} is left with having={having!r}")
   return kept
 
 
@@ -109,8 +109,8 @@ def _images(directory):
     if path.is_dir() and any(child.is_file() for child in path.iterdir()):
       return path
   if any((directory / place / "img_align_celeba.zip").exists() for place in ("", "Img")):
-    raise ValueError(f"img_align_celeba.zip below {directory} is still packed; unzip it there")
-  raise ValueError(f"{directory} has no images in any of {', '.join(_IMAGES)}; root must be CelebA's directory")
+    raise InputError(f"img_align_celeba.zip below {directory} is still packed; unzip it there")
+  raise InputError(f"{directory} has no images in any of {', '.join(_IMAGES)}; root must be CelebA's directory")
 
 
 def _find(directory, name):
@@ -121,7 +121,7 @@ def _find(directory, name):
 def _partition(directory):
   path = _find(directory, "list_eval_partition.txt")
   if path is None:
-    raise ValueError(f"{directory} has no list_eval_partition.txt, which partition needs; use partition 'all'")
+    raise InputError(f"{directory} has no list_eval_partition.txt, which partition needs; use partition 'all'")
   return _pairs(path)
 
 
@@ -158,7 +158,7 @@ def _attributes(directory):
 def _landmarks(directory, images, names):
   path = _find(directory, "list_landmarks_align_celeba.txt")
   if path is None:
-    raise ValueError(f"{directory} has no list_landmarks_align_celeba.txt, which landmarks need; leave landmarks out")
+    raise InputError(f"{directory} has no list_landmarks_align_celeba.txt, which landmarks need; leave landmarks out")
   # The first line is the number of images, the second names the coordinates.
   _, _, *rows = [*reading.read_text(path, remedy=_AGAIN).split("\n"), "", ""]
   points = {}

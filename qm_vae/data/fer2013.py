@@ -9,8 +9,8 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.data import file_source, labels
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.options import Option, member, one_of
 
 USAGES = ("Training", "PublicTest", "PrivateTest")
@@ -75,10 +75,10 @@ def make(
   if path and file.is_dir():
     return _read_tree(file, usage)
   if not file.is_file() or file.suffix.lower() not in (".csv", ".npz"):
-    raise ValueError(f"path is {path!r}; it must be an existing .csv or .npz file or a directory")
+    raise InputError(f"path is {path!r}; it must be an existing .csv or .npz file or a directory")
   images, label, names = (_read_npz if file.suffix.lower() == ".npz" else _read_csv)(file, usages)
   if not len(images):
-    raise ValueError(f"{file} holds no images of usage {usage!r}; choose another of {', '.join(USAGES)}")
+    raise InputError(f"{file} holds no images of usage {usage!r}; choose another of {', '.join(USAGES)}")
   return ArraySource(np.asarray(images), np.asarray(label), names)
 
 
@@ -151,7 +151,7 @@ def _read_tree(path, usage):
   if not parts and usage == "all":
     parts = ["."]
   if not parts:
-    raise ValueError(
+    raise InputError(
       f"{path} has no directory {' or '.join(wanted)} for usage {usage!r}; it has {', '.join(folders) or 'none'}; "
       "if these are expressions, use usage 'all'"
     )
@@ -161,10 +161,10 @@ def _read_tree(path, usage):
       try:
         number = labels.expression(folder)
       except ValueError as error:
-        raise ValueError(f"{path / part}: {error}; rename or remove the directory") from error
+        raise InputError(f"{path / part}: {error}; rename or remove the directory") from error
       found = file_source.find_images(path / part / folder)
       names += [os.path.normpath(f"{part}/{folder}/{name}") for name in found]
       label += [number] * len(found)
   if not names:
-    raise ValueError(f"no image below {path} in {', '.join(parts)}; it must hold one directory per expression")
+    raise InputError(f"no image below {path} in {', '.join(parts)}; it must hold one directory per expression")
   return file_source.FileSource(path, names, label=label, classes=types.EXPRESSIONS)

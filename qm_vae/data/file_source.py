@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.io import images
 
 
@@ -21,7 +22,7 @@ def existing_directory(root: str | os.PathLike) -> pathlib.Path:
   """
   path = pathlib.Path(root).expanduser()
   if not str(root) or not path.is_dir():
-    raise ValueError(f"root is {str(root)!r}, which is no directory; name the directory that holds the images")
+    raise InputError(f"root is {str(root)!r}, which is no directory; name the directory that holds the images")
   return path
 
 

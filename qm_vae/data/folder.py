@@ -7,8 +7,8 @@ from typing import Annotated
 
 from qm_vae import types
 from qm_vae.data import file_source, labels
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import images, reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.options import TEXT, Option, member
 
 _DEFAULT = {"image": "image", "identity": "identity", "label": "expression", "session": "session"}
@@ -46,7 +46,7 @@ def make(
   if not csv:
     names = file_source.find_images(directory)
     if not names:
-      raise ValueError(f"no image below {directory}; looked for files that end in {' '.join(images.SUFFIXES)}")
+      raise InputError(f"no image below {directory}; looked for files that end in {' '.join(images.SUFFIXES)}")
     return file_source.FileSource(directory, names)
   columns = {"image": image_column, "identity": identity_column, "label": label_column, "session": session_column}
   lines, table = _read(pathlib.Path(csv).expanduser(), columns)
@@ -60,7 +60,7 @@ def make(
 def _read(path, columns):
   """Line numbers, and for each column that the CSV has its cells without surrounding spaces."""
   if not path.is_file():
-    raise ValueError(
+    raise InputError(
       f"csv is {str(path)!r}, which is no file; name an existing one, or '' to use every image below root"
     )
   header, numbered = reading.read_table(path)
@@ -85,14 +85,14 @@ def _check_files(csv, directory, lines, names):
   missing = [f"{name[:200]!r} (line {line})" for line, name in rows if not _is_file(directory, name)]
   if missing:
     shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
-    raise ValueError(
+    raise InputError(
       f"{csv} names {len(missing)} images that are not below {directory}: {shown}; "
       "paths must be relative to root: correct root or the CSV"
     )
   first = {}
   for line, name in rows:
     if first.setdefault(name, line) != line:
-      raise ValueError(f"{csv} names {name[:200]!r} twice, in lines {first[name]} and {line}; remove one of them")
+      raise InputError(f"{csv} names {name[:200]!r} twice, in lines {first[name]} and {line}; remove one of them")
 
 
 def _is_file(directory, name):
@@ -108,7 +108,7 @@ def _expressions(csv, lines, names, column):
     try:
       indices.append(labels.expression(name) if name else types.UNKNOWN)
     except ValueError as error:
-      raise ValueError(
+      raise InputError(
         f"{csv}, line {line}, column {column!r}: {error}; rename it, empty the cell (unknown), or remove the row"
       ) from error
   return indices

@@ -1,6 +1,7 @@
 """Names of expressions, as datasets write them."""
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 ALIASES = {
   "anger": "angry",
@@ -26,5 +27,5 @@ def expression(name: str) -> int:
   plain = ALIASES.get(plain, plain)
   if plain not in types.EXPRESSIONS:
     allowed = ", ".join([*types.EXPRESSIONS, *ALIASES])
-    raise ValueError(f"no expression is called {name[:200]!r}; allowed are {allowed}")
+    raise InputError(f"no expression is called {name[:200]!r}; allowed are {allowed}")
   return types.EXPRESSIONS.index(plain)

@@ -14,16 +14,22 @@ _MANUAL = "lfw.tgz (preparing it needs TensorFlow, once)"
 class LfwTfds(tfds_source.TfdsSource):
   """LFW's records with their people."""
 
+  needed = ("image", "label")
+
   def __init__(self, directory: pathlib.Path, split: str):
     super().__init__(directory, split)
     # The people are named in the records alone: each is read once, its image left encoded.
-    names = [record["label"].decode() for record in self.features]
+    names = [_name(self.record(i)) for i in range(len(self))]
     _, self.identities = file_source.numbered(names)
     self._number = {name: i for i, name in enumerate(self.identities)}
 
   def person(self, features: Mapping[str, Any]) -> int:
     """The position in `identities` of the person shown."""
-    return self._number[features["label"].decode()]
+    return self._number[_name(features)]
+
+
+def _name(features):
+  return features["label"].decode(errors="replace")
 
 
 @member(place="data_dir", has_default_place=True)
@@ -44,8 +50,7 @@ def make(
     A source without labels.
 
   Raises:
-    FileNotFoundError: where LFW is not prepared.
-    RuntimeError: where the download fails.
+    InputError: where it is not prepared, or the download fails.
     ValueError: for an unknown split, or files that are not array_record.
   """
   return LfwTfds(tfds_source.prepared("lfw", data_dir, download, _MANUAL), split)

@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.types import UNKNOWN, FaceSet
 
 
@@ -24,7 +25,7 @@ def of_one_numbering(first: FaceSet, second: FaceSet) -> tuple[FaceSet, FaceSet]
 def join(first: FaceSet, second: FaceSet) -> FaceSet:
   """The faces of both, of one dataset that numbers its people once; what they missed is listed once."""
   if first.identities != second.identities:
-    raise ValueError("the faces of two numberings of people; take of_one_numbering first")
+    raise InputError("the faces of two numberings of people; take of_one_numbering first")
   keys = ("image", "mask", "eyes", "box", "identity", "label", "index")
   rows = {key: np.concatenate([getattr(first, key), getattr(second, key)]) for key in keys}
   missed = first.missed if first.missed == second.missed else first.missed + second.missed

@@ -5,6 +5,7 @@ import hashlib
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 
 def by_order(num: int, train_fraction: float) -> tuple[np.ndarray, np.ndarray]:
@@ -84,6 +85,6 @@ def _content(image):
 
 def _check(num, train_fraction, what):
   if not 0 < train_fraction < 1:
-    raise ValueError(f"train_fraction is {train_fraction}; it must lie between 0 and 1, both excluded")
+    raise InputError(f"train_fraction is {train_fraction}; it must lie between 0 and 1, both excluded")
   if num < 2:
-    raise ValueError(f"cannot split {num} {what} into train and test; at least 2 are needed")
+    raise InputError(f"cannot split {num} {what} into train and test; at least 2 are needed")

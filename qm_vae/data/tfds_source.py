@@ -11,13 +11,17 @@ from typing import Any
 import tensorflow_datasets as tfds
 
 from qm_vae import types
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import images
+
+_AGAIN = "prepare it again with --file_format=array_record"
 
 
 class TfdsSource:
   """A types.Source over one split of a prepared dataset; labels are unknown.
 
-  `features` holds the features of every record as a random-access sequence, the image still encoded.
+  `features` holds the features of every record as a random-access sequence, the image still encoded; `directory` is
+  where they lie.
 
   Args:
     directory: that of one version of the dataset, as `prepared` returns it.
@@ -27,11 +31,12 @@ class TfdsSource:
     ValueError: for a split that the dataset does not have, or another file format than array_record.
   """
 
+  needed: tuple[str, ...] = ("image",)  # features of every record
   classes: tuple[str, ...] = ()
   identities: tuple[str, ...] = ()
 
   def __init__(self, directory: pathlib.Path, split: str):
-    self._split = split
+    self._split, self.directory = split, directory
     self.features = _open_split(directory, split)
     files = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in sorted(directory.iterdir())]
     self.fingerprint = hashlib.sha256(json.dumps([str(directory.resolve()), split, files]).encode()).hexdigest()
@@ -40,10 +45,27 @@ class TfdsSource:
     return len(self.features)
 
   def __getitem__(self, index: int) -> types.Record:
-    features = self.features[index]
+    features = self.record(index)
     name = f"{self._split}/{index}"
-    image = images.read_image(io.BytesIO(features["image"]), name)
+    image = images.read_image(io.BytesIO(features["image"]), f"{self.directory}, {name}")
     return types.Record(image, name, self.person(features))
+
+  def record(self, index: int) -> Mapping[str, Any]:
+    """The features of one record, the image still encoded.
+
+    Raises:
+      InvalidFile: where it cannot be decoded.
+    """
+    try:
+      found = self.features[index]
+    # array_record raises RuntimeError, protobuf, NumPy and tensorflow-datasets what they like.
+    except Exception as error:
+      wrong = f"is damaged: record {index} of {self._split} cannot be read ({str(error)[:200]})"
+      raise InvalidFile(self.directory, wrong, remedy=_AGAIN) from error
+    lacking = [name for name in self.needed if name not in found]
+    if lacking:
+      raise InvalidFile(self.directory, f"has records without {lacking[0]}", ", ".join(self.needed), _AGAIN)
+    return found
 
   def person(self, features: Mapping[str, Any]) -> int:
     """The identity in a record's features; a dataset that knows people overrides it."""
@@ -52,19 +74,25 @@ class TfdsSource:
 
 def _open_split(directory: pathlib.Path, split: str) -> Sequence[Mapping[str, Any]]:
   """The features of every record of a split, as a random-access sequence; `image` stays encoded."""
-  builder = tfds.builder_from_directory(directory)
+  try:
+    builder = tfds.builder_from_directory(directory)
+  # Whatever JSON, protobuf or a check of tensorflow-datasets raises.
+  except Exception as error:
+    raise InvalidFile(directory, f"holds no dataset that can be read ({str(error)[:200]})", remedy=_AGAIN) from error
   file_format = builder.info.file_format
   if file_format is not tfds.core.FileFormat.ARRAY_RECORD:
-    raise ValueError(
+    raise InputError(
       f"{directory} is stored as {getattr(file_format, 'value', 'nothing known')}, which cannot be read at random; "
       "delete it and prepare it again with --file_format=array_record"
     )
   as_data_source: Any = builder.as_data_source  # its decorator hides its parameters
   try:
     return as_data_source(split, decoders={"image": tfds.decode.SkipDecoding()})
-  except ValueError as error:
+  except Exception as error:
+    if split.partition("[")[0] in builder.info.splits and not isinstance(error, ValueError):
+      raise InvalidFile(directory, f"cannot be opened ({str(error)[:200]})", remedy=_AGAIN) from error
     splits = ", ".join(builder.info.splits)
-    raise ValueError(
+    raise InputError(
       f"{directory} has no split {split!r}; choose one of {splits}, or a part such as 'train[:1000]'"
     ) from error
 
@@ -79,8 +107,8 @@ def prepared(name: str, data_dir: str, download: bool, manual: str) -> pathlib.P
     manual: what an error says of the files to fetch by hand.
 
   Raises:
-    FileNotFoundError: where the dataset is not prepared and not to be downloaded.
-    RuntimeError: where downloading or preparing fails. Both tell the manual way.
+    InputError: where the dataset is not prepared and not to be downloaded, and where downloading or preparing fails.
+      Both tell the manual way.
   """
   root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
   found = _versions(root / name)
@@ -89,12 +117,12 @@ def prepared(name: str, data_dir: str, download: bool, manual: str) -> pathlib.P
       tfds.builder(name, data_dir=root, file_format="array_record").download_and_prepare()
     # Whatever the network, a checksum or a missing TensorFlow raises, the remedy is the same.
     except Exception as error:
-      raise RuntimeError(
+      raise InputError(
         f"{name} could not be downloaded and prepared below {root} ({error}). {_remedy(name, root, manual)}"
       ) from error
     found = _versions(root / name)
   if not found:
-    raise FileNotFoundError(f"{name} is not prepared below {root}. {_remedy(name, root, manual)}")
+    raise InputError(f"{name} is not prepared below {root}. {_remedy(name, root, manual)}")
   return found[-1]
 
 

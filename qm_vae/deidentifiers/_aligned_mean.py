@@ -10,6 +10,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import gaussian, region
+from qm_vae.errors import InputError
 from qm_vae.faces.alignment import align
 from qm_vae.options import NOT_NEGATIVE, Option, integer, member, one_of
 
@@ -112,11 +113,11 @@ def make(
   """
   del identity
   if gallery is None or eyes is None:
-    raise ValueError(
+    raise InputError(
       "aligned_mean: gallery is None; give the faces to be averaged, as a run does with its training faces"
     )
   if len(gallery) < k:
-    raise ValueError(f"aligned_mean: k is {k}, but the gallery has {len(gallery)} faces; lower k or give more faces")
+    raise InputError(f"aligned_mean: k is {k}, but the gallery has {len(gallery)} faces; lower k or give more faces")
   aligned, answer = _prepared(np.asarray(gallery), np.asarray(eyes, np.float32), service, landmarker)
   params: dict[str, Any] = {"gallery": aligned, "answer": answer}
   params |= {"service": service.params if service else (), "landmarker": landmarker.params if landmarker else ()}

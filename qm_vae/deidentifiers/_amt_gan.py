@@ -1,6 +1,7 @@
 """The face with another one's make-up, drawn by AMT-GAN such that recognisers see a third person."""
 
 import os
+import pathlib
 from typing import Annotated, Any
 
 import jax
@@ -9,10 +10,11 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.faces import makeup
 from qm_vae.io import networks
 from qm_vae.models.amt_gan import STRIDE, Generator, shapes
-from qm_vae.options import PATH, Option, member
+from qm_vae.options import OBJECT, PATH, SIDE, Option, integer, member
 
 _HOW = (
   "train one with configs/amt_gan.py, or convert a public one by python -m qm_vae.convert torch-amtgan, and give its "
@@ -42,6 +44,9 @@ def describe(
   }
 
 
+_RULES = {"options": OBJECT, "options.channels": integer(1, 1024), "input_size": SIDE}
+
+
 @member()
 def make(
   *,
@@ -61,17 +66,20 @@ def make(
   Source: Hu et al. 2022; the fifth input of Qiu et al. 2022, Fig. 12.
   """
   if not checkpoint:
-    raise ValueError(f"amt_gan: checkpoint is '', and nothing stands in for this network; {_HOW}")
+    raise InputError(f"amt_gan: checkpoint is '', and nothing stands in for this network; {_HOW}")
   meta, variables = networks.load(checkpoint)
   networks.check_kind(checkpoint, meta, "amt_gan")
-  module, size = Generator(**meta["options"]), meta["input_size"]
+  networks.check_meta(checkpoint, meta, _RULES)
+  size, module = meta["input_size"], networks.build(checkpoint, lambda: Generator(**meta["options"]))
   if size % STRIDE:
-    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
-  networks.check_shapes(checkpoint, shapes(module, size), {"params": variables["params"]})
+    raise InputError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
+  expected = networks.build(checkpoint, lambda: shapes(module, size))
+  networks.check_shapes(checkpoint, expected, {"params": variables.get("params", {})})
+  _check_reference(checkpoint, variables.get("reference"), size)
   if reference:
     variables |= {"reference": _read(reference, size)}
   if "reference" not in variables:
-    raise ValueError(
+    raise InputError(
       f"amt_gan: {checkpoint} holds no face whose make-up is taken; give a picture of one: "
       "--config.deid.amt_gan.reference=FILE"
     )
@@ -92,6 +100,14 @@ def make(
   return types.Deidentifier(variables, amt_gan, needs=("eyes",))
 
 
+def _check_reference(checkpoint, found, size):
+  """Returns for a reference as `reference_of` makes it, or none."""
+  wanted = {"image": (size, size, 3), "eyes": (4,)}
+  shapes = {name: np.shape(array) for name, array in found.items()} if isinstance(found, dict) else found
+  if found is not None and shapes != wanted:
+    raise InvalidFile(pathlib.Path(checkpoint) / networks.ARRAYS, f"holds a reference of {shapes}", str(wanted))
+
+
 def reference_of(image: np.ndarray, eyes: np.ndarray) -> dict[str, np.ndarray]:
   """A face uint8 [S, S, 3] and its eyes [4] as a folder keeps them."""
   return {"image": image.astype(np.float32) / 255, "eyes": np.asarray(eyes, np.float32)}
@@ -105,6 +121,6 @@ def _read(path, size):
   picture = images.read_image(path)
   found = cropping.detect(picture, settings)
   if not len(found):
-    raise ValueError(f"amt_gan: no face found in the reference {path}; give a frontal face, 24 pixels or more")
+    raise InputError(f"amt_gan: no face found in the reference {path}; give a frontal face, 24 pixels or more")
   image, _, _ = cropping.crop(picture, found[0], settings)
   return reference_of(image, cropping.find_eyes(image, settings))

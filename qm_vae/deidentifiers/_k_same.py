@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import region
+from qm_vae.errors import InputError
 from qm_vae.options import Option, integer, member
 
 
@@ -82,10 +83,10 @@ def make(
   """
   del eyes
   if gallery is None:
-    raise ValueError("k_same: gallery is None; give the faces to be averaged, as a run does with its training faces")
+    raise InputError("k_same: gallery is None; give the faces to be averaged, as a run does with its training faces")
   if identity is not None:
     _, first = np.unique(identity, return_index=True)
     gallery = gallery[np.union1d(first[np.asarray(identity)[first] >= 0], np.flatnonzero(np.asarray(identity) < 0))]
   if len(gallery) < k:
-    raise ValueError(f"k_same: k is {k}, but the gallery shows {len(gallery)} people; lower k or give more faces")
+    raise InputError(f"k_same: k is {k}, but the gallery shows {len(gallery)} people; lower k or give more faces")
   return types.Deidentifier(group(gallery, int(k)), k_same)

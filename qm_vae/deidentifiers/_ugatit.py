@@ -8,9 +8,10 @@ import jax.numpy as jnp
 
 from qm_vae import types
 from qm_vae.deidentifiers import _cartoon, region
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.models.ugatit import STRIDE, Generator
-from qm_vae.options import PATH, Option, member
+from qm_vae.options import FLAG, OBJECT, PATH, SIDE, Option, integer, member
 
 
 def describe(
@@ -45,6 +46,15 @@ def describe(
   }
 
 
+_RULES = {
+  "options": OBJECT,
+  "options.light": FLAG,
+  "options.channels": integer(1, 1024),
+  "options.blocks": integer(0, 64),
+  "input_size": SIDE,
+}
+
+
 @member()
 def make(
   *, checkpoint: Annotated[str | os.PathLike, Option(PATH, "folder of the network; '': the classical cartoon")] = ""
@@ -64,10 +74,12 @@ def make(
     return _cartoon.make()
   meta, variables = networks.load(checkpoint)
   networks.check_kind(checkpoint, meta, "ugatit")
-  module, size = Generator(**meta["options"]), meta["input_size"]
+  networks.check_meta(checkpoint, meta, _RULES)
+  size, module = meta["input_size"], networks.build(checkpoint, lambda: Generator(**meta["options"]))
   if size % STRIDE:
-    raise ValueError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+    raise InputError(f"{checkpoint}: input_size {size} does not divide by {STRIDE}; {networks.REMEDY}")
+  picture = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  expected = networks.build(checkpoint, lambda: jax.eval_shape(module.init, jax.random.key(0), picture))
   networks.check_shapes(checkpoint, expected, variables)
 
   def ugatit(params, face, key):

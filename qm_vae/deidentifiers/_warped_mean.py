@@ -9,6 +9,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.deidentifiers import appearance, region
+from qm_vae.errors import InputError
 from qm_vae.faces import compositing, shape
 from qm_vae.options import Option, integer, member, one_of
 
@@ -88,13 +89,13 @@ def make(
   """
   del identity
   if gallery is None or (landmarker is None and eyes is None):
-    raise ValueError(
+    raise InputError(
       "warped_mean: gallery is None; give the faces to be averaged, as a run does with its training faces"
     )
   used = np.linspace(0, len(gallery) - 1, min(most, len(gallery))).astype(int)
   gallery, eyes = np.asarray(gallery)[used], None if eyes is None else np.asarray(eyes, np.float32)[used]
   if len(gallery) < appearance.FACES_PER_SHARE * k:
-    raise ValueError(
+    raise InputError(
       f"warped_mean: k is {k}, but the gallery has {len(gallery)} faces; give at least "
       f"{appearance.FACES_PER_SHARE * k}, or lower k"
     )

@@ -5,6 +5,7 @@ import types
 from collections.abc import Mapping
 
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InputError
 from qm_vae.types import Deidentifier
 
 
@@ -45,6 +46,6 @@ def make(text: str, defaults: Mapping = types.MappingProxyType({})) -> Deidentif
   """
   found = parse(text)
   if found is None:
-    raise ValueError(f"{text!r} names no de-identifier; write NAME:OPTION=VALUE, as mosaic:block=4")
+    raise InputError(f"{text!r} names no de-identifier; write NAME:OPTION=VALUE, as mosaic:block=4")
   name, options = found
   return DEIDENTIFIERS[name](**dict(defaults) | options)

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 
 class Protected(NamedTuple):
   """What `images` returns."""
@@ -75,7 +77,7 @@ def images(
     landmarker = landmarkers.on_host(landmarkers.load(landmarker), TOGETHER)
   array = np.asarray(array)
   if array.dtype != np.uint8 or array.ndim not in (3, 4) or array.shape[-1] != 3:
-    raise ValueError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
+    raise InputError(f"images are {array.dtype} {list(array.shape)}; they must be uint8 [H, W, 3] or [N, H, W, 3], RGB")
   finder = detectors.open_detector(detector, threshold=threshold, min_size=min_size)
   finder = tiles.tiled(finder) if in_tiles else finder
   hider = Hider(

@@ -9,11 +9,13 @@ detections count as faces that were not hidden.
 
 import argparse
 import json
+import os
 import pathlib
 import sys
 
 from qm_vae.arguments import Parser
-from qm_vae.io import reading, records
+from qm_vae.errors import InputError
+from qm_vae.io import records
 
 _LISTED = 20
 
@@ -38,18 +40,13 @@ def main(arguments: list[str] | None = None) -> int:
   given = parser.parse_args(arguments)
   if given.every < 1:
     parser.error(f"--every={given.every}; it must be at least 1")
-  from qm_vae.deidentify import covered, restlessness  # --help does not wait for them
-  from qm_vae.deidentify.video import VideoError
-  from qm_vae.faces import detectors
+  from qm_vae.faces import detectors  # --help does not wait for it
 
   try:
-    record = reading.read_json(given.sidecar)
     detector = detectors.open_detector(given.detector, threshold=given.thresh, max_side=given.scale)
-    summary = covered.measure(given.original, record, detector, every=given.every)
-    if given.protected:
-      summary["flicker"] = restlessness.measure(given.original, given.protected, record)
-  except (ValueError, OSError, KeyError, VideoError, ImportError) as error:
-    print(f"error: {given.sidecar}: {error}", file=sys.stderr)
+    summary = measured(given.original, given.sidecar, detector, every=given.every, protected=given.protected)
+  except (InputError, OSError, ImportError) as error:
+    print(f"error: {error}", file=sys.stderr)
     return 2
   if given.json:
     records.write_text(pathlib.Path(given.json), json.dumps(summary, indent=1) + "\n")
@@ -66,6 +63,27 @@ def main(arguments: list[str] | None = None) -> int:
     ratio = "nothing moves" if one["value"] is None else f"{one['value']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
     print(f"flicker of track {one['track']} from frame {one['first']}: {ratio}, n = {one['n']}; 1 is as calm as before")
   return 0
+
+
+def measured(
+  original: str | os.PathLike, sidecar: str | os.PathLike, detector, *, every: int = 1, protected: str | None = None
+) -> dict:
+  """What `covered.measure` says of a video and its OUT.json; with the protected one "flicker" as restlessness has it.
+
+  Raises:
+    InputError: naming the file, for one that is damaged, or of another video.
+  """
+  from qm_vae.deidentify import covered, record, restlessness, sidecar_form  # --help does not wait for them
+
+  made = record.document(sidecar)
+  sidecar_form.check_coverage(pathlib.Path(sidecar), made)
+  try:
+    summary = covered.measure(original, made, detector, every=every)
+    if protected:
+      summary["flicker"] = restlessness.measure(original, protected, made)
+  except InputError as error:
+    raise InputError(f"{sidecar}: {error}") from error
+  return summary
 
 
 if __name__ == "__main__":

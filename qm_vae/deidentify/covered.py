@@ -8,6 +8,7 @@ import numpy as np
 from qm_vae import types
 from qm_vae.deidentify import job, pictures
 from qm_vae.deidentify.video import Frame, reader
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping, pasting
 from qm_vae.io import progress
 
@@ -37,9 +38,9 @@ def measure(
   """
   rows = record.get("frames") if isinstance(record, dict) else None
   if rows is None:
-    raise ValueError("the sidecar lists no frames; give the OUT.json of one video, not of pictures")
+    raise InputError("the sidecar lists no frames; give the OUT.json of one video, not of pictures")
   if record["source"].get("sha256") != job.sha256(original):
-    raise ValueError(f"the sidecar is of another file than {original}; give the video that was protected")
+    raise InputError(f"the sidecar is of another file than {original}; give the video that was protected")
   finding = record["finding"]
   source = reader.Reader(str(original), start=finding["start"], end=finding["end"])
   summary = {"frames": 0, "faces": 0, "hidden": 0, "found_only": 0, "missed": [], "detector": detector.description}
@@ -52,7 +53,7 @@ def measure(
         if frame.number % every:
           continue
         if frame.number >= len(rows):
-          raise ValueError(f"the sidecar ends after {len(rows)} frames, before the video does; protect it again")
+          raise InputError(f"the sidecar ends after {len(rows)} frames, before the video does; protect it again")
         summary["frames"] += 1
         picture, row = frame.pixels(), rows[frame.number]
         boxes = _strong(detector, picture)

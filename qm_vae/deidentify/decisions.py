@@ -1,15 +1,17 @@
 """What a person decides about faces: regions added, tracks dropped, kept or hidden, and the method of a track."""
 
-import json
 import os
 import pathlib
 import re
+import reprlib
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from qm_vae.deidentify.tracking.places import Place
+from qm_vae.errors import InputError
+from qm_vae.io import reading
 
 ADDED = "added"
 """How a place came about that a person drew."""
@@ -20,6 +22,7 @@ FIRST_ADDED = 1_000_001
 ADD, DROP, KEEP, HIDE, METHOD = "add", "drop", "keep", "hide", "method"
 ACTIONS = (ADD, DROP, KEEP, HIDE, METHOD)
 VERSION = 1
+_BYTES = 64 * 2**20
 
 _FRAMES = re.compile(r"(\d+)(?:(-)(\d+)?)?$")
 _BOX = re.compile(r"(\d+),(\d+),(\d+),(\d+)$")
@@ -92,13 +95,13 @@ def _add(text):
   frames, *boxes = text.split(":")
   span, found = _span(frames), [_BOX.match(box) for box in boxes]
   if not span or not 1 <= len(found) <= 2 or not all(found):
-    raise ValueError(
+    raise InputError(
       f"--add={text}: write FRAMES:X,Y,WIDTH,HEIGHT in pixels, FRAMES as 12, 12-40 or 12- (to the end); a second box "
       "after another colon is where the region is in the last frame"
     )
   first, last = span
   if len(found) == 2 and last is None:
-    raise ValueError(f"--add={text}: a region that moves needs its last frame; write FRAMES as 12-40")
+    raise InputError(f"--add={text}: a region that moves needs its last frame; write FRAMES as 12-40")
   keys = [first, last][: len(found)]
   return _checked(
     Decision(
@@ -115,7 +118,7 @@ def _drop(text):
   track, _, frames = text.partition(":")
   span = _span(frames) if frames else (0, None)
   if not track.isdecimal() or not span:
-    raise ValueError(
+    raise InputError(
       f"--drop={text}: write TRACK or TRACK:FRAMES, the number in OUT.json and frames as 12, 12-40 or 12-"
     )
   return _checked(Decision(DROP, int(track), *span), f"--drop={text}")
@@ -135,15 +138,15 @@ def of_json(rows: Any, where: str) -> Decisions:
     ValueError: for anything else, naming the row and, with `where`, the place.
   """
   if not isinstance(rows, list):
-    raise ValueError(f"{where}: decisions are a list, not {type(rows).__name__}")
+    raise InputError(f"{where}: decisions are a list, not {type(rows).__name__}")
   return Decisions(tuple(_of_row(row, f"{where}: decision {i + 1}") for i, row in enumerate(rows)))
 
 
 def _of_row(row, where):
   known = {"action", "track", "frames", "boxes", "method", "box"}
   if not isinstance(row, dict) or set(row) - known or row.get("action") not in ACTIONS:
-    raise ValueError(
-      f"{where} is {row!r}; it must have an action of {', '.join(ACTIONS)} and no keys but {sorted(known)}"
+    raise InputError(
+      f"{where} is {reprlib.repr(row)}; it must have an action of {', '.join(ACTIONS)} and no keys but {sorted(known)}"
     )
   frames = row.get("frames") or [0, None]
   boxes, box, method = row.get("boxes", []), row.get("box") or [], row.get("method") or ""
@@ -160,7 +163,9 @@ def _of_row(row, where):
     and _whole(row.get("track", 0))
   )
   if not well:
-    raise ValueError(f"{where} is {row!r}; frames are [first, last or null], boxes [[frame, x, y, width, height], ...]")
+    raise InputError(
+      f"{where} is {reprlib.repr(row)}; frames are [first, last or null], boxes [[frame, x, y, width, height], ...]"
+    )
   made = Decision(
     row["action"], row.get("track", 0), frames[0], frames[1], tuple(map(tuple, boxes)), method, tuple(box)
   )
@@ -169,15 +174,17 @@ def _of_row(row, where):
 
 def _checked(row, where):
   if row.last is not None and row.last < row.first:
-    raise ValueError(f"{where}: the last frame, {row.last}, is before the first, {row.first}")
+    raise InputError(f"{where}: the last frame, {row.last}, is before the first, {row.first}")
   if row.action == ADD:
     frames = [box[0] for box in row.boxes]
     if not frames or frames != sorted(set(frames)) or any(box[3] < 1 or box[4] < 1 for box in row.boxes):
-      raise ValueError(f"{where}: a region needs boxes of at least one pixel, in ascending frames; it has {row.boxes}")
+      raise InputError(
+        f"{where}: a region needs boxes of at least one pixel, in ascending frames; it has {reprlib.repr(row.boxes)}"
+      )
   elif not 1 <= row.track < FIRST_ADDED:
-    raise ValueError(f"{where}: no track has the number {row.track}; OUT.json lists the tracks")
+    raise InputError(f"{where}: no track has the number {row.track}; OUT.json lists the tracks")
   if row.action == METHOD and (row.first, row.last) != (0, None):
-    raise ValueError(f"{where}: a method is of a whole track; leave its frames out")
+    raise InputError(f"{where}: a method is of a whole track; leave its frames out")
   return row
 
 
@@ -229,16 +236,13 @@ def read(path: str | os.PathLike) -> ReviewFile:
     ValueError: for a file that is none, naming what is wrong.
   """
   path = pathlib.Path(path)
-  try:
-    content = json.loads(path.read_text(encoding="utf-8"))
-  except (OSError, ValueError) as error:
-    raise ValueError(f"{path} is no review file that can be read ({error})") from None
-  files = content.get("files") if isinstance(content, dict) else None
+  content = reading.read_json(path, most=_BYTES, remedy="python -m qm_vae.review OUT.json writes a review file")
+  files = content.get("files")
   if not isinstance(files, list) or content.get("version") != VERSION:
-    raise ValueError(f"{path} is no review file of version {VERSION}: it must have 'version' and a list 'files'")
+    raise InputError(f"{path} is no review file of version {VERSION}: it must have 'version' and a list 'files'")
   for entry in files:
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
-      raise ValueError(f"{path}: an entry of 'files' has no name, 'file': {entry!r}")
+      raise InputError(f"{path}: an entry of 'files' has no name, 'file': {reprlib.repr(entry)}")
   made = ReviewFile(path, str(content.get("record") or ""), {e["file"]: e for e in files}, content.get("signed"))
   for name in made.entries:
     made.decisions(name)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from qm_vae.deidentify import job, one, reviewed
 from qm_vae.deidentify.journal import JOURNAL, Journal, lying, state_of
+from qm_vae.errors import InputError
 from qm_vae.io import progress, records
 
 _APPLE_DOUBLE = bytes.fromhex("00051607")  # how the `._` files begin that macOS puts beside others
@@ -99,7 +100,7 @@ def check_apart(source: pathlib.Path, target: pathlib.Path) -> None:
   """
   here, there = source.resolve(), target.resolve()
   if here == there or here in there.parents or there in here.parents:
-    raise ValueError(f"{target} and {source} lie in each other; write to a folder of its own")
+    raise InputError(f"{target} and {source} lie in each other; write to a folder of its own")
 
 
 def protect_one(
@@ -136,7 +137,7 @@ def protect_one(
   try:
     target.parent.mkdir(parents=True, exist_ok=True)
     if not one.kind(source):
-      raise ValueError("neither picture nor video")
+      raise InputError("neither picture nor video")
     outcome = one.protect(work, source, target, sidecar)
     if bulk:
       one.write_sidecar(work, source, sidecar, outcome)
@@ -170,12 +171,12 @@ def _check_free(work, journal, source, target, path):
   """Raises ValueError where a record or a contact sheet would replace an original, or what is no such thing."""
   here = path.resolve()
   if source.resolve() in here.parents:
-    raise ValueError(f"{path} lies in IN, {source}; nothing is written there")
+    raise InputError(f"{path} lies in IN, {source}; nothing is written there")
   names = (here.name, here.name.removesuffix(".json"))
   if target.resolve() in here.parents and (JOURNAL in names or any(one.kind(pathlib.Path(name)) for name in names)):
-    raise ValueError(f"{path} may be the name of a protected file in OUT; choose another")
+    raise InputError(f"{path} may be the name of a protected file in OUT; choose another")
   if not work.options.overwrite and not journal.owns(_beside(path, target), lying(path)):
-    raise ValueError(f"{path} exists; --overwrite replaces it")
+    raise InputError(f"{path} exists; --overwrite replaces it")
 
 
 def _beside(path, target):

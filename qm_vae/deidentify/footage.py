@@ -20,6 +20,7 @@ from qm_vae.deidentify.tracking import shots
 from qm_vae.deidentify.tracking.kept import Follower
 from qm_vae.deidentify.tracking.link import Linker
 from qm_vae.deidentify.tracking.places import places
+from qm_vae.errors import InputError
 from qm_vae.types import Detections, Detector
 
 LOST = "a face was lost"
@@ -30,7 +31,7 @@ _LEAST_WINDOW = 8  # frames that are kept however large they are
 _LATENCIES = 4096  # newest kept
 
 
-class FaceLost(RuntimeError):
+class FaceLost(InputError, RuntimeError):
   """A face was lost, and `--on-miss=stop` says to stop; the message names frame and track."""
 
 

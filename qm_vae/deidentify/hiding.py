@@ -10,6 +10,7 @@ import numpy as np
 
 from qm_vae.deidentify import methods, protector
 from qm_vae.deidentify.tracking.smoothing import Smoother
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping, framing, pasting
 
 _COVERED = 1 / 3  # of the found box; a face from brow to chin takes about half of it
@@ -51,7 +52,7 @@ class Hider:
     self._of_square = method.of_square
     self._protector, self._key = protector.Protector(method), _key(seed)
     if "landmarks" in method.needs and landmarker is None:
-      raise ValueError(
+      raise InputError(
         f"{method.description['name']} needs landmarks; name the network that finds them: --landmarks=FOLDER "
         "(python -m qm_vae.convert faceapi-landmarks writes one, configs/landmarks.py trains one)"
       )
@@ -92,7 +93,7 @@ class Hider:
       for box, number in zip(of_picture, numbers, strict=True)
     ]
     if len(boxes) != len(pictures):
-      raise ValueError(f"{len(pictures)} pictures, but boxes of {len(boxes)}; give those of each")
+      raise InputError(f"{len(pictures)} pictures, but boxes of {len(boxes)}; give those of each")
     made = [picture.copy() for picture in pictures]
     if not faces:
       return made
@@ -186,9 +187,9 @@ def _checked(points, image):
   """The landmarks of crops; raises ValueError for what none can be: their network is damaged."""
   points, side = np.asarray(points), image.shape[1]
   if points.shape != (len(image), 68, 2):
-    raise ValueError(f"the landmarker answers with {list(points.shape)} for {len(image)} crops; expected [N, 68, 2]")
+    raise InputError(f"the landmarker answers with {list(points.shape)} for {len(image)} crops; expected [N, 68, 2]")
   if not (np.isfinite(points).all() and (np.abs(points) <= _FAR * side).all()):
-    raise ValueError(
+    raise InputError(
       f"the landmarker answers with numbers that are not finite, or far outside of its crop of {side} pixels; its "
       "network is damaged"
     )

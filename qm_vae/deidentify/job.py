@@ -9,6 +9,7 @@ import qm_vae
 from qm_vae.deidentify import methods
 from qm_vae.deidentify.contact_sheet import ContactSheet
 from qm_vae.deidentify.hiding import TOGETHER, Hider
+from qm_vae.errors import InputError
 from qm_vae.faces import detectors
 from qm_vae.faces.detectors import tiles
 from qm_vae.types import Detector
@@ -146,7 +147,7 @@ def check_beside(options, source: pathlib.Path | None, target: pathlib.Path) -> 
     if path is None:
       continue
     if (here := path.resolve()) in taken:
-      raise ValueError(f"{what}, {path}, is {taken[here]}; choose another name")
+      raise InputError(f"{what}, {path}, is {taken[here]}; choose another name")
     if path.is_dir():
-      raise ValueError(f"{what}, {path}, is a folder; name a file")
+      raise InputError(f"{what}, {path}, is a folder; name a file")
     taken[here] = what

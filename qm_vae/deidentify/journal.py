@@ -5,6 +5,8 @@ import os
 import pathlib
 from collections.abc import Iterator
 
+from qm_vae.errors import InputError
+
 JOURNAL = ".deidentified.jsonl"
 """The journal's file in OUT."""
 
@@ -31,14 +33,31 @@ def rows(path: pathlib.Path) -> Iterator[dict]:
   Each has "file" (its name), "settings" and "source" (of the run), "made" (the state of what then lay in OUT; None:
   nothing; _BEGUN: whatever a killed run may have left), "state" (of the original) and "record" (None: not finished).
   """
-  with path.open(encoding="utf-8") as file:
+  with path.open(encoding="utf-8", errors="replace") as file:
     for line in file:
       try:
         row = json.loads(line)
-        if {"file", "settings", "source", "made", "state", "record"} <= row.keys():
-          yield row
-      except (json.JSONDecodeError, AttributeError):
+      except (ValueError, RecursionError):
         continue  # a line cut short by a kill
+      if _is_row(row):
+        yield row
+
+
+def _is_row(row):
+  """Whether it is a line as `Journal` writes them; what is damaged is not finished, and is made again."""
+  if not isinstance(row, dict) or not {"file", "settings", "source", "made", "state", "record"} <= row.keys():
+    return False
+  texts = all(isinstance(row[key], str) for key in ("file", "settings", "source"))
+  records = row["record"] is None or isinstance(row["record"], dict)
+  made, state = row["made"], row["state"]
+  of_original = state is None or (
+    _is_state(state[:2]) if isinstance(state, list) else False
+  )  # then a digest may follow
+  return texts and records and (made in (None, _BEGUN) or _is_state(made)) and of_original
+
+
+def _is_state(value):
+  return isinstance(value, list) and len(value) == 2 and all(type(one) is int for one in value)
 
 
 def original_sizes(target: pathlib.Path) -> dict[str, int]:
@@ -65,7 +84,7 @@ class Journal:
     self._file = self._path.open("a", encoding="utf-8")
     if not _lock(self._file):
       self._file.close()
-      raise ValueError(f"another run writes to {self._path.parent} now; wait for its end, or choose another OUT")
+      raise InputError(f"another run writes to {self._path.parent} now; wait for its end, or choose another OUT")
     if self._file.tell():
       with self._path.open("rb") as file:
         file.seek(-1, os.SEEK_END)

@@ -7,6 +7,7 @@ import os
 import pathlib
 
 from qm_vae.deidentify import folder
+from qm_vae.errors import InputError
 
 
 def read(path: pathlib.Path, column: str = "path") -> list[str]:
@@ -22,21 +23,21 @@ def read(path: pathlib.Path, column: str = "path") -> list[str]:
   if path.is_dir():
     names = [str(name) for name in folder.walk(path).wanted]
   elif not path.is_file():
-    raise ValueError(f"IN is {str(path)!r}, which does not exist")
+    raise InputError(f"IN is {str(path)!r}, which does not exist")
   elif path.suffix.lower() not in _READERS:
-    raise ValueError(f"IN is {path}; it must be a folder or a manifest with the suffix {', '.join(_READERS)}")
+    raise InputError(f"IN is {path}; it must be a folder or a manifest with the suffix {', '.join(_READERS)}")
   else:
     try:
       # What is no UTF-8 in a file's name passes through, as it does in a folder.
       with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         names = [name.strip() for name in _READERS[path.suffix.lower()](file, column)]
     except (KeyError, TypeError, AttributeError, json.JSONDecodeError, csv.Error) as error:
-      raise ValueError(
+      raise InputError(
         f"{path} does not hold a path in column {column!r} of every row ({error}); see --column"
       ) from None
   names = list(dict.fromkeys(filter(None, names)))
   if not names:
-    raise ValueError(f"{path} names no picture and no video")
+    raise InputError(f"{path} names no picture and no video")
   return names
 
 

@@ -10,6 +10,7 @@ from qm_vae import types
 from qm_vae.arguments import nearest
 from qm_vae.deidentifiers import DEIDENTIFIERS, spec
 from qm_vae.deidentify import protector
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping
 from qm_vae.io import images
 from qm_vae.options import declared, trait
@@ -51,7 +52,7 @@ def open_method(
   if name in names():
     found = spec.parse(text)
     if found is None:
-      raise ValueError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
+      raise InputError(f"{text!r} holds what is no option; write NAME:OPTION=VALUE,OPTION=VALUE")
     if name == "mosaic" and list(found[1]) == ["pixels"]:
       return _mosaic_of_frame(found[1]["pixels"])
     return _deidentifier(*found, gallery, service, landmarks)
@@ -60,7 +61,7 @@ def open_method(
     from qm_vae.deidentify import trained  # checkpoints and schema, which no other method needs
 
     return trained.open_export(path) if path.is_file() else trained.open_run(path)
-  raise ValueError(
+  raise InputError(
     f"no method is called {text!r}; {nearest(text.partition(':')[0], names())}choose one of {', '.join(names())}, or "
     "give the folder of a QM-VAE run (it holds config.json and checkpoints/), or the file that python -m qm_vae.export "
     "made of one"
@@ -79,7 +80,7 @@ def _image(path):
   try:
     picture = images.read_image(path)
   except (OSError, types.UnreadableImage) as error:
-    raise ValueError(f"image:file={path} cannot be read ({error}); name a picture") from None
+    raise InputError(f"image:file={path} cannot be read ({error}); name a picture") from None
   side = min(picture.shape[:2])
   top, left = (int(length - side) // 2 for length in picture.shape[:2])
   square = cropping.resize(np.ascontiguousarray(picture[top : top + side, left : left + side]), _IMAGE_SIDE)
@@ -92,7 +93,7 @@ def _image(path):
 def _mosaic_of_frame(pixels):
   """A mosaic whose blocks have so many pixels of the frame, whatever the face's size."""
   if not isinstance(pixels, int) or pixels < 2:
-    raise ValueError(f"mosaic: pixels {pixels!r} must be a whole number of at least 2")
+    raise InputError(f"mosaic: pixels {pixels!r} must be a whole number of at least 2")
 
   def of_square(crop, side):
     count = min(max(round(side / pixels), 1), len(crop))
@@ -116,11 +117,11 @@ def _deidentifier(name, given, gallery, service, landmarks):
   key = "crop" if "size" in declared(factory) else "size"
   size = options.pop(key, _CROP)
   if not isinstance(size, int) or not 16 <= size <= 1024:
-    raise ValueError(f"{name}: {key} {size!r} must be a whole number of pixels from 16 to 1024; try {_CROP}")
+    raise InputError(f"{name}: {key} {size!r} must be a whole number of pixels from 16 to 1024; try {_CROP}")
   description = {"name": name, "options": options | {key: size}}
   if trait(factory, "needs_gallery"):
     if not gallery:
-      raise ValueError(f"{name} averages faces of other people; name a folder of their pictures: --gallery=FOLDER")
+      raise InputError(f"{name} averages faces of other people; name a folder of their pictures: --gallery=FOLDER")
     from qm_vae.deidentify import strangers
 
     options = options | strangers.gallery_options(gallery, size, service if trait(factory, "needs_service") else "")

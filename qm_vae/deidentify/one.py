@@ -5,6 +5,7 @@ import pathlib
 
 from qm_vae.deidentify import job, moving, pictures, reviewed, selection
 from qm_vae.deidentify.video import codecs
+from qm_vae.errors import InputError
 from qm_vae.io import images, records
 
 PICTURE, VIDEO = "picture", "video"
@@ -25,7 +26,7 @@ def protect(work: job.Job, source: pathlib.Path, target: pathlib.Path, sidecar: 
   """Protects one file; what it is follows from its suffix, and no suffix that is known means a video.
 
   Raises:
-    ValueError, OSError, RuntimeError: naming what failed; nothing is written then.
+    InputError, OSError, ImportError: naming what failed; nothing is written then.
   """
   if kind(source) == PICTURE:
     return _picture(work, source, target)
@@ -67,5 +68,5 @@ def message_of(error: Exception) -> str:
   """An error in words, for a list; of a class that nobody raises on purpose, with the name of the class."""
   if isinstance(error, OSError) and error.strerror:
     return f"{error.filename or ''}: {error.strerror}".lstrip(": ")
-  expected = isinstance(error, (ValueError, OSError, RuntimeError, ImportError)) and str(error)
+  expected = isinstance(error, (InputError, OSError, ImportError)) and str(error)
   return str(error) if expected else f"{type(error).__name__}: {error}".removesuffix(": ")

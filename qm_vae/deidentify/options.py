@@ -32,6 +32,7 @@ from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.deidentify.option_types import between, bitrate, codec, integer, objects, raw, scale
 from qm_vae.deidentify.settings import ON_MISS, Settings
 from qm_vae.deidentify.video.codecs import CODECS
+from qm_vae.errors import InputError
 from qm_vae.faces import SHAPES
 from qm_vae.faces.detectors import DETECTORS
 
@@ -244,16 +245,16 @@ def each(options: argparse.Namespace) -> list[argparse.Namespace]:
   if len(options.sources) == 1 and not options.beside:
     return [options]
   if options.sidecar or options.raw:
-    raise ValueError("--sidecar=PATH and --raw are of one IN; every one of several has its own record beside its OUT")
+    raise InputError("--sidecar=PATH and --raw are of one IN; every one of several has its own record beside its OUT")
   made, targets, given = [], {}, {path_of(source).resolve() for source in options.sources}
   for source in options.sources:
     path = path_of(source)
     target = path.with_name(path.stem + SAFE + path.suffix) if options.beside else path_of(options.target) / path.name
     if target in targets:
-      raise ValueError(f"{targets[target]} and {source} would both be {target}; give one at a time")
+      raise InputError(f"{targets[target]} and {source} would both be {target}; give one at a time")
     targets[target] = source
     if options.beside and target.resolve() in given:
-      raise ValueError(f"{target} is IN, and would be OUT of {source}; leave it out, or move it away")
+      raise InputError(f"{target} is IN, and would be OUT of {source}; leave it out, or move it away")
     made.append(argparse.Namespace(**vars(options) | {"source": source, "target": str(target), "live": False}))
   return made
 

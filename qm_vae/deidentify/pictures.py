@@ -10,6 +10,7 @@ from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.reviewed import ByTrack, Reviewed
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.video.aside import Aside, naming
+from qm_vae.errors import InputError
 from qm_vae.faces.detectors import tiles
 from qm_vae.io import icc, image_contents, images
 from qm_vae.types import Detector
@@ -38,7 +39,7 @@ class Done(NamedTuple):
     return sum(face["hidden"] for face in self.faces)
 
 
-class NoFace(RuntimeError):
+class NoFace(InputError, RuntimeError):
   """A picture in which no face was found, and `--on-miss=stop`."""
 
 
@@ -82,7 +83,7 @@ def protect(
   tracks = [*(i + 1 for i in numbers), *(place.track for place in drawn)]
   (made,) = hider.of(image.tobytes())([image], [boxes], [tracks])
   if made is None:
-    raise ValueError("a face could not be hidden: the method gave no finite picture")
+    raise InputError("a face could not be hidden: the method gave no finite picture")
   return Done(made, found_faces, [] if len(found.boxes) else [_nothing(smallest)], smallest)
 
 
@@ -110,7 +111,7 @@ def protect_file(
     types.UnreadableImage, NoFace, ValueError, OSError: naming what failed; nothing is written then.
   """
   if target.suffix.lower() not in WRITTEN:
-    raise ValueError(f"no picture format has the suffix {target.suffix!r}; choose one of {' '.join(WRITTEN)}")
+    raise InputError(f"no picture format has the suffix {target.suffix!r}; choose one of {' '.join(WRITTEN)}")
   done = protect(images.read_image(source), detector, hider, selection, on_miss)
   if draw_scores:
     scores.draw(done.image, [np.array(face["box"]) for face in done.faces], [face["score"] for face in done.faces])

@@ -7,6 +7,7 @@ import sys
 
 from qm_vae.deidentify import folder, job, methods, moving, one, options, reviewed, summary
 from qm_vae.deidentify.options import FAILED, OK, USAGE
+from qm_vae.errors import InputError
 from qm_vae.io import cache
 
 _ASKED = 20  # videos of a folder that are asked whether they have sound
@@ -31,7 +32,7 @@ def run(given: argparse.Namespace, command: str) -> int:
     each = options.each(given)
     places = [_places(one_of) for one_of in each]
     reviewed.check(given, _names(given))
-  except ValueError as error:
+  except InputError as error:
     _say(f"error: {error}")
     return USAGE
   outcomes, failed = [], False
@@ -59,7 +60,7 @@ def _done(work, source, target, outcomes):
   try:
     for outcome in _outcomes(work, source, target):
       outcomes.append(outcome)
-  except (ValueError, OSError, RuntimeError, ImportError) as error:
+  except (InputError, OSError, ImportError) as error:
     name = str(work.options.source)
     _say(f"error: {error}" if name in str(error) else f"error: {name}: {one.message_of(error)}")
     return False
@@ -108,33 +109,33 @@ def _places(given):
   if target.name in ("", ".."):  # what lies beside it is named after it
     target = target.resolve()
     if not target.name:
-      raise ValueError(f"OUT is {target}; name a file or folder below it")
+      raise InputError(f"OUT is {target}; name a file or folder below it")
   if given.live or given.source == "-":
     source = None
   else:
     source = options.path_of(given.source)
     if not source.exists():
-      raise ValueError(f"IN is {given.source!r}, which does not exist")
+      raise InputError(f"IN is {given.source!r}, which does not exist")
     if not source.is_file() and not source.is_dir():
-      raise ValueError(
+      raise InputError(
         f"IN, {given.source!r}, is a pipe or a device, which cannot be read twice; give a file, a camera's number, or "
         "- with --raw for raw frames on standard input"
       )
     if target.exists() and source.samefile(target):
-      raise ValueError(f"OUT is IN, {target}; the original is never replaced")
+      raise InputError(f"OUT is IN, {target}; the original is never replaced")
   if given.target == "-" and (given.preview or (source and source.is_dir())):
-    raise ValueError("OUT is -: raw frames have no preview and no folder; name a file or folder")
+    raise InputError("OUT is -: raw frames have no preview and no folder; name a file or folder")
   job.check_beside(given, source, target)
   if source is None or not source.is_dir():
     if target.is_dir():
-      raise ValueError(f"OUT is the folder {target}; name a file")
+      raise InputError(f"OUT is the folder {target}; name a file")
     if target.exists() and not given.overwrite and given.target != "-":
-      raise ValueError(f"OUT, {target}, exists; --overwrite replaces it")
+      raise InputError(f"OUT, {target}, exists; --overwrite replaces it")
     if source and one.kind(source) == one.PICTURE and given.target == "-":
-      raise ValueError("OUT is -, but IN is a picture; name a file")
+      raise InputError("OUT is -, but IN is a picture; name a file")
     for path in (job.sidecar_path(given, target), job.preview_path(given, target)):
       if path and path.exists() and not given.overwrite:
-        raise ValueError(f"{path}, which would be written beside OUT, exists; --overwrite replaces it")
+        raise InputError(f"{path}, which would be written beside OUT, exists; --overwrite replaces it")
   return source, target
 
 

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.types import Deidentifier, Face, Landmarker
 
 SIZES = (4, 16)
@@ -70,7 +71,7 @@ def _checked(name, function, image):
   """What the function makes of an image; raises ValueError where that is no image of the same size."""
   made = np.asarray(function(np.asarray(image)))
   if made.dtype != np.uint8 or made.shape != image.shape:
-    raise ValueError(f"{name} returned {made.dtype} {list(made.shape)}; it must return uint8 {list(image.shape)}")
+    raise InputError(f"{name} returned {made.dtype} {list(made.shape)}; it must return uint8 {list(image.shape)}")
   return made
 
 
@@ -87,7 +88,7 @@ class Protector:
       keys = jax.vmap(jax.random.fold_in, (None, 0))(key, track)
       made = jax.vmap(method.apply, (None, 0, 0))(params, face, keys)
       if made.shape != image.shape:
-        raise ValueError(
+        raise InputError(
           f"the method {method.description.get('name')} makes {list(made.shape[1:])} of a crop of "
           f"{list(image.shape[1:])}; it must keep the shape"
         )

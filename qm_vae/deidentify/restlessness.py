@@ -5,6 +5,7 @@ import os
 import numpy as np
 
 from qm_vae.deidentify.video import Frame, reader
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping
 from qm_vae.metrics import flicker
 
@@ -44,7 +45,7 @@ def measure(original: str | os.PathLike, protected: str | os.PathLike, record: d
     pair = next(before, None), next(after, None)
     if pair[0] is None or pair[1] is None or pair[0].shape != pair[1].shape:
       sizes = " and ".join("no frame" if one is None else "{1} x {0} pixels".format(*one.shape) for one in pair)
-      raise ValueError(
+      raise InputError(
         f"frame {row['frame']}: {original} and {protected} have {sizes}; give the two videos of one call"
       )
     hidden = {} if row.get("blanked") else {face["track"]: face["box"] for face in row["faces"] if face["hidden"]}

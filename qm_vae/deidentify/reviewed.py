@@ -17,6 +17,7 @@ from qm_vae.deidentify.decisions import Decisions
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.selection import Selection
 from qm_vae.deidentify.tracking.places import Place
+from qm_vae.errors import InputError
 from qm_vae.faces.detectors.heads import overlap
 
 _SAME_PLACE = 0.5  # overlap, as a share of the union, of a picture's face with where it was decided about
@@ -73,7 +74,7 @@ class Reviewed(NamedTuple):
       moved = row.track == number and row.box and overlap(np.asarray(box, float), np.array([row.box]))[0] < _SAME_PLACE
       if moved:
         now, then = ([round(float(value)) for value in sides] for sides in (box, row.box))
-        raise ValueError(f"face {number} is at {now}, but was reviewed at {then}; review the picture again")
+        raise InputError(f"face {number} is at {now}, but was reviewed at {then}; review the picture again")
     return decided
 
   @property
@@ -122,7 +123,7 @@ def of_video(work: job.Job, name: str, sidecar: pathlib.Path | None, finding: di
   known = set() if record is None else set(np.unique(record.tracks).tolist())
   for row in made.rows:
     if row.action != deciding.ADD and row.track not in known:
-      raise ValueError(f"{path} has no track {row.track}; its tracks are {_few(known)}")
+      raise InputError(f"{path} has no track {row.track}; its tracks are {_few(known)}")
   return Review(made, record, _head(made, file, record))
 
 
@@ -139,7 +140,7 @@ def of_picture(work: job.Job, source: pathlib.Path) -> Review:
   if file and chosen is not None:
     before = file.entries[name].get("sha256")
     if before and before != job.sha256(source):
-      raise ValueError(f"{source} is not the picture that was reviewed in {file.path}; review it again")
+      raise InputError(f"{source} is not the picture that was reviewed in {file.path}; review it again")
   made = Decisions((*(chosen.rows if chosen else ()), *given.rows))
   return Review(made, None, _head(made, file, None) if made.rows or chosen is not None else {})
 
@@ -166,7 +167,7 @@ def check(options, names: Iterable[str]) -> None:
   file = _review_file(options)
   unknown = sorted(file.entries.keys() - set(names)) if file else []
   if unknown:
-    raise ValueError(
+    raise InputError(
       f"{file.path} has decisions about {', '.join(unknown[:5])}{', ...' if len(unknown) > 5 else ''}, which is not in "
       "IN; name a single file as it is called there, a file of a folder by its path below IN"
     )
@@ -183,7 +184,7 @@ def _review_file(options):
     return None
   path = pathlib.Path(options.review_file).expanduser()
   if not path.is_file():
-    raise ValueError(f"--review-file={path}: there is no such file; python -m qm_vae.review OUT.json writes one")
+    raise InputError(f"--review-file={path}: there is no such file; python -m qm_vae.review OUT.json writes one")
   return _read(path, path.stat().st_mtime_ns)
 
 
@@ -195,17 +196,17 @@ def _read(path, changed):
 
 def _earlier(path, finding, name, entry):
   if path is None or not path.is_file():
-    raise ValueError(f"tracks are those of an earlier pass over {name}, and its record, {path}, is not there")
+    raise InputError(f"tracks are those of an earlier pass over {name}, and its record, {path}, is not there")
   record = recording.read(path)
   then = record.head.get("finding")
-  if not finding or not then:
-    raise ValueError(f"{path}: only tracks of a file can be decided about, not of a camera or a pipe")
+  if not finding or not then or not record.head.get("detector"):
+    raise InputError(f"{path}: only tracks of a file can be decided about, not of a camera or a pipe")
   changed = sorted(key for key in then.keys() | finding.keys() if then.get(key) != finding.get(key))
   if changed:
     differences = "; ".join(f"{key} {then.get(key)!r} then, {finding.get(key)!r} now" for key in changed)
-    raise ValueError(f"{path} was made otherwise, and its faces are taken; give the same options: {differences}")
+    raise InputError(f"{path} was made otherwise, and its faces are taken; give the same options: {differences}")
   if entry.get("finding") not in (None, then):
-    raise ValueError(f"{path} was made since by other settings than those that were reviewed; review it again")
+    raise InputError(f"{path} was made since by other settings than those that were reviewed; review it again")
   return record
 
 

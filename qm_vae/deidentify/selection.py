@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae.deidentify.tracking.places import Place
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.faces.detectors.heads import overlap
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 
 _REGION = re.compile(r"(\d+),(\d+),(\d+),(\d+)$")
 _TRACK = re.compile(r"(.+\.json):(\d+)$")
@@ -88,9 +88,9 @@ def _one(text, finding):
     return Region(*map(int, match.groups()))
   match = _TRACK.match(text)
   if not match:
-    raise ValueError(f"{text!r} names no face; write X,Y,WIDTH,HEIGHT in pixels, or SIDECAR.json:TRACK")
+    raise InputError(f"{text!r} names no face; write X,Y,WIDTH,HEIGHT in pixels, or SIDECAR.json:TRACK")
   if finding is None:
-    raise ValueError(f"{text!r}: tracks are of videos alone; name a region, X,Y,WIDTH,HEIGHT")
+    raise InputError(f"{text!r}: tracks are of videos alone; name a region, X,Y,WIDTH,HEIGHT")
   path, number = pathlib.Path(match[1]), int(match[2])
   try:
     sidecar = reading.read_json(path)
@@ -98,7 +98,7 @@ def _one(text, finding):
     found = [(f["frame"], np.array(face["box"], float), face["track"]) for f in frames for face in f["faces"]]
     tracks = [t["track"] for t in sidecar["tracks"]]
     if any(box.shape != (4,) or not isinstance(frame, int) for frame, box, _ in found):
-      raise ValueError("a box is none")
+      raise InputError("a box is none")
   except InvalidFile:
     raise
   except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -107,8 +107,8 @@ def _one(text, finding):
   changed = sorted(key for key in then.keys() | finding.keys() if then.get(key) != finding.get(key))
   if changed:
     differences = "; ".join(f"{key} {then.get(key)!r} then, {finding.get(key)!r} now" for key in changed)
-    raise ValueError(f"{path} was made otherwise, so that its track {number} may be somebody else now: {differences}")
+    raise InputError(f"{path} was made otherwise, so that its track {number} may be somebody else now: {differences}")
   boxes = {frame: box for frame, box, track in found if track == number}
   if not boxes:
-    raise ValueError(f"{path} has no track {number}; its tracks are {reprlib.repr(tracks)}")
+    raise InputError(f"{path} has no track {number}; its tracks are {reprlib.repr(tracks)}")
   return Known(number, boxes)

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 from qm_vae.data import DATASETS
+from qm_vae.errors import InputError
 from qm_vae.faces import cache, cropping
 from qm_vae.io.cache import user_cache
 from qm_vae.services import SERVICES
@@ -26,6 +27,6 @@ def gallery_options(folder: str | os.PathLike, size: int, service: str | os.Path
   source = DATASETS["folder"](root=str(folder))
   found = cache.load_or_crop(source, cropping.Settings(image_size=size, margin=MARGIN), user_cache() / "faces")
   if not len(found):
-    raise ValueError(f"{folder}: no face was found in {len(source)} pictures; give upright frontal faces")
+    raise InputError(f"{folder}: no face was found in {len(source)} pictures; give upright frontal faces")
   options = {"gallery": found.image, "identity": found.identity, "eyes": found.eyes}
   return options | ({"service": SERVICES["expression"](service)} if service else {})

@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae import landmarkers, types
 from qm_vae.deidentify import protector
+from qm_vae.errors import InputError
 from qm_vae.experiments import config_file, export_file, qm_vae, schema, settings
 from qm_vae.experiments import gallery as run_gallery
 from qm_vae.experiments.deidentifiers import deidentifier
@@ -42,7 +43,7 @@ def open_export(path: pathlib.Path) -> protector.Method:
 def _method(folder, config, arrays, step, origin):
   config = schema.view(config)
   if config.release.mechanism == "k_same":
-    raise ValueError(
+    raise InputError(
       f"{folder} releases faces by k-same, which groups all people beforehand; faces that come one by one have no "
       "group: give another run"
     )
@@ -110,7 +111,7 @@ def _service(folder, config):
 def _check_trained_with(folder, name, path):
   known = run_folder.read_provenance(folder)["networks"]
   if (networks.read_meta(path)["sha256"] if path else None) != known.get(name):
-    raise ValueError(
+    raise InputError(
       f"the network of config.{name} in {path} is not the one that {folder} was trained with; bring it back"
     )
 
@@ -129,7 +130,7 @@ def _filled(tree, arrays, prefix):
   def leaf(path, shape):
     name = prefix + jax.tree_util.keystr(path)
     if name not in arrays or arrays[name].shape != shape.shape:
-      raise ValueError(
+      raise InputError(
         f"the checkpoint does not fit its run's config: {name} should be {shape.shape} and is "
         f"{arrays[name].shape if name in arrays else 'missing'}; use the version of the code that it was trained with"
       )

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import networks, reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.registry import Registry
 
 EMBEDDERS = Registry(
@@ -72,9 +72,9 @@ def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> LoadedEmbedd
     try:
       embed = EMBEDDERS["onnx"](path, **beside, batch_size=batch_size)
     except TypeError as error:
-      raise ValueError(f"{path.with_suffix('.json')}: a value is of the wrong type ({error}): {beside}") from error
+      raise InputError(f"{path.with_suffix('.json')}: a value is of the wrong type ({error}): {beside}") from error
     return LoadedEmbedder(path.stem, embed, None, given, hashlib.sha256(path.read_bytes()).hexdigest())
-  raise ValueError(
+  raise InputError(
     f"{path} is no embedder; give the folder of a network (python -m qm_vae.convert torch-mobilefacenet writes one, "
     "configs/embedder.py trains one) or a file that ends in .onnx"
   )
@@ -90,7 +90,7 @@ def open_all(paths: Iterable[str | os.PathLike]) -> list[LoadedEmbedder]:
   for path in paths:
     one = open_embedder(path)
     if one.sha256 in found:
-      raise ValueError(f"{path} is the same recogniser as {found[one.sha256].source}; give each once")
+      raise InputError(f"{path} is the same recogniser as {found[one.sha256].source}; give each once")
     names = [other.name for other in found.values()]
     name = next(name for i in itertools.count(1) if (name := f"{one.name}_{i}" if i > 1 else one.name) not in names)
     found[one.sha256] = one._replace(name=name)
@@ -140,7 +140,7 @@ def in_batches(of_batch, image: np.ndarray, eyes: np.ndarray, batch_size: int) -
     ValueError: for arrays of other shapes or type.
   """
   if image.dtype != np.uint8 or image.ndim != 4 or image.shape[-1] != 3 or eyes.shape != (len(image), 4):
-    raise ValueError(
+    raise InputError(
       f"image {image.dtype} {image.shape} and eyes {eyes.shape}; expected uint8 [N, H, W, 3] and numbers [N, 4]"
     )
   found = []

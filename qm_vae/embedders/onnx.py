@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from qm_vae import embedders
+from qm_vae.errors import InputError
 from qm_vae.faces.alignment import TEMPLATE_EYES, align
 from qm_vae.io import onnx
 from qm_vae.types import HostEmbedder
@@ -59,7 +60,7 @@ def _eyes(net, eyes):
     eyes = onnx.numbers(value)
   eyes = TEMPLATE_EYES.get(net.size) if eyes is None else eyes
   if eyes is None or len(eyes) != 4:
-    raise ValueError(
+    raise InputError(
       f"{net.path}: nothing tells where the eyes stand in an input of {net.size[0]} x {net.size[1]} (height x width); "
       "give eyes= x, y of the eye at the left, x, y of the one at the right, pixels"
     )

@@ -2,6 +2,7 @@
 
 import pathlib
 
+from qm_vae.errors import InputError
 from qm_vae.io import run_folder
 from qm_vae.registry import Registry
 
@@ -35,7 +36,7 @@ def _evaluate(workdir, command):
 
   config = config_file.load(workdir)
   if config.task not in EVALUATIONS:
-    raise ValueError(
+    raise InputError(
       f"{workdir} holds a run of task {config.task!r}; a report is made for {', '.join(EVALUATIONS)} alone"
     )
   return EVALUATIONS[config.task](schema.view(config), workdir, command)

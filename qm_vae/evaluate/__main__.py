@@ -10,6 +10,7 @@ import argparse
 import pathlib
 
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -35,13 +36,13 @@ def main(arguments: list[str] | None = None) -> None:
   cache.use(cache.user_cache() / "xla")
   try:
     if not options.ask_services and config_file.load(workdir).task == "black_box":
-      raise ValueError(
+      raise InputError(
         f"{workdir} is a run against black boxes, which would be asked as its config.json says; if you trust it, add "
         "--ask-services"
       )
     asking = " --ask-services" * options.ask_services
     report = evaluate(workdir, command=f"python -m qm_vae.evaluate --workdir={workdir}{asking}")
-  except (ValueError, RuntimeError, OSError) as error:
+  except (InputError, OSError) as error:
     parser.exit(1, f"error: {error}\n")
   print(*terminal.lines(report), f"Report: {pathlib.Path(workdir) / 'report.html'}", sep="\n")
 

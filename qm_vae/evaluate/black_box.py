@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.data.batches import batches, to_face
+from qm_vae.errors import InputError
 from qm_vae.evaluate import black_box_judges, first_look, in_frames, memorized, outputs, run_info
 from qm_vae.evaluate.report_files import CONTROLS, YARDSTICK, header, kind_of, write
 from qm_vae.experiments import black_box_services, provenance, run
@@ -149,7 +150,7 @@ def _service(config, name, box, test, images, bar, unaffordable):
       found = qualities.to_target(quality, box.ask(image))
     except BudgetSpent as error:
       if method in _LAST:
-        raise ValueError(
+        raise InputError(
           f"{error}. A report needs its answers on {', '.join(_LAST)}; those so far are kept: raise "
           f"config.quality.{name}.budget and give the same command again"
         ) from error

@@ -13,6 +13,8 @@ import sys
 from absl import app, flags
 from ml_collections import config_flags
 
+from qm_vae.errors import InputError
+
 
 def main(arguments: list[str]) -> None:
   """Fits and prints."""
@@ -22,7 +24,7 @@ def main(arguments: list[str]) -> None:
 
   try:
     fitted_views.run(_CONFIG.value)
-  except (ValueError, OSError) as error:
+  except (InputError, OSError) as error:
     sys.exit(f"error: {error}")
 
 

@@ -9,6 +9,7 @@ import ml_collections
 import numpy as np
 
 from qm_vae.deidentifiers import spec
+from qm_vae.errors import InputError
 from qm_vae.experiments import datasets, schema, settings
 from qm_vae.io import cache
 from qm_vae.metrics import utility
@@ -79,7 +80,7 @@ def run(given: ml_collections.ConfigDict) -> None:
   schema.check(given)
   config = schema.view(given)
   if not config.service.checkpoint:
-    raise ValueError("config.service.checkpoint is empty; give the network whose answers count (docs/services.md)")
+    raise InputError("config.service.checkpoint is empty; give the network whose answers count (docs/services.md)")
   cache.use(settings.cache_dir(config) / "xla")
   data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   service = SERVICES["expression"](config.service.checkpoint)

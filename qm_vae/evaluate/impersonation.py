@@ -12,6 +12,7 @@ from tqdm import tqdm
 from qm_vae import embedders, types
 from qm_vae.data.batches import batches, to_face
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InputError
 from qm_vae.evaluate.outputs import as_file
 from qm_vae.experiments import assemble, config_file, provenance, schema
 from qm_vae.io import networks
@@ -37,7 +38,7 @@ def threshold(embedding: np.ndarray, identity: np.ndarray, false_accepts: float)
   of_each = np.bincount(people).astype(int)
   pairs = math.comb(len(people), 2) - sum(math.comb(int(count), 2) for count in of_each)
   if pairs * false_accepts < 1:
-    raise ValueError(
+    raise InputError(
       f"{pairs} pairs of different people do not tell the threshold of a false acceptance rate of "
       f"{false_accepts}; use more test faces (config.data.limit, train_fraction) or raise --false-accepts"
     )
@@ -90,7 +91,7 @@ def impersonation(workdir: str | os.PathLike, unseen: list[str], false_accepts: 
   workdir = pathlib.Path(workdir)
   config = schema.view(config_file.load(workdir))
   if config.task != "amt_gan":
-    raise ValueError(f"{workdir} is a run of the task {config.task!r}; give one of configs/amt_gan.py")
+    raise InputError(f"{workdir} is a run of the task {config.task!r}; give one of configs/amt_gan.py")
   meta = networks.read_meta(workdir / "network")
   opened = embedders.open_all([*config.amt_gan.embedders, *unseen])  # refuses the same one twice
   experiment = assemble.experiment(config)

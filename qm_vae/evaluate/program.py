@@ -7,6 +7,7 @@ import sys
 import ml_collections
 import tqdm
 
+from qm_vae.errors import InputError
 from qm_vae.evaluate import EVALUATIONS, evaluate, qm_vae
 from qm_vae.experiments import grid, resolve, schema, settings
 from qm_vae.experiments import run as runs
@@ -38,7 +39,7 @@ def run(
 
   Raises:
     ValueError: for a config that `schema.check` refuses, or what does not fit it.
-    RuntimeError: where members of a grid failed.
+    InputError: where members of a grid failed.
   """
   schema.check(config)
   if distributed:
@@ -47,7 +48,7 @@ def run(
   group = devices.all_processes()
   if members:
     if group.size > 1:
-      raise ValueError("--members trains within one process, on all its devices; leave out --distributed")
+      raise InputError("--members trains within one process, on all its devices; leave out --distributed")
     grid.check_alike(_members(members, config, workdir))  # before hours of work
     _train_members(_members(members, resolve.resolve(config), workdir), command)
     return
@@ -99,23 +100,23 @@ def _members(given, config, workdir):
   try:
     points = {workdir / name: dict(point) for name, point in json.loads(given).items()}
   except (ValueError, AttributeError, TypeError) as error:
-    raise ValueError(f"--members={given!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})") from None
+    raise InputError(f"--members={given!r} is no JSON of the form {{FOLDER: {{KEY: VALUE}}}} ({error})") from None
   if not points:
-    raise ValueError("--members names no run; give at least one as {FOLDER: {KEY: VALUE}}")
+    raise InputError("--members names no run; give at least one as {FOLDER: {KEY: VALUE}}")
   configs, known = {}, schema.flatten(config)
   for folder, point in points.items():
     if folder.resolve().parent != workdir.resolve():
-      raise ValueError(f"--members: {folder.name!r} is no plain name of a folder in --workdir, {workdir}")
+      raise InputError(f"--members: {folder.name!r} is no plain name of a folder in --workdir, {workdir}")
     unknown = [key for key in point if key not in known]
     if unknown:
-      raise ValueError(
+      raise InputError(
         f"--members: {folder.name}: {unknown[0]!r} is no key; qm_vae/experiments/schema/config.py lists them all"
       )
     configs[folder] = config.copy_and_resolve_references()
     try:
       configs[folder].update_from_flattened_dict(point)
     except TypeError as error:
-      raise ValueError(f"--members: {folder.name}: {point} does not fit ({error})") from None
+      raise InputError(f"--members: {folder.name}: {point} does not fit ({error})") from None
   return configs
 
 
@@ -128,8 +129,8 @@ def _train_members(configs, command):
     try:
       evaluate(folder, command=command)
       print(f"Report: {folder / 'report.html'}", flush=True)
-    except (ValueError, FloatingPointError, OSError, RuntimeError) as error:
+    except (InputError, OSError) as error:
       failed[folder] = str(error)
   if failed:
     reasons = "\n".join(f"  {folder}: {why}" for folder, why in failed.items())
-    raise RuntimeError(f"{len(failed)} of {len(configs)} runs failed:\n{reasons}")
+    raise InputError(f"{len(failed)} of {len(configs)} runs failed:\n{reasons}")

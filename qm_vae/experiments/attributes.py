@@ -6,6 +6,7 @@ import numpy as np
 import optax
 
 from qm_vae.data.augment import Augmentation
+from qm_vae.errors import InputError
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.experiments.schema import Config
@@ -28,18 +29,18 @@ def attributes_run(config: Config) -> Experiment:
   listed = getattr(source, "attributes", ())
   unlisted = sorted(set(config.attributes) - set(listed))
   if unlisted:
-    raise ValueError(
+    raise InputError(
       f"dataset {config.data.name!r} lists no attribute {', '.join(unlisted)}; it has {', '.join(listed) or 'none'} "
       "(CelebA's are in list_attr_celeba.txt or attributes.csv, docs/data.md)"
     )
   if config.data.split == "published":
-    raise ValueError("config.data.split is 'published'; for attributes choose identity or order")
+    raise InputError("config.data.split is 'published'; for attributes choose identity or order")
   data = datasets.load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   values = source.attribute_values[:, [listed.index(name) for name in config.attributes]]
   train, test = (_with_attributes(found, values) for found in (data.train, data.test))
   for name, found in (("training", train), ("test", test)):
     if not len(found):
-      raise ValueError(f"dataset {config.data.name!r}: the list of attributes names none of its {name} faces")
+      raise InputError(f"dataset {config.data.name!r}: the list of attributes names none of its {name} faces")
   steps = network.epochs * (len(train) // network.batch_size)
   rate = schedule.make("cosine", network.learning_rate, steps, warmup=steps // 20)
   meta = attribute_service.describe(network.architecture, network.input_size, config.attributes)

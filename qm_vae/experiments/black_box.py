@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from qm_vae.data.augment import Augmentation
+from qm_vae.errors import InputError
 from qm_vae.experiments import black_box_services, datasets, qm_vae, settings
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.experiments.parts import experiment_of
@@ -133,13 +134,13 @@ def _check_left_out(config):
   } | {f"terms.{name}.weight": one.weight > 0 for name, one in vars(config.terms).items()}
   wrong = [f"config.{key}" for key, one in asked.items() if one]
   if wrong:
-    raise ValueError(f"{', '.join(wrong)}: the task black_box does not do this; leave it at its default")
+    raise InputError(f"{', '.join(wrong)}: the task black_box does not do this; leave it at its default")
 
 
 def _learning(config):
   own = config.black_box
   if not own.explored <= own.questions <= min(config.batch_size, own.rehearsed, own.replay):
-    raise ValueError(
+    raise InputError(
       f"config.black_box: explored ({own.explored}) <= questions ({own.questions}) <= batch_size "
       f"({config.batch_size}), rehearsed ({own.rehearsed}) and replay ({own.replay}) must hold"
     )
@@ -170,7 +171,7 @@ def _judges(config, qualities, networks):
     digest = network_file.read_meta(network.checkpoint)["sha256"]
     networks = networks | {f"judges.{judge}": digest}
     if digest in known:
-      raise ValueError(
+      raise InputError(
         f"config.judges.{judge}.checkpoint is the network of a service that is asked, or the one that the "
         "student starts from; a judge must be another one"
       )

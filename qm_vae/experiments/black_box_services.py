@@ -5,6 +5,7 @@ import json
 import pathlib
 import sys
 
+from qm_vae.errors import InputError
 from qm_vae.experiments import settings
 from qm_vae.experiments.schema import Config
 from qm_vae.experiments.schema.fields import plain
@@ -24,17 +25,17 @@ def quality(config: Config, name: str) -> answers.Quality:
     ValueError: naming the key, when it is not whole or not in the config.
   """
   if name not in config.quality:
-    raise ValueError(f"config.qualities has {name!r}; config.quality has {', '.join(config.quality)}")
+    raise InputError(f"config.qualities has {name!r}; config.quality has {', '.join(config.quality)}")
   one = config.quality[name]
   found = answers.Quality(one.kind, tuple(one.names), tuple(one.tolerance))
   try:
     answers.check(found)
   except ValueError as error:
-    raise ValueError(f"config.quality.{name}: {error}") from error
+    raise InputError(f"config.quality.{name}: {error}") from error
   if one.checkpoint:
     known = tuple(network_file.read_meta(one.checkpoint).get("classes", found.names))
     if known != found.names:
-      raise ValueError(
+      raise InputError(
         f"config.quality.{name}.names are {found.names}, but the network {one.checkpoint} answers in {known}"
       )
   return found
@@ -50,11 +51,11 @@ def client(config: Config, name: str):
   options = {"callable": {"checkpoint": one.checkpoint}, "onnx": vars(one.onnx), "http": vars(one.http)}
   chosen = {key: value for key, value in options[one.client].items() if value not in ("", None)}
   if not one.source:
-    raise ValueError(f"config.quality.{name}.source is empty; a service of client {one.client!r} needs one")
+    raise InputError(f"config.quality.{name}.source is empty; a service of client {one.client!r} needs one")
   try:
     return CLIENTS[one.client](one.source, **chosen)
   except ValueError as error:
-    raise ValueError(f"config.quality.{name}: {error}") from error
+    raise InputError(f"config.quality.{name}: {error}") from error
 
 
 def open_boxes(config: Config, workdir: pathlib.Path) -> dict[str, BlackBox]:
@@ -91,7 +92,7 @@ def digests(config: Config) -> dict[str, str]:
     if one.client == "onnx":
       path = pathlib.Path(one.source)
       if not path.is_file():
-        raise ValueError(f"config.quality.{name}.source: there is no file {path}")
+        raise InputError(f"config.quality.{name}.source: there is no file {path}")
       found[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     elif one.checkpoint:
       found[name] = network_file.read_meta(one.checkpoint)["sha256"]
@@ -120,7 +121,7 @@ def offered(config: Config) -> list[str]:
     one = config.quality[name]
     if one.client == "callable" and one.source == OFFERED and not one.checkpoint:
       if one.kind != "classes":
-        raise ValueError(
+        raise InputError(
           f"config.quality.{name}.checkpoint is empty; train a network, with --config=configs/attributes.py, and give "
           "the folder that it tells"
         )

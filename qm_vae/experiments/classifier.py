@@ -6,6 +6,7 @@ import numpy as np
 import optax
 
 from qm_vae.data.augment import Augmentation
+from qm_vae.errors import InputError
 from qm_vae.experiments import settings
 from qm_vae.experiments.datasets import load_faces
 from qm_vae.experiments.parts import NetworkParts, experiment_of
@@ -23,7 +24,7 @@ def classifier_run(config: Config) -> Experiment:
   data = load_faces(config.data, settings.image_size(config), settings.cache_dir(config))
   data = data._replace(train=_labelled(data.train), test=_labelled(data.test))
   if not len(data.train) or not len(data.test):
-    raise ValueError(
+    raise InputError(
       f"dataset {config.data.name!r} carries no expression labels, so no classifier can be trained on it; give a "
       "trained or converted network in its place (--config.service.checkpoint, --config.judges.second.checkpoint), or "
       "data with labels"

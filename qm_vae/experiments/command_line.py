@@ -9,10 +9,11 @@ import ml_collections
 from absl import flags
 
 from qm_vae.arguments import nearest
+from qm_vae.errors import InputError
 from qm_vae.experiments import command_help, shelf
-from qm_vae.io.errors import InputError
 
 _OVERRIDE = re.compile(r"--?(no)?config\.([^=]+)(=.*)?", re.DOTALL)
+_NAME = re.compile(r"[a-z]\w*")
 _HELP = ("--help", "-help", "-h", "--helpshort", "-helpshort", "-?")
 
 
@@ -140,6 +141,9 @@ def _check_overrides(given, config):
     following = given[number + 1] if number + 1 < len(given) else "--"
     if not has_value and not isinstance(known[key], bool) and following.startswith("--"):
       raise InputError(f"--config.{key} has no value; write --config.{key}=VALUE")
+    names = (found[3] or "").removeprefix("=").split(",")
+    if isinstance(known[key], tuple) and len(names) > 1 and all(_NAME.fullmatch(name) for name in names):
+      raise InputError(f'config.{key} = {found[3][1:]!r}; write several as --config.{key}="{tuple(names)}"')
 
 
 def _in_words(message):

@@ -4,9 +4,9 @@ import pathlib
 
 import ml_collections
 
+from qm_vae.errors import InvalidFile
 from qm_vae.experiments import schema
 from qm_vae.io import run_folder
-from qm_vae.io.errors import InvalidFile
 
 
 def load(workdir: str | pathlib.Path) -> ml_collections.ConfigDict:

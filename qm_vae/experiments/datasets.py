@@ -7,6 +7,7 @@ import numpy as np
 
 from qm_vae.data import DATASETS, split
 from qm_vae.data.parts import of_one_numbering
+from qm_vae.errors import InputError
 from qm_vae.experiments.schema.data import OptionalDataset
 from qm_vae.faces import cache as face_cache
 from qm_vae.faces import cropping
@@ -24,7 +25,7 @@ def dataset(config: OptionalDataset, **overrides) -> Source:
   factory, options = DATASETS[config.name], config.options.get(config.name, {}) | overrides
   if place := trait(factory, "place"):
     if not config.root and not trait(factory, "has_default_place"):
-      raise ValueError(f"dataset {config.name!r} needs its folder or file: --config.data.root=PATH")
+      raise InputError(f"dataset {config.name!r} needs its folder or file: --config.data.root=PATH")
     options[place] = config.root
   return factory(**options)
 
@@ -55,7 +56,7 @@ def load_faces(config: OptionalDataset, size: int, cache: pathlib.Path) -> Split
     published = trait(DATASETS[config.name], "published")
     if not published:
       others = ", ".join(name for name, factory in DATASETS.items() if trait(factory, "published"))
-      raise ValueError(
+      raise InputError(
         f"dataset {config.name!r} has no published split; set config.data.split to identity or order "
         f"(published: {others})"
       )
@@ -80,7 +81,7 @@ def load_faces(config: OptionalDataset, size: int, cache: pathlib.Path) -> Split
 def _not_empty(data: Split, config) -> Split:
   for name, found in (("training", data.train), ("test", data.test)):
     if not len(found):
-      raise ValueError(
+      raise InputError(
         f"dataset {config.name!r} gives no {name} faces: {data.num_records} records, {len(found.missed)} without a "
         f"usable face, {data.num_duplicates} test faces that also train; first reason: {(found.missed or ['none'])[0]}"
       )

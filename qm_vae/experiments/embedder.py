@@ -8,6 +8,7 @@ import optax
 
 from qm_vae.data.augment import Augmentation
 from qm_vae.embedders import network
+from qm_vae.errors import InputError
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.experiments.schema import Config
@@ -32,7 +33,7 @@ def embedder_run(config: Config) -> Experiment:
   train, test = (found.take(protocol.several_faces(found.identity)) for found in (data.train, data.test))
   people = np.unique(train.identity)
   if len(people) < protocol.MIN_PEOPLE or not len(test):
-    raise ValueError(
+    raise InputError(
       f"dataset {config.data.name!r} has {len(people)} people with two training faces or more; a face recogniser needs "
       f"at least {protocol.MIN_PEOPLE}, and others to test it. Give identities, or a recogniser"
     )

@@ -20,11 +20,11 @@ import ml_collections
 import numpy as np
 
 import qm_vae
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.experiments import config_file, settings
 from qm_vae.experiments import gallery as run_gallery
 from qm_vae.io import networks, reading, records, run_folder
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.io.errors import InvalidFile
 
 FORMAT = 1
 _INDEX, _ARRAYS = "export.json", "generator.npz"
@@ -52,11 +52,11 @@ def finished(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], int]:
   """
   config = config_file.load(folder)
   if config.task != "qm_vae":
-    raise ValueError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
+    raise InputError(f"{folder} holds a run of task {config.task!r}; give one of task 'qm_vae'")
   rows = records.read_rows(folder)
   epoch = max((row["epoch"] for row in rows if row["split"] == "test"), default=0)
   if epoch != config.epochs:
-    raise ValueError(f"{folder} is not finished: epoch {epoch} of {config.epochs}; let python -m qm_vae.main go on")
+    raise InputError(f"{folder} is not finished: epoch {epoch} of {config.epochs}; let python -m qm_vae.main go on")
   checkpoints = Checkpoints(folder / "checkpoints")
   try:
     return checkpoints.read(), checkpoints.steps()[-1]
@@ -82,7 +82,7 @@ def write(folder: pathlib.Path, target: pathlib.Path, notes: str = "") -> dict:
   known = run_folder.read_provenance(folder)["networks"]
   for name, source in sources.items():
     if networks.load(source)[0]["sha256"] != known.get(name):
-      raise ValueError(f"the network {name} in {source} is not the one that {folder} was trained with; bring it back")
+      raise InputError(f"the network {name} in {source} is not the one that {folder} was trained with; bring it back")
   aside = target.with_name(f".{target.name}.{os.getpid()}.part")
   with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
     stack.callback(aside.unlink, missing_ok=True)
@@ -132,9 +132,15 @@ def unpacked(path: pathlib.Path) -> Iterator[Exported]:
     # Damaged archives surface as BadZipFile, zlib.error, EOFError, NotImplementedError, ...
     except Exception as error:
       raise InvalidFile(path, f"is no exported run ({str(error)[:100]})", remedy=_REMEDY) from error
-    config = config_file.load(folder)
+    try:
+      config = config_file.load(folder)
+    except InvalidFile as error:
+      raise InvalidFile(path, f"holds a config.json that {error.wrong}", remedy=_REMEDY) from error
     _relocate(config, {name: str(folder / "networks" / name) for name in _networks(config)})
-    arrays = reading.read_arrays(folder / _ARRAYS, most=_BYTES, remedy=_REMEDY)
+    try:
+      arrays = reading.read_arrays(folder / _ARRAYS, most=_BYTES, remedy=_REMEDY)
+    except InvalidFile as error:
+      raise InvalidFile(path, f"holds a {_ARRAYS} that {error.wrong}", error.allowed, _REMEDY) from error
     yield Exported(folder, config, arrays, index["step"])
 
 

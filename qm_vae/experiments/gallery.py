@@ -1,17 +1,19 @@
 """The faces that a run's views average, kept in the run's folder so that the run can be used without its data."""
 
 import pathlib
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InvalidFile
 from qm_vae.experiments.schema import Config
-from qm_vae.io import records
+from qm_vae.io import reading, records
 from qm_vae.options import trait
 
 FILE = "gallery.npz"
+_BYTES = 4 * 2**30
+_REMEDY = "copy it again from where the run was trained"
 _WITH_VIEWS = ("qm_vae", "black_box")  # tasks that look at faces through views
 
 
@@ -42,16 +44,14 @@ def load(workdir: pathlib.Path) -> Gallery:
     ValueError: where it is missing or damaged, naming the file.
   """
   path = workdir / FILE
-  try:
-    with np.load(path, allow_pickle=False) as file:
-      found = Gallery(file["image"], file["identity"], file["eyes"])
-  except FileNotFoundError:
-    raise ValueError(
-      f"{path} is missing, and a view of the run averages its faces; copy it from where the run was trained"
-    ) from None
-  except (OSError, KeyError, ValueError, zipfile.BadZipFile) as error:
-    raise ValueError(f"{path} is damaged ({error}); copy it again from where the run was trained") from error
-  count = len(found.image)
-  if found.image.dtype != np.uint8 or found.image.ndim != 4 or found.eyes.shape != (count, 4):
-    raise ValueError(f"{path} holds no gallery: uint8 [N, S, S, 3] with eyes [N, 4]; copy it again from the run")
-  return found
+  if not path.exists():
+    raise InvalidFile(path, "is missing, and a view of the run averages its faces", remedy=_REMEDY)
+  arrays = reading.read_arrays(path, most=_BYTES, remedy=_REMEDY)
+  image, identity, eyes = (arrays.get(name, np.zeros(())) for name in Gallery._fields)
+  well = image.dtype == np.uint8 and image.ndim == 4 and image.shape[-1] == 3 and len(image)
+  well = well and identity.shape == image.shape[:1] and identity.dtype.kind in "iu"
+  well = well and eyes.shape == (len(image), 4) and eyes.dtype.kind in "fiu" and bool(np.isfinite(eyes).all())
+  if not well:
+    wrong = f"holds no gallery: images {image.dtype} {list(image.shape)} with eyes {list(eyes.shape)}"
+    raise InvalidFile(path, wrong, "uint8 [N, S, S, 3] with identities [N] and finite eyes [N, 4]", _REMEDY)
+  return Gallery(image, identity, eyes)

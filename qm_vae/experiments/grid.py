@@ -16,6 +16,7 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.experiments import assemble, provenance, qm_vae, run, schema
 from qm_vae.io import run_folder
 from qm_vae.io.checkpoints import Checkpoints
@@ -260,12 +261,12 @@ def check_alike(configs: Mapping[pathlib.Path, ml_collections.ConfigDict]) -> No
   for config in configs.values():
     schema.check(config)
     if config.task != "qm_vae":
-      raise ValueError(f"runs of task {config.task!r} train one by one; only those of task 'qm_vae' train as a grid")
+      raise InputError(f"runs of task {config.task!r} train one by one; only those of task 'qm_vae' train as a grid")
     shaping = qm_vae.shaping(schema.flatten(config))
     first = first or shaping
     changed = [key for key in sorted(first.keys() | shaping.keys()) if first.get(key) != shaping.get(key)]
     if changed:
-      raise ValueError(
+      raise InputError(
         f"config.{changed[0]} shapes the program and differs, {first.get(changed[0])!r} and "
         f"{shaping.get(changed[0])!r}; within a grid only seed, alpha, beta, service_weight and the weights of terms "
         "above 0 may differ"

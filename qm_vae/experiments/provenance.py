@@ -8,6 +8,7 @@ import numpy as np
 
 from qm_vae import embedders
 from qm_vae.data.unpaired import Unpaired
+from qm_vae.errors import InputError
 from qm_vae.experiments import settings
 from qm_vae.experiments.schema import Config
 from qm_vae.io import networks as network_file
@@ -63,7 +64,7 @@ def check(config: Config, experiment: Experiment, workdir: pathlib.Path) -> dict
   networks = then["networks"].keys() | now["networks"].keys()
   changed += sorted(name for name in networks if then["networks"].get(name) != now["networks"].get(name))
   if changed:
-    raise ValueError(
+    raise InputError(
       f"{', '.join(changed)} changed since the run in {workdir} began (provenance.json); bring the data and networks "
       "back, or start in another --workdir"
     )

@@ -9,6 +9,7 @@ import optax
 from qm_vae import embedders, landmarkers
 from qm_vae.data.augment import Augmentation
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InputError
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.deidentifiers import baseline, deidentifier
 from qm_vae.experiments.parts import experiment_of
@@ -177,7 +178,7 @@ def _judge(service, name, checkpoint):
     return expression.reorder(SERVICES["expression"](checkpoint), service.classes)
   network = SERVICES["attributes"](checkpoint)
   if judging.SMILING not in network.classes or "happy" not in service.classes:
-    raise ValueError(
+    raise InputError(
       f"config.judges.{name}.checkpoint tells {', '.join(network.classes)}; of attributes only {judging.SMILING} "
       "judges expressions, and only those among which happy is (configs/attributes.py trains it)"
     )
@@ -247,7 +248,7 @@ def _check_judges(config):
   for name, network in settings.networks_of(config).items():
     digest = network_file.read_meta(network.checkpoint)["sha256"]
     if digest in seen:
-      raise ValueError(
+      raise InputError(
         f"config.{name}.checkpoint is the same network as config.{seen[digest]}.checkpoint; a judge must be another "
         "one, best of another architecture and seed (configs/expression.py trains one)"
       )
@@ -260,7 +261,7 @@ def _check_terms(config):
   trained = {network_file.read_meta(path)["sha256"]: path for path in config.recognisers}
   judges = [one.sha256 for one in embedders.open_all(path for path in config.privacy.embedders if path)]
   if trained and judges and set(judges) <= set(trained):
-    raise ValueError(
+    raise InputError(
       "every recogniser of config.privacy.embedders also trains, as one of config.recognisers "
       f"({', '.join(trained.values())}); give privacy.embedders one that does not"
     )
@@ -271,7 +272,7 @@ def _check_needs(config):
   for term in _weighed(config):
     key = trait(TERMS[term], "needs")
     if key and not len(getattr(config, key)):
-      raise ValueError(
+      raise InputError(
         f"config.terms.{term}.weight is {getattr(config.terms, term).weight}, but config.{key} is empty; fill it"
       )
 

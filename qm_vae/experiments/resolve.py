@@ -9,10 +9,10 @@ import ml_collections
 from qm_vae import embedders, landmarkers
 from qm_vae.data import synthetic
 from qm_vae.deidentifiers import DEIDENTIFIERS
+from qm_vae.errors import InputError
 from qm_vae.experiments import black_box_services, config_file, datasets, embedder, run, schema, settings
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, run_folder
-from qm_vae.io.errors import InputError
 from qm_vae.options import PATH, declared
 
 _SHAPING = {"classifier": "service.", "attributes": "service.", "embedder": "embedder."}

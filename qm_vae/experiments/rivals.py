@@ -8,6 +8,7 @@ from qm_vae.data.augment import Augmentation
 from qm_vae.data.unpaired import Unpaired
 from qm_vae.deidentifiers import _amt_gan as amt_gan_file
 from qm_vae.deidentifiers import _ugatit as ugatit_file
+from qm_vae.errors import InputError
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.experiments.schema import Config
@@ -31,7 +32,7 @@ def ugatit_run(config: Config) -> Experiment:
   rival, size = config.ugatit, settings.image_size(config)
   smallest = ugatit_models.smallest_side(max(rival.global_layers, rival.local_layers))
   if size < smallest:
-    raise ValueError(
+    raise InputError(
       f"config.image_size is {size}, but a discriminator of {max(rival.global_layers, rival.local_layers)} layers "
       f"needs {smallest} pixels; lower config.ugatit.global_layers and local_layers, or use larger pictures"
     )
@@ -61,11 +62,11 @@ def amt_gan_run(config: Config) -> Experiment:
   """
   rival, size = config.amt_gan, settings.image_size(config)
   if size < amt_gan_models.SMALLEST_SIDE:
-    raise ValueError(f"config.image_size is {size}, but AMT-GAN needs {amt_gan_models.SMALLEST_SIDE} pixels; raise it")
+    raise InputError(f"config.image_size is {size}, but AMT-GAN needs {amt_gan_models.SMALLEST_SIDE} pixels; raise it")
   opened = embedders.open_all(rival.embedders)
   closed = [one.source for one in opened if one.embedder is None]
   if closed or not opened:
-    raise ValueError(
+    raise InputError(
       f"config.amt_gan.embedders is {tuple(rival.embedders)}; the attack needs at least one face recogniser that it "
       "can differentiate: folders written by python -m qm_vae.convert torch-mobilefacenet or configs/embedder.py"
       + (f", not {', '.join(closed)}" if closed else "")
@@ -73,7 +74,7 @@ def amt_gan_run(config: Config) -> Experiment:
   data = two_kinds(config, size)
   plain, made_up = data.train.first, data.train.second
   if rival.target and rival.target not in plain.name:
-    raise ValueError(
+    raise InputError(
       f"config.amt_gan.target is {rival.target!r}, which is no training face of config.data; they are called "
       f"{', '.join(plain.name[:3])} and so on; '' takes the first"
     )
@@ -112,7 +113,7 @@ def two_kinds(config: Config, size: int) -> Split:
     ValueError: without a second kind.
   """
   if not config.target_data.name:
-    raise ValueError(
+    raise InputError(
       f"config.target_data.name is '', but task {config.task!r} learns from two kinds of pictures; name the second: "
       "--config.target_data.name=folder --config.target_data.root=FOLDER"
     )

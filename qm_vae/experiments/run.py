@@ -10,6 +10,7 @@ from collections.abc import Callable
 import jax
 import ml_collections
 
+from qm_vae.errors import InputError
 from qm_vae.experiments import assemble, gallery, provenance, schema
 from qm_vae.experiments.parts import NetworkParts
 from qm_vae.experiments.tasks import TASKS
@@ -85,7 +86,7 @@ def _check_alike(group, config, experiment, workdir):
   """Refuses data and networks that changed, or that another process sees otherwise."""
   found = group.broadcast(lambda: provenance.check(schema.view(config), experiment, workdir))
   if not group.is_leader and found != provenance.digests(schema.view(config), experiment):
-    raise ValueError(
+    raise InputError(
       f"process {group.index} finds other faces or networks than process 0; keep data, networks and config.cache_dir "
       "where all hosts see the same files"
     )
@@ -104,10 +105,10 @@ def restore(config: schema.Config | ml_collections.ConfigDict, workdir: str | pa
   with _checkpoints(config, workdir) as checkpoints:
     state = checkpoints.restore(jax.eval_shape(experiment.task.init, *loop.init_arguments(experiment)))
   if state is None:
-    raise ValueError(f"no whole checkpoint under {workdir / 'checkpoints'}; {again}")
+    raise InputError(f"no whole checkpoint under {workdir / 'checkpoints'}; {again}")
   last = experiment.epochs * (len(experiment.data.train) // experiment.batch_size)
   if int(state.step) != last:
-    raise ValueError(
+    raise InputError(
       f"{workdir} is not finished: its newest checkpoint is of step {int(state.step)} of {last}; {again}"
     )
   return experiment, state
@@ -131,7 +132,7 @@ def claim(config: ml_collections.ConfigDict, workdir: pathlib.Path) -> None:
       if old.get(key) != new.get(key) and not _free_to_change(key, config) and not _longer(key, old, new)
     ]
     if changed:
-      raise ValueError(
+      raise InputError(
         f"{workdir} holds a run of another config; choose another --workdir or remove it. Different:\n  "
         + "\n  ".join(changed)
       )

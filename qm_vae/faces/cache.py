@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.faces import cropping
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 
 FORMAT = 1
 """Counts up whenever the files' form or the way of cropping changes, so that older files are left alone."""
@@ -45,7 +45,7 @@ def load_or_crop(
     ValueError: for a negative limit.
   """
   if limit < 0:
-    raise ValueError(f"limit is {limit}; it must be 0 (all records) or a number of records")
+    raise InputError(f"limit is {limit}; it must be 0 (all records) or a number of records")
   path = cache_path(source, settings, cache_dir, limit)
   if path.exists():
     try:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.io import progress
 
 MAX_SIDE = 1280
@@ -61,7 +62,7 @@ def detect(image: np.ndarray, settings: Settings) -> np.ndarray:
     boxes = [[(width - side) // 2, (height - side) // 2, side, side]] if side >= settings.min_size else []
     return np.array(boxes, np.int32).reshape(-1, 4)
   if settings.detector != "haar":
-    raise ValueError(f"no face detector is called {settings.detector!r}; choose 'haar' or 'none'")
+    raise InputError(f"no face detector is called {settings.detector!r}; choose 'haar' or 'none'")
   return detect_counted(image, settings)[0]
 
 
@@ -311,6 +312,6 @@ def _margin(settings):
 def _cascade(name):
   if not hasattr(_local, name):
     if not hasattr(cv2, "CascadeClassifier"):
-      raise RuntimeError(f"OpenCV {cv2.__version__} has no cv2.CascadeClassifier; install opencv-python>=4.12,<5")
+      raise InputError(f"OpenCV {cv2.__version__} has no cv2.CascadeClassifier; install opencv-python>=4.12,<5")
     setattr(_local, name, cv2.CascadeClassifier(os.path.join(os.path.dirname(cv2.__file__), "data", f"{name}.xml")))
   return getattr(_local, name)

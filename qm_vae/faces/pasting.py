@@ -3,6 +3,7 @@
 import cv2
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.faces import SHAPES, cropping
 
 _SOFT = 0.02  # share of the crop's side over which the frame's pixels give way to the crop's
@@ -55,7 +56,7 @@ def blend(frame: np.ndarray, image: np.ndarray, box: np.ndarray, *, feather: flo
     ValueError: for a shape that is not in SHAPES.
   """
   if shape not in SHAPES:
-    raise ValueError(f"no shape is called {shape!r}; choose one of {', '.join(SHAPES)}")
+    raise InputError(f"no shape is called {shape!r}; choose one of {', '.join(SHAPES)}")
   _write(frame, image, box, _weights(int(box[2]), feather, shape))
 
 

@@ -10,10 +10,12 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from qm_vae.errors import InputError
+
 _STEP = re.compile(r"\['([^']*)'\]|\.(\w+)|\[(\d+)\]")
 
 
-class OtherNetwork(ValueError):
+class OtherNetwork(InputError):
   """A whole checkpoint whose arrays are not those of the network at hand."""
 
 
@@ -73,7 +75,7 @@ class Checkpoints:
         items = ocp.args.Composite(state=ocp.args.StandardRestore(_on_host(abstract)))
         state = jax.tree.map(np.asarray, self._manager.restore(step, args=items)["state"])
         if digest(state) != label["sha256"]:
-          raise ValueError("its arrays are not those that were saved")
+          raise InputError("its arrays are not those that were saved")
         return state
       except OtherNetwork:
         raise
@@ -90,7 +92,7 @@ class Checkpoints:
       ValueError: when there is none, or it is damaged; nothing is set aside.
     """
     if not self.steps():
-      raise ValueError(f"no checkpoint under {self._directory}")
+      raise InputError(f"no checkpoint under {self._directory}")
     step = self.steps()[-1]
     try:
       items = ocp.args.Composite(label=ocp.args.JsonRestore(), state=ocp.args.StandardRestore())
@@ -99,9 +101,9 @@ class Checkpoints:
       named = {path: _at(restored["state"], path) for path in restored["label"]["shapes"]}
       whole = _digest_of(named.items()) == restored["label"]["sha256"]
     except Exception as error:  # Orbax raises whatever its storage raises: no narrower class covers a bad file
-      raise ValueError(f"checkpoint {self._directory / str(step)} cannot be read ({type(error).__name__})") from error
+      raise InputError(f"checkpoint {self._directory / str(step)} cannot be read ({type(error).__name__})") from error
     if not whole:
-      raise ValueError(f"checkpoint {self._directory / str(step)} is damaged: its arrays are not those that were saved")
+      raise InputError(f"checkpoint {self._directory / str(step)} is damaged: its arrays are not those that were saved")
     return named
 
   def _set_aside(self, step, error):
@@ -152,7 +154,7 @@ def _label_digest(label):
 def _check_label(label):
   """A damaged label must not look like one of another network; checkpoints of earlier versions have no digest of it."""
   if "label_sha256" in label and label["label_sha256"] != _label_digest(label):
-    raise ValueError("its label is not the one that was saved")
+    raise InputError("its label is not the one that was saved")
 
 
 def _at(tree, path):

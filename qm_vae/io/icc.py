@@ -6,6 +6,8 @@ import struct
 import numpy as np
 from PIL import Image, ImageCms
 
+from qm_vae.errors import InputError
+
 _HEAD, _ENTRY = 128, 12  # bytes
 _MOST = 4 * 2**20  # bytes of a profile
 _CURVES, _COLUMNS = (b"rTRC", b"gTRC", b"bTRC"), (b"rXYZ", b"gXYZ", b"bXYZ", b"wtpt")
@@ -14,7 +16,7 @@ _TABLES = (b"A2B0", b"A2B1", b"A2B2", b"D2B0", b"D2B1", b"D2B2")
 _NAME = b"colours of the original"
 
 
-class Unusable(ValueError):
+class Unusable(InputError):
   """A profile that is damaged, or of another kind than can be made anew."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif")
 """Endings of the files that count as images, compared in lower case."""
@@ -84,7 +85,7 @@ def _decode(file):
       grey = np.asarray(image).astype(np.uint32)
       return np.repeat(((grey + 128) // 257).astype(np.uint8)[..., None], 3, axis=2)
     if image.mode in ("I", "F"):
-      raise ValueError("its samples are 32-bit, so that white is unknown; save it with 8 or 16 bits a channel")
+      raise InputError("its samples are 32-bit, so that white is unknown; save it with 8 or 16 bits a channel")
     if image.has_transparency_data:
       image = image.convert("RGBA")
       image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
@@ -181,7 +182,7 @@ def write_image(
   options, suffix = {}, (form or os.path.splitext(path)[1]).lower()
   _with_heif(f"x{suffix}")
   if suffix not in (known := Image.registered_extensions()):
-    raise ValueError(f"no picture is written with the suffix {suffix!r} here; choose another one, .jpg for instance")
+    raise InputError(f"no picture is written with the suffix {suffix!r} here; choose another one, .jpg for instance")
   kind = known[suffix]
   if profile:
     options["icc_profile"] = profile
@@ -208,7 +209,7 @@ def _words(original):
         kept[block] = found
     return kept.tobytes()
   except Exception as error:  # see read_image
-    raise ValueError(f"its EXIF block is damaged and cannot be kept ({error}); leave its metadata out") from error
+    raise InputError(f"its EXIF block is damaged and cannot be kept ({error}); leave its metadata out") from error
 
 
 def _is_short(value):
@@ -221,9 +222,9 @@ def _read_again(path, kind, shape):
       written.load()
       size = written.size
   except Exception as error:  # see read_image
-    raise ValueError(f"what was written as {kind} cannot be read ({error}); choose another format") from error
+    raise InputError(f"what was written as {kind} cannot be read ({error}); choose another format") from error
   if size != (shape[1], shape[0]):
-    raise ValueError(f"what was written as {kind} has {size} pixels, not {shape[1::-1]}; choose another format")
+    raise InputError(f"what was written as {kind} has {size} pixels, not {shape[1::-1]}; choose another format")
 
 
 def write_png(path: str | os.PathLike, image: np.ndarray) -> None:

@@ -12,8 +12,8 @@ import jax
 import numpy as np
 from flax import traverse_util
 
+from qm_vae.errors import InvalidFile
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.options import Rule
 
 META = "network.json"

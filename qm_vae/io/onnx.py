@@ -3,14 +3,19 @@
 import os
 import pathlib
 import re
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 import onnxruntime
 
+from qm_vae.errors import InputError, InvalidFile
+
 _NUMBER = r"([-+]?\d+(?:\.\d+)?)"
 _FORMULA = rf"\(\s*x\s*-\s*{_NUMBER}\s*\)\s*/\s*{_NUMBER}"
 _INTERVAL = rf"\[?\s*{_NUMBER}\s*(?:\.\.|,)\s*{_NUMBER}"
+
+_REMEDY = "export the network anew"
 
 LUMA = (0.299, 0.587, 0.114)
 """Weights of R, G and B in a grey image: ITU-R BT.601."""
@@ -37,7 +42,8 @@ class ImageNetwork(NamedTuple):
     elif self.colour == "grey":
       x = (image @ np.asarray(LUMA, np.float32))[..., None] * self.factor + self.offset
     x = x.transpose(0, 3, 1, 2) if self.layout == "NCHW" else x
-    (found,) = self.session.run([output], {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)})
+    inputs = {self.session.get_inputs()[0].name: np.ascontiguousarray(x, np.float32)}
+    (found,) = answers(self.path, self.session, [output], inputs)
     return np.asarray(found)
 
   def output(self, wanted: str | None, what: str) -> str:
@@ -50,7 +56,7 @@ class ImageNetwork(NamedTuple):
     name = wanted or next(iter(outputs))
     shape = outputs.get(name)
     if shape is None or len(shape) != 2:
-      raise ValueError(f"{self.path}: output {name!r} is no batch of {what}; give output= one of {outputs}")
+      raise InputError(f"{self.path}: output {name!r} is no batch of {what}; give output= one of {outputs}")
     return name
 
 
@@ -81,10 +87,10 @@ def load(
   try:
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
   except Exception as error:  # onnxruntime's own exceptions share no narrower base
-    raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
-  metadata = session.get_modelmeta().custom_metadata_map
+    raise InputError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
+  metadata = words(path, session)
   if len(session.get_inputs()) != 1 or len(session.get_inputs()[0].shape) != 4:
-    raise ValueError(f"{path} takes {[i.shape for i in session.get_inputs()]}; expected one batch of images")
+    raise InputError(f"{path} takes {[i.shape for i in session.get_inputs()]}; expected one batch of images")
   shape = session.get_inputs()[0].shape
   layout = _choice(path, "layout", layout or metadata.get("input_layout") or _layout(shape), ("NCHW", "NHWC"))
   grey = shape[1 if layout == "NCHW" else 3] == 1
@@ -95,6 +101,35 @@ def load(
   return ImageNetwork(path, session, metadata, (height, width), fixed, layout, colour, factor, offset)
 
 
+def words(path: str | os.PathLike, session: onnxruntime.InferenceSession) -> dict[str, str]:
+  """What the file that a session was made of says about itself, its metadata_props.
+
+  Raises:
+    InvalidFile: where that is no text.
+  """
+  try:
+    return session.get_modelmeta().custom_metadata_map
+  except UnicodeDecodeError as error:
+    raise InvalidFile(path, f"has metadata that are no UTF-8 text (byte {error.start})", remedy=_REMEDY) from None
+
+
+def answers(
+  path: str | os.PathLike,
+  session: onnxruntime.InferenceSession,
+  outputs: Sequence[str] | None,
+  inputs: Mapping[str, np.ndarray],
+) -> list[np.ndarray]:
+  """What a network answers; `outputs` None is all of them.
+
+  Raises:
+    InvalidFile: where it cannot be run: sizes that do not fit, or more memory than there is.
+  """
+  try:
+    return [np.asarray(one) for one in session.run(outputs, dict(inputs))]
+  except Exception as error:  # onnxruntime's own exceptions share no narrower base
+    raise InvalidFile(path, f"fails when it is run ({str(error)[:300]})", remedy=_REMEDY) from error
+
+
 def numbers(text: str) -> list[float]:
   """The numbers in a text, in their order."""
   return [float(number) for number in re.findall(_NUMBER, text)]
@@ -102,7 +137,7 @@ def numbers(text: str) -> list[float]:
 
 def _choice(path, name, value, allowed):
   if value not in allowed:
-    raise ValueError(f"{path}: {name} is {value!r}; give {name}= one of {', '.join(allowed)}")
+    raise InputError(f"{path}: {name} is {value!r}; give {name}= one of {', '.join(allowed)}")
   return value
 
 
@@ -122,7 +157,7 @@ def _range(path, text):
     low, high = map(float, match.groups())
     if low < high:
       return (high - low) / 255, low
-  raise ValueError(f'{path}: input_range is {text!r}; give input_range= such as "0..1", "-1..1" or "(x-127.5)/128"')
+  raise InputError(f'{path}: input_range is {text!r}; give input_range= such as "0..1", "-1..1" or "(x-127.5)/128"')
 
 
 def _size(path, layout, shape, text):
@@ -132,5 +167,5 @@ def _size(path, layout, shape, text):
     return shape[rows], shape[columns]
   parts = re.match(r"\w+?x(\d+)x(\d+)x(\d+)", text)
   if not parts:
-    raise ValueError(f"{path}: its input {shape} has no fixed height and width; give size=(height, width)")
+    raise InputError(f"{path}: its input {shape} has no fixed height and width; give size=(height, width)")
   return int(parts[rows]), int(parts[columns])

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from qm_vae.io.errors import InvalidFile
+from qm_vae.errors import InvalidFile
 
 TEXT_BYTES = 256 * 2**20
 """A text, a table, a JSON file, at most."""

@@ -6,8 +6,8 @@ import pathlib
 
 import numpy as np
 
+from qm_vae.errors import InvalidFile
 from qm_vae.io import images, reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.options import is_number
 
 

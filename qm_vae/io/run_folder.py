@@ -5,8 +5,8 @@ import pathlib
 
 import filelock
 
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import reading
-from qm_vae.io.errors import InputError, InvalidFile
 
 _CONFIG_BYTES = 2**24
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.landmarkers import second_look
 from qm_vae.models.landmarks import LANDMARK_NETWORKS
@@ -136,7 +137,7 @@ def on_host(landmarker: Landmarker, batch_size: int = 32) -> Callable[[np.ndarra
   def find(image):
     points = find_all(image)
     if not np.isfinite(points).all():
-      raise ValueError("the landmark network answers with numbers that are not finite; its folder is damaged")
+      raise InputError("the landmark network answers with numbers that are not finite; its folder is damaged")
     return points
 
   return find

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from qm_vae.errors import InputError
+
 
 class LossWeights(NamedTuple):
   """Weights of the terms: float32 scalars, arguments of the step, so that a grid over them compiles once."""
@@ -74,7 +76,7 @@ def service_loss(kind, answer_logits, output_logits):
   Source: Qiu et al. 2022, Eq. (8).
   """
   if kind not in _SERVICE:
-    raise ValueError(f"service_loss {kind!r} is unknown; choose one of {', '.join(SERVICE_LOSSES)}")
+    raise InputError(f"service_loss {kind!r} is unknown; choose one of {', '.join(SERVICE_LOSSES)}")
   return _SERVICE[kind](jax.lax.stop_gradient(answer_logits), output_logits)
 
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import face_region
 
 _TO_XYZ = np.array(
@@ -92,5 +93,5 @@ def skin_difference(original, output, eyes) -> np.ndarray:
 def _cheeks(eyes, shape):
   inside = face_region.cheeks(eyes, shape)
   if not inside.any():
-    raise ValueError(f"eyes at {np.asarray(eyes).tolist()} place the cheeks outside a picture of {shape} pixels")
+    raise InputError(f"eyes at {np.asarray(eyes).tolist()} place the cheeks outside a picture of {shape} pixels")
   return inside

@@ -3,6 +3,8 @@
 import numpy as np
 from scipy import stats
 
+from qm_vae.errors import InputError
+
 LEAST = 5
 """Fewest points of the last part of a curve from which a trend is judged."""
 
@@ -25,9 +27,9 @@ def trend(values, share: float = 0.5) -> dict:
   """
   values = np.asarray(values, np.float64)
   if not 0 < share <= 1:
-    raise ValueError(f"trend: a share of {share}; it lies in (0, 1]")
+    raise InputError(f"trend: a share of {share}; it lies in (0, 1]")
   if not np.isfinite(values).all():
-    raise ValueError("trend: values that are not finite; leave out evaluations that failed")
+    raise InputError("trend: values that are not finite; leave out evaluations that failed")
   last = values[len(values) - round(len(values) * share) :]
   if len(last) < LEAST:
     return {"points": len(last), "change": None, "low": None, "high": None, "falling": None}

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 OVAL = (0.45, 1.0, 1.3)
 """The face without hair and ears: distance of its centre below the eyes, half width, half height; eye distances."""
 
@@ -28,12 +30,12 @@ def coordinates(eyes, shape) -> np.ndarray:
   """
   eyes = np.asarray(eyes, np.float64)
   if eyes.shape[-1:] != (4,):
-    raise ValueError(f"eyes of shape {eyes.shape}; give [..., 4]: x, y left, x, y right")
+    raise InputError(f"eyes of shape {eyes.shape}; give [..., 4]: x, y left, x, y right")
   left, right = eyes[..., :2], eyes[..., 2:]
   across = right - left
   squared = np.square(across).sum(-1)
   if not (np.isfinite(eyes).all() and np.all(squared >= 1)):
-    raise ValueError("eyes that are not finite or less than a pixel apart; leave out faces that were not found")
+    raise InputError("eyes that are not finite or less than a pixel apart; leave out faces that were not found")
   rows, columns = np.mgrid[: shape[0], : shape[1]] + 0.5
   offset = np.stack([columns, rows], -1) - ((left + right) / 2)[..., None, None, :]
   unit = (across / squared[..., None])[..., None, None, :]

@@ -4,6 +4,7 @@ import itertools
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import intervals
 
 BLOCK = 10  # frames; successive differences depend on each other over less than that at usual rates
@@ -21,16 +22,16 @@ def frame_difference(clip, mask=None) -> np.ndarray:
   """
   clip = np.asarray(clip)
   if clip.ndim != 4 or len(clip) < 2:
-    raise ValueError(f"a clip of shape {clip.shape}; give [T, H, W, 3] with two frames or more")
+    raise InputError(f"a clip of shape {clip.shape}; give [T, H, W, 3] with two frames or more")
   step = np.stack([np.abs(b.astype(np.int16) - a).mean(-1) for a, b in itertools.pairwise(clip)])
   if mask is None:
     return step.mean((1, 2))
   mask = np.asarray(mask, bool)
   if mask.shape not in (clip.shape[1:3], clip.shape[:3]):
-    raise ValueError(f"a mask of shape {mask.shape} for a clip of shape {clip.shape}; give [H, W] or [T, H, W]")
+    raise InputError(f"a mask of shape {mask.shape} for a clip of shape {clip.shape}; give [H, W] or [T, H, W]")
   mask = mask[1:] if mask.ndim == 3 else np.broadcast_to(mask, step.shape)
   if not mask.any((1, 2)).all():
-    raise ValueError("a mask that is empty in some frame; leave out the frames without a face")
+    raise InputError("a mask that is empty in some frame; leave out the frames without a face")
   return (step * mask).sum((1, 2)) / mask.sum((1, 2))
 
 
@@ -55,7 +56,7 @@ def flicker(before, after, mask=None, seed: int = 0, resamples: int = 2000) -> d
   Source: Politis and Romano 1992, "A circular block-resampling procedure for stationary data".
   """
   if np.shape(before) != np.shape(after):
-    raise ValueError(f"clips of shapes {np.shape(before)} and {np.shape(after)}; give the same frames")
+    raise InputError(f"clips of shapes {np.shape(before)} and {np.shape(after)}; give the same frames")
   old, new = frame_difference(before, mask), frame_difference(after, mask)
   n = len(old)
   if not old.sum():

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import pose
 
 BROWS, NOSE, EYES, MOUTH = slice(17, 27), slice(27, 36), slice(36, 48), slice(48, 68)
@@ -151,5 +152,5 @@ def opening_difference(original, output) -> Openings:
 def _pair(original, output):
   original, output = pose.checked(original), pose.checked(output)
   if original.shape != output.shape:
-    raise ValueError(f"landmarks {original.shape} and {output.shape}; give the same faces")
+    raise InputError(f"landmarks {original.shape} and {output.shape}; give the same faces")
   return original, output

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import pose
 
 MIRROR = np.r_[
@@ -36,14 +37,14 @@ def estimate(points) -> np.ndarray:
   """
   points = pose.checked(points)
   if points.ndim != 3 or len(points) < FACES:
-    raise ValueError(f"head_shape.estimate: landmarks {points.shape}; give [N, 68, 2] of at least {FACES} faces")
+    raise InputError(f"head_shape.estimate: landmarks {points.shape}; give [N, 68, 2] of at least {FACES} faces")
   head = pose.HEAD
   for _ in range(_ROUNDS):
     found = pose.fit(points, head)
     rotation = found.rotation[:, :2]
     turns = np.std(rotation[..., 2], 0).max()
     if turns < TURN:
-      raise ValueError(
+      raise InputError(
         f"head_shape.estimate: heads turn by {np.degrees(turns):.1f} degrees (standard deviation); depth shows from "
         f"{np.degrees(TURN):.0f} on: give faces in more poses, or keep pose.HEAD"
       )

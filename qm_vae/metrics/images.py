@@ -5,6 +5,8 @@ import functools
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
+
 WINDOW = 11  # pixels
 SIGMA = 1.5  # pixels
 C1, C2 = 0.01**2, 0.03**2  # for images in [0, 1]
@@ -61,7 +63,7 @@ def ssim(x, x_hat):
   Source: Wang et al. 2004, "Image quality assessment", Eq. (13).
   """
   if min(x.shape[-3:-1]) < WINDOW:
-    raise ValueError(
+    raise InputError(
       f"ssim: images of {x.shape[-3]} x {x.shape[-2]} pixels are smaller than its {WINDOW} x {WINDOW} window"
     )
   x, y = x.astype(jnp.float32), x_hat.astype(jnp.float32)

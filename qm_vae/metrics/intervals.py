@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 Z = 1.959963984540054  # two-sided 95 %
 LEVEL = 95.0  # percent
@@ -49,7 +50,7 @@ def wilson(successes, n) -> Rate:
   Source: Wilson 1927.
   """
   if not 0 <= successes <= n:
-    raise ValueError(f"wilson: {successes} successes of {n} trials; successes must lie in 0..n")
+    raise InputError(f"wilson: {successes} successes of {n} trials; successes must lie in 0..n")
   if not n:
     return NONE
   p = float(successes / n)
@@ -74,7 +75,7 @@ def wilson_effective(value, variance, n, people) -> Rate:
   Source: Korn and Graubard 1998 for the effective number; Dean and Pagano 2015 for Wilson's interval with it.
   """
   if not 0 <= value <= 1 or not 1 <= people <= n:
-    raise ValueError(f"wilson_effective: rate {value} of {people} people in {n} trials; give [0, 1] and 1..n")
+    raise InputError(f"wilson_effective: rate {value} of {people} people in {n} trials; give [0, 1] and 1..n")
   binomial = value * (1 - value)
   unseen = binomial < 1e-12 or variance < 1e-12 * binomial  # beside rounding
   effective = people if unseen else min(max(binomial / variance, 1), n)
@@ -180,7 +181,7 @@ def rate(values, identity=None) -> Rate:
 def _checked(values, identity):
   values = np.asarray(values, np.float64).reshape(-1)
   if len(values) != len(identity):
-    raise ValueError(f"{len(values)} values for {len(identity)} identities; give one identity per value")
+    raise InputError(f"{len(values)} values for {len(identity)} identities; give one identity per value")
   if not np.all((values >= 0) & (values <= 1)):
-    raise ValueError("a rate is a mean of values in [0, 1]; found one outside, or NaN")
+    raise InputError("a rate is a mean of values in [0, 1]; found one outside, or NaN")
   return values, people_of(identity)

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import color, face_region
 
 BULGE = 1.0  # half depth of the head's ellipsoid, eye distances: as deep as wide
@@ -57,7 +58,7 @@ def _light(image, eyes):
   shape = image.shape[:2]
   inside = face_region.skin(eyes, shape)
   if inside.sum() < 16:
-    raise ValueError(f"eyes at {np.asarray(eyes).tolist()} leave no skin in a picture of {shape} pixels")
+    raise InputError(f"eyes at {np.asarray(eyes).tolist()} leave no skin in a picture of {shape} pixels")
   values = color.luminance(image[inside])
   basis = np.c_[np.ones(len(values)), normals(eyes, shape)[inside]]
   return np.linalg.lstsq(basis, values, rcond=None)[0][1:] / max(values.mean(), 1e-6)

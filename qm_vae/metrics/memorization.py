@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import intervals
 
 FALSE_RATE = 0.01
@@ -20,7 +21,7 @@ def nearest(embeddings, training) -> tuple[np.ndarray, np.ndarray]:
   """
   embeddings, training = _unit(embeddings), _unit(training)
   if embeddings.shape[1] != training.shape[1]:
-    raise ValueError(f"embeddings of {embeddings.shape[1]} and {training.shape[1]} numbers; take one recogniser")
+    raise InputError(f"embeddings of {embeddings.shape[1]} and {training.shape[1]} numbers; take one recogniser")
   similarity, index = np.empty(len(embeddings)), np.empty(len(embeddings), np.int64)
   for i in range(0, len(embeddings), 256):  # of N x K at once there would be gigabytes
     block = embeddings[i : i + 256] @ training.T
@@ -66,7 +67,7 @@ def memorization(
     ValueError: for fewer than 1 / false_rate held-out faces, `false_rate` outside (0, 1), and as `nearest`.
   """
   if not 0 < false_rate < 1 or len(held_out) * false_rate < 1:
-    raise ValueError(
+    raise InputError(
       f"a false rate of {false_rate} from {len(held_out)} held-out faces; give one in (0, 1) and at least "
       "1 / false_rate faces"
     )
@@ -117,15 +118,15 @@ def auc(above, below, weight_above, weight_below) -> float:
 def _unknown(identity, n):
   identity = np.full(n, -1) if identity is None else np.asarray(identity)
   if len(identity) != n:
-    raise ValueError(f"{len(identity)} identities for {n} embeddings; give one each")
+    raise InputError(f"{len(identity)} identities for {n} embeddings; give one each")
   return identity
 
 
 def _unit(embeddings):
   embeddings = np.asarray(embeddings, np.float64)
   if embeddings.ndim != 2 or not len(embeddings):
-    raise ValueError(f"embeddings of shape {embeddings.shape}; give [N, D] with one or more")
+    raise InputError(f"embeddings of shape {embeddings.shape}; give [N, D] with one or more")
   length = np.linalg.norm(embeddings, axis=1, keepdims=True)
   if not (np.isfinite(length).all() and length.all()):
-    raise ValueError("embeddings of length 0 or not finite; leave out the faces that gave none")
+    raise InputError("embeddings of length 0 or not finite; leave out the faces that gave none")
   return embeddings / length

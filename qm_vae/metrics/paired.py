@@ -3,6 +3,8 @@
 import numpy as np
 import scipy.stats
 
+from qm_vae.errors import InputError
+
 
 def mcnemar(first, second) -> dict:
   """Exact test of whether two conditions succeed equally often on the same cases.
@@ -24,7 +26,7 @@ def mcnemar(first, second) -> dict:
   """
   first, second = np.asarray(first, bool), np.asarray(second, bool)
   if first.shape != second.shape or first.ndim != 1 or not len(first):
-    raise ValueError(f"cases of shapes {first.shape} and {second.shape}; give the same cases twice, one at least")
+    raise InputError(f"cases of shapes {first.shape} and {second.shape}; give the same cases twice, one at least")
   ahead, behind = int((first & ~second).sum()), int((second & ~first).sum())
   p = scipy.stats.binomtest(ahead, ahead + behind).pvalue if ahead + behind else 1.0
   counts = {"both": int((first & second).sum()), "first_only": ahead, "second_only": behind}

@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 _KNOWN = {
   17: (-6.825897, -6.760612, -4.402142),  # ends of the brows
   21: (-1.330353, -7.122144, -6.903745),
@@ -120,7 +122,7 @@ def pose_difference(original, output, head=HEAD) -> np.ndarray:
     ValueError: as `fit`, and for shapes that differ.
   """
   if np.shape(original) != np.shape(output):
-    raise ValueError(f"pose_difference: landmarks {np.shape(original)} and {np.shape(output)}; give the same faces")
+    raise InputError(f"pose_difference: landmarks {np.shape(original)} and {np.shape(output)}; give the same faces")
   return np.abs((head_pose(output, head) - head_pose(original, head) + 180) % 360 - 180)
 
 
@@ -132,11 +134,11 @@ def checked(points) -> np.ndarray:
   """
   points = np.asarray(points, np.float64)
   if points.shape[-2:] != (68, 2):
-    raise ValueError(f"landmarks of shape {points.shape}; give [..., 68, 2]")
+    raise InputError(f"landmarks of shape {points.shape}; give [..., 68, 2]")
   if not np.isfinite(points).all():
-    raise ValueError("landmarks that are not finite; leave out the faces that were not found")
+    raise InputError("landmarks that are not finite; leave out the faces that were not found")
   if not np.all(np.ptp(points[..., 17:, :], -2) > 0):
-    raise ValueError("landmarks that lie on one place or line; leave out the faces that were not found")
+    raise InputError("landmarks that lie on one place or line; leave out the faces that were not found")
   return points
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import intervals
 
 BLOCKS = 10
@@ -78,7 +79,7 @@ def standardized(features, original) -> np.ndarray:
   features, original = _pair(features, original)
   unit = np.sqrt(original.var(0).mean())
   if not unit:
-    raise ValueError("the originals' features are all alike; take a network that tells these faces apart")
+    raise InputError("the originals' features are all alike; take a network that tells these faces apart")
   return (features - original.mean(0)) / unit
 
 
@@ -174,18 +175,18 @@ def _or_unknown(identity, n):
 def _groups(n, m, identity, seed):
   """int [N] in 0..BLOCKS-1, the group of each row; people stay whole."""
   if n != m or (identity is not None and len(identity) != n):
-    raise ValueError(f"sets of {n} and {m} faces; give as many of each, and an identity for each row or None")
+    raise InputError(f"sets of {n} and {m} faces; give as many of each, and an identity for each row or None")
   person = intervals.people_of(_or_unknown(identity, n))
   people = person.max() + 1
   if people < 2 * BLOCKS:
-    raise ValueError(f"a distance with its interval wants at least {2 * BLOCKS} people; found {people}")
+    raise InputError(f"a distance with its interval wants at least {2 * BLOCKS} people; found {people}")
   return (np.random.default_rng(seed).permutation(people) % BLOCKS)[person]
 
 
 def _pair(a, b):
   a, b = np.asarray(a, np.float64), np.asarray(b, np.float64)
   if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-    raise ValueError(f"features {a.shape} and {b.shape}; give [N, D] and [M, D] with two rows or more")
+    raise InputError(f"features {a.shape} and {b.shape}; give [N, D] and [M, D] with two rows or more")
   if not (np.isfinite(a).all() and np.isfinite(b).all()):
-    raise ValueError("features that are not finite; leave out the faces that gave none")
+    raise InputError("features that are not finite; leave out the faces that gave none")
   return a, b

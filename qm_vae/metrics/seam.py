@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 NEAR = (2, 3, 4)
 """How far beside the edge gradients are compared, pixels."""
 
@@ -30,9 +32,9 @@ def seam(image, mask) -> np.ndarray:
   image, mask = np.asarray(image), np.asarray(mask)
   mask = mask[..., 0] if mask.ndim == 4 else mask
   if image.ndim != 4 or mask.shape not in (image.shape[:3], image.shape[1:3]):
-    raise ValueError(f"images {image.shape} and masks {mask.shape}; give [N, H, W, 3] and [N, H, W] or [H, W]")
+    raise InputError(f"images {image.shape} and masks {mask.shape}; give [N, H, W, 3] and [N, H, W] or [H, W]")
   if not np.isin(mask, (0, 1)).all():
-    raise ValueError("a mask with values other than 0 and 1; give the region itself, a soft one at half its weight")
+    raise InputError("a mask with values other than 0 and 1; give the region itself, a soft one at half its weight")
   mask = np.broadcast_to(mask.astype(bool), image.shape[:3])
   return np.array([_seam(one.astype(np.float64), region) for one, region in zip(image, mask, strict=True)])
 

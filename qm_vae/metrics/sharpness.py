@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import color, face_region
 
 ABOVE = 0.5  # of the Nyquist frequency
@@ -25,7 +26,7 @@ def detail(image, eyes, above: float = ABOVE) -> np.ndarray:
     ValueError: for an oval outside the picture, `above` outside [0, 1), and as `face_region.coordinates`.
   """
   if not 0 <= above < 1:
-    raise ValueError(f"detail above {above} of the Nyquist frequency; give a share in [0, 1)")
+    raise InputError(f"detail above {above} of the Nyquist frequency; give a share in [0, 1)")
   return np.array([_detail(one, place, above) for one, place in zip(image, eyes, strict=True)])
 
 
@@ -46,7 +47,7 @@ def _detail(image, eyes, above):
   radius = face_region.radius(eyes, (height, width))
   window = np.where(radius < 1, (1 + np.cos(np.pi * np.minimum(radius, 1))) / 2, 0)
   if not window.any():
-    raise ValueError(
+    raise InputError(
       f"eyes at {np.asarray(eyes).tolist()} place the face outside a picture of {image.shape[:2]} pixels"
     )
   lightness = color.lab(image)[..., 0]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics.intervals import Rate
 from qm_vae.privacy import ranking, roc
 
@@ -49,13 +50,13 @@ def identification(
   probe_ids, gallery_ids = np.asarray(probe_ids), np.asarray(gallery_ids)
   for name, x, ids in (("probe", probe, probe_ids), ("gallery", gallery, gallery_ids)):
     if ids.shape != (len(x),):
-      raise ValueError(f"{name}_ids is {list(ids.shape)} for {len(x)} embeddings; give one person for each")
+      raise InputError(f"{name}_ids is {list(ids.shape)} for {len(x)} embeddings; give one person for each")
   if probe.shape[1] != gallery.shape[1]:
-    raise ValueError(f"probe has {probe.shape[1]} dimensions and gallery {gallery.shape[1]}; embed both by one network")
+    raise InputError(f"probe has {probe.shape[1]} dimensions and gallery {gallery.shape[1]}; embed both by one network")
   people, person = np.unique(gallery_ids, return_inverse=True)
   absent = sorted(set(probe_ids.tolist()) - set(people.tolist()))
   if absent:
-    raise ValueError(f"{absent[0]!r} has a probe but is not in the gallery; add a picture or drop the probe")
+    raise InputError(f"{absent[0]!r} has a probe but is not in the gallery; add a picture or drop the probe")
   scores = np.full((len(probe), len(people)), -np.inf)
   by_picture = probe @ gallery.T
   for picture, who in enumerate(person):
@@ -76,8 +77,8 @@ def identification(
 def _unit(name, x):
   x = np.asarray(x, np.float64)
   if x.ndim != 2 or not np.isfinite(x).all():
-    raise ValueError(f"{name} is {list(x.shape)}; it must hold finite numbers [N, D]")
+    raise InputError(f"{name} is {list(x.shape)}; it must hold finite numbers [N, D]")
   length = np.linalg.norm(x, axis=1, keepdims=True)
   if not (length > 0).all():
-    raise ValueError(f"{name} {int(np.argmin(length))} is all zeros, which points nowhere; leave it out")
+    raise InputError(f"{name} {int(np.argmin(length))} is all zeros, which points nowhere; leave it out")
   return x / length

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
+
 MECHANISMS = ("none", "randomized_response", "exponential")
 """Releases of one face at a time; k-same needs all faces at once (`k_same_groups`)."""
 
@@ -44,7 +46,7 @@ def k_same_groups(features: np.ndarray, k: int, within: Sequence[int] | None = N
   """
   features = np.asarray(features, np.float64)
   if not 1 <= k <= len(features):
-    raise ValueError(f"k-same needs k from 1 to the number of people, {len(features)}; k is {k}")
+    raise InputError(f"k-same needs k from 1 to the number of people, {len(features)}; k is {k}")
   within = np.zeros(len(features), np.int64) if within is None else np.asarray(within)
   groups, left = [], []
   for value in np.unique(within):
@@ -129,7 +131,7 @@ def release(mechanism: str, epsilon: float) -> Callable | None:
     ValueError: for a mechanism that is not in MECHANISMS.
   """
   if mechanism not in MECHANISMS:
-    raise ValueError(f"release {mechanism!r} is unknown; choose one of {', '.join(MECHANISMS)}")
+    raise InputError(f"release {mechanism!r} is unknown; choose one of {', '.join(MECHANISMS)}")
   if mechanism == "none":
     return None
   if mechanism == "exponential":

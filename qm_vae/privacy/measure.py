@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae import embedders, types
+from qm_vae.errors import InputError
 from qm_vae.metrics import images
 from qm_vae.privacy import contract, controls, sessions, statistics, surroundings, untrained
 from qm_vae.privacy.attackers import ATTACKERS, Tools
@@ -71,7 +72,7 @@ def measure(
     ValueError: without a recogniser, or where the controls do not lead the methods.
   """
   if not recognisers or [method.name for method in methods[:2]] != ["identity", "blank"]:
-    raise ValueError("privacy needs a recogniser, and the controls identity and blank before other methods")
+    raise InputError("privacy needs a recogniser, and the controls identity and blank before other methods")
   began = time.monotonic()
   original = methods[0].pairs
   _somebody(methods[-1].pairs.take(chosen.attack), attackers, recognisers, learn, training_scale)
@@ -200,7 +201,7 @@ def _somebody(attack, attackers, recognisers, learn, training_scale):
   }
   if all(reasons.values()):
     details = "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
-    raise ValueError(f"no attacker can attack these pictures ({details or 'none was chosen'}); choose others")
+    raise InputError(f"no attacker can attack these pictures ({details or 'none was chosen'}); choose others")
 
 
 def _parties(method, attackers, tools, tell):

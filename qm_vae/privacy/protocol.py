@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 MIN_PEOPLE = 10
 """Fewest people that re-identification is measured on; below it an interval says nothing."""
@@ -44,7 +45,7 @@ def choose(identity: np.ndarray, *, people: int, probes: int, seed: int, barred:
   free = random.permutation(several[~np.isin(several, identity[np.asarray(barred, np.int64)])])
   chosen = free[: min(people, max(len(several) // 2, MIN_PEOPLE))]
   if len(chosen) < MIN_PEOPLE:
-    raise ValueError(
+    raise InputError(
       f"{len(free)} people have two faces or more and trained nothing; re-identification needs at least {MIN_PEOPLE}. "
       "Give more images of the same people, or identities where they are missing"
     )

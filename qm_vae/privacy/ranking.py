@@ -6,6 +6,7 @@ import math
 import numpy as np
 import scipy.stats
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import intervals
 from qm_vae.privacy.scores import checked
 
@@ -32,7 +33,7 @@ def _hits(scores, probe_identity, gallery_identity, most, gallery_size):
   people = len(gallery_identity)
   gallery_size = people if gallery_size is None else gallery_size
   if not 2 <= gallery_size <= people:
-    raise ValueError(f"a gallery of {gallery_size} of {people} people; choose from 2 to {people}")
+    raise InputError(f"a gallery of {gallery_size} of {people} people; choose from 2 to {people}")
   table = _among(people, gallery_size, most)
   # The mate stands at any place among those level with it, all alike.
   total = np.concatenate([np.zeros((1, most)), np.cumsum(table, 0)])
@@ -68,7 +69,7 @@ def hits(scores, probe_identity, gallery_identity, k, gallery_size=None):
   [1.0, 0.75, 0.5]
   """
   if k < 1:
-    raise ValueError(f"hits among the first {k}; k must be at least 1")
+    raise InputError(f"hits among the first {k}; k must be at least 1")
   return _hits(scores, probe_identity, gallery_identity, k, gallery_size)[:, -1]
 
 
@@ -132,7 +133,7 @@ def bits_leaked(rank_1, n):
   (3.0, 0.0, 0.6)
   """
   if not 0 <= rank_1 <= 1 or n < 2:
-    raise ValueError(f"bits_leaked: rank-1 rate {rank_1} among {n}; the rate lies in [0, 1] and n is at least 2")
+    raise InputError(f"bits_leaked: rank-1 rate {rank_1} among {n}; the rate lies in [0, 1] and n is at least 2")
   if rank_1 <= 1 / n:
     return 0.0
   error = 1 - rank_1

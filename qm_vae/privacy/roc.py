@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import intervals as rates
 from qm_vae.privacy.trials import collect, curve, d_primes
 
@@ -109,7 +110,7 @@ def tar_at_far(scores, probe_identity, gallery_identity, far):
   (1.0, nan)
   """
   if not 0 < far <= 1:
-    raise ValueError(f"tar_at_far: a FAR of {far}; it lies in (0, 1]")
+    raise InputError(f"tar_at_far: a FAR of {far}; it lies in (0, 1]")
   trials = collect(scores, probe_identity, gallery_identity)
   return _tar(*curve(trials, _everybody(trials)), far) if _enough(trials, far) else math.nan
 

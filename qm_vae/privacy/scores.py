@@ -3,6 +3,7 @@
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 
 ROUNDING = 1e-6
 """Of the largest score: scores no further apart than this are equal. The same two pictures get scores that differ in
@@ -50,25 +51,25 @@ def checked(scores, probe_identity, gallery_identity):
   scores = np.asarray(scores, np.float64)
   probe, gallery = np.asarray(probe_identity).reshape(-1), np.asarray(gallery_identity).reshape(-1)
   if scores.shape != (len(probe), len(gallery)):
-    raise ValueError(
+    raise InputError(
       f"scores of shape {scores.shape} for {len(probe)} probes and {len(gallery)} gallery faces; give [probes, gallery]"
     )
   if not len(probe):
-    raise ValueError("no probe: re-identification needs at least one")
+    raise InputError("no probe: re-identification needs at least one")
   if len(gallery) < 2:
-    raise ValueError(f"a gallery of {len(gallery)} people names anybody for certain; give two or more")
+    raise InputError(f"a gallery of {len(gallery)} people names anybody for certain; give two or more")
   if np.isinf(scores).any():
-    raise ValueError("a score is infinite; give finite scores, and NaN where a face could not be used")
+    raise InputError("a score is infinite; give finite scores, and NaN where a face could not be used")
   for kind, identity in (("probe", probe), ("gallery", gallery)):
     if (identity == types.UNKNOWN).any():
-      raise ValueError(f"{kind} {int(np.argmax(identity == types.UNKNOWN))} has no known identity; leave it out")
+      raise InputError(f"{kind} {int(np.argmax(identity == types.UNKNOWN))} has no known identity; leave it out")
   people, column, times = np.unique(gallery, return_index=True, return_counts=True)
   if (times > 1).any():
-    raise ValueError(f"person {people[times > 1][0]} is {times.max()} times in the gallery; give one face per person")
+    raise InputError(f"person {people[times > 1][0]} is {times.max()} times in the gallery; give one face per person")
   place = np.minimum(np.searchsorted(people, probe), len(people) - 1)
   stranger = people[place] != probe
   if stranger.any():
-    raise ValueError(
+    raise InputError(
       f"person {probe[stranger][0]} has a probe but is not in the gallery; add the face or drop the probe"
     )
   return join_ties(scores), column[place]

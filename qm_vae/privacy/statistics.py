@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.privacy import ranking, roc
 from qm_vae.privacy.scores import checked
 
@@ -29,7 +30,7 @@ def chance(n):
   (0.002, 0.5, 0.001, 0.0)
   """
   if n < 2:
-    raise ValueError(f"chance among {n} people; give two or more")
+    raise InputError(f"chance among {n} people; give two or more")
   return (
     {f"rank_{k}": min(1.0, k / n) for k in RANKS}
     | {"auc": 0.5, "eer": 0.5}

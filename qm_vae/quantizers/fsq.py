@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.quantizers.estimator import straight_through
 
 MARGIN = 1e-3  # keeps the bound off the outermost rounding boundary, as published
@@ -39,17 +40,17 @@ def make(*, levels: tuple[int, ...] = (8, 5, 5, 5)) -> types.Quantizer:
   """
   levels = tuple(levels)
   if not levels or any(int(level) != level or level < 2 for level in levels):
-    raise ValueError(f"fsq: levels {levels!r} must be one whole number >= 2 per channel; try (8, 5, 5, 5)")
+    raise InputError(f"fsq: levels {levels!r} must be one whole number >= 2 per channel; try (8, 5, 5, 5)")
   num_codes = int(np.prod([int(level) for level in levels], dtype=object))
   if num_codes >= 2**31:
-    raise ValueError(f"fsq: levels {levels!r} make {num_codes} codes, more than int32 ids can name; use fewer")
+    raise InputError(f"fsq: levels {levels!r} make {num_codes} codes, more than int32 ids can name; use fewer")
   steps = np.array(levels, np.int32)
   half = steps // 2
   places = np.cumprod([1, *levels[:-1]]).astype(np.int32)  # mixed radix, first channel fastest
 
   def check_channels(z):
     if z.shape[-1] != len(levels):
-      raise ValueError(f"fsq: encodings have {z.shape[-1]} channels, levels {levels} need {len(levels)}")
+      raise InputError(f"fsq: encodings have {z.shape[-1]} channels, levels {levels} need {len(levels)}")
 
   def init(key, z_e):
     del key

@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.quantizers import ema
 from qm_vae.quantizers.estimator import ESTIMATORS
 from qm_vae.quantizers.nearest import nearest
@@ -78,7 +79,7 @@ def make(
 
   def check_channels(z):
     if z.shape[-1] != code_dim:
-      raise ValueError(f"vq: encodings have {z.shape[-1]} channels, code_dim is {code_dim}; project them to code_dim")
+      raise InputError(f"vq: encodings have {z.shape[-1]} channels, code_dim is {code_dim}; project them to code_dim")
 
   def codes_of(params, state):
     if not learned:
@@ -88,7 +89,7 @@ def make(
   def init(key, z_e):
     check_channels(z_e)
     if not len(z_e):
-      raise ValueError("vq: the codebook starts from encodings, and there are none; pass a batch that is not empty")
+      raise InputError("vq: the codebook starts from encodings, and there are none; pass a batch that is not empty")
     z = z_e.astype(jnp.float32)
     codes = draw_codebook(key, unit(z) if normalize else z, num_codes)
     codes = unit(codes) if normalize else codes
@@ -143,12 +144,12 @@ def _check(num_codes, code_dim, codebook, decay, epsilon, dead_code_threshold, e
   """Raises ValueError for the first option out of range."""
   for name, value in (("num_codes", num_codes), ("code_dim", code_dim), ("chunk", chunk)):
     if int(value) != value or value < 1:
-      raise ValueError(f"vq: {name} {value!r} must be a whole number >= 1")
+      raise InputError(f"vq: {name} {value!r} must be a whole number >= 1")
   for name, value, allowed in (("codebook", codebook, CODEBOOKS), ("estimator", estimator, tuple(ESTIMATORS))):
     if value not in allowed:
-      raise ValueError(f"vq: {name} {value!r} is unknown; choose one of {', '.join(allowed)}")
+      raise InputError(f"vq: {name} {value!r} is unknown; choose one of {', '.join(allowed)}")
   for name, value, usual in (("decay", decay, 0.99), ("dead_code_threshold", dead_code_threshold, 0.2)):
     if not 0 <= value < 1:
-      raise ValueError(f"vq: {name} {value!r} must lie in [0, 1); try {usual}")
+      raise InputError(f"vq: {name} {value!r} must lie in [0, 1); try {usual}")
   if not epsilon > 0:
-    raise ValueError(f"vq: epsilon {epsilon!r} must be > 0; try 1e-5")
+    raise InputError(f"vq: epsilon {epsilon!r} must be > 0; try 1e-5")

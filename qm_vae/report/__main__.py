@@ -34,7 +34,7 @@ def main(arguments=None):
     if is_run or not is_audit:
       print(page.write(folder))
   except files.UnreadableReport as error:
-    print(error, file=sys.stderr)
+    print(f"error: {error}", file=sys.stderr)
     return 2
   return 0
 

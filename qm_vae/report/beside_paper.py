@@ -3,6 +3,7 @@
 import pathlib
 from typing import Any, NamedTuple
 
+from qm_vae.errors import InputError
 from qm_vae.metrics import intervals
 from qm_vae.report import attacks, drawing, files, published, rendering, sweep, tables, tables_faces
 from qm_vae.report.figures import inputs, probabilities
@@ -213,7 +214,7 @@ def write(folders, out):
   void = [str(folder) for folder, report, _ in read if sweep.is_void(report)]
   kept = [(report, arrays) for _, report, arrays in read if not sweep.is_void(report)]
   if not kept:
-    raise ValueError("the controls of every run failed, so there is nothing to put beside the paper")
+    raise InputError("the controls of every run failed, so there is nothing to put beside the paper")
   reports, arrays = map(list, zip(*kept, strict=True))
   out.mkdir(parents=True, exist_ok=True)
   return rendering.write(out, "reproduction.md", figures(reports, arrays), lambda drawn: markdown(reports, drawn, void))

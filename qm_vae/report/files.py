@@ -5,8 +5,8 @@ import os
 import pathlib
 from typing import NamedTuple
 
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 
 VERSION = 1
 """The version of `report.json` and of `audit.json` that this code reads."""
@@ -25,7 +25,7 @@ RUN = Kind("report.json", "evaluation.npz", "a run writes it when its evaluation
 AUDIT = Kind("audit.json", "audit.npz", "qm_vae.audit writes it when it ends", "run the audit again")
 
 
-class UnreadableReport(ValueError):
+class UnreadableReport(InputError):
   """The result files are missing, damaged, or of another version; the message says which and what to do."""
 
 

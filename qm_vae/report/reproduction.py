@@ -12,6 +12,7 @@ import pathlib
 import sys
 
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 
 
 def main(arguments=None):
@@ -28,7 +29,7 @@ def main(arguments=None):
 
   try:
     print(beside_paper.write(options.runs, options.out))
-  except (ValueError, KeyError) as error:
+  except InputError as error:
     print(f"error: {error}", file=sys.stderr)
     return 2
   return 0

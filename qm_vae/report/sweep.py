@@ -6,6 +6,7 @@ import pathlib
 from matplotlib import colormaps
 from matplotlib.ticker import MaxNLocator
 
+from qm_vae.errors import InputError
 from qm_vae.report import drawing, files, published, tables
 from qm_vae.report.figures import curves
 from qm_vae.report.figures import frontier as figures_frontier
@@ -69,7 +70,7 @@ def loss_rate_over_epochs(rows):
   """
   longest = {point: (epochs, group) for (point, epochs), group in _groups(filter(_drawable, rows)).items()}
   if not longest:
-    raise ValueError(
+    raise InputError(
       "no valid row has a curve; loss rate over epochs needs reports of runs that evaluated while training"
     )
   figure = drawing.new_figure(4.2)

@@ -14,6 +14,8 @@ import pathlib
 import signal
 import sys
 
+from qm_vae.errors import InputError
+
 OK, USAGE = 0, 2
 
 
@@ -30,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
       print(auditor.write(opened))
       return OK
     made = server.Server(opened, given.port)
-  except (ValueError, OSError) as error:
+  except (InputError, OSError) as error:
     print(f"error: {error}", file=sys.stderr)
     return USAGE
   signal.signal(signal.SIGTERM, signal.default_int_handler)

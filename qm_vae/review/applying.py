@@ -10,6 +10,7 @@ import time
 from typing import Any
 
 from qm_vae.deidentify import job, options
+from qm_vae.errors import InputError
 from qm_vae.review.files import FOLDER, Job
 
 _PROGRAM = ["python", "-m", "qm_vae.deidentify"]
@@ -18,7 +19,7 @@ _VALUES = ("--add", "--drop", "--review-file")
 _SHOWN = 4000  # letters of the program's last words
 
 
-class CannotApply(ValueError):
+class CannotApply(InputError):
   """The command of the job cannot be run again from here; the message says what to do by hand."""
 
 

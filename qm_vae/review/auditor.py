@@ -8,6 +8,7 @@ import numpy as np
 
 import qm_vae
 from qm_vae.deidentify import decisions, job
+from qm_vae.errors import InputError
 from qm_vae.io import records
 from qm_vae.review import coverage, moments
 from qm_vae.review.files import VIDEO, File
@@ -36,7 +37,7 @@ def write(session: "Session") -> pathlib.Path:
   """
   path = session.work.protected.with_name(session.work.protected.name + ".html")
   if path.exists() and _MARK not in path.read_text(encoding="utf-8", errors="replace"):
-    raise ValueError(f"{path} exists and is no auditor's page; move it away")
+    raise InputError(f"{path} exists and is no auditor's page; move it away")
   records.write_text(path, render(session).encode("utf-8", "backslashreplace").decode("utf-8"))
   return path
 

@@ -1,14 +1,14 @@
 """The files of one job of `deidentify`, as its OUT.json lists them, and where each one's pictures are."""
 
-import json
 import pathlib
 from typing import Any
 
 import numpy as np
 
-from qm_vae.deidentify import decisions, job, journal, one, record
+from qm_vae.deidentify import decisions, job, journal, one, record, sidecar_form
 from qm_vae.deidentify.record import Record
-from qm_vae.io import images
+from qm_vae.errors import InputError, InvalidFile
+from qm_vae.io import images, reading
 
 PICTURE, VIDEO, FOLDER = one.PICTURE, one.VIDEO, "folder"
 
@@ -68,13 +68,13 @@ class File:
     """
     path = self._original
     if path is None or not path.is_file():
-      raise ValueError(f"the original of {self.name} is not there; name it with --source=PATH")
+      raise InputError(f"the original of {self.name} is not there; name it with --source=PATH")
     state = path.stat().st_size, path.stat().st_mtime_ns
     if self._num_bytes not in (None, state[0]):
-      raise ValueError(f"{path} is not the file that was protected: it had {self._num_bytes} bytes, not {state[0]}")
+      raise InputError(f"{path} is not the file that was protected: it had {self._num_bytes} bytes, not {state[0]}")
     if self.sha256 and self._verified != state:
       if job.sha256(path) != self.sha256:
-        raise ValueError(f"{path} is not the file that was protected: its SHA-256 is another one")
+        raise InputError(f"{path} is not the file that was protected: its SHA-256 is another one")
       self._verified = state
     return path
 
@@ -108,13 +108,15 @@ class Job:
     """
     self.sidecar = sidecar
     self.protected = protected or sidecar.with_name(sidecar.name.removesuffix(".json"))
+    if not sidecar.is_file():
+      raise InvalidFile(sidecar, "does not exist", remedy="give OUT.json, which python -m qm_vae.deidentify wrote")
     if sidecar.suffix != ".json" or not self.protected.exists():
-      raise ValueError(f"{sidecar}: {self.protected}, what was made, is not there; name it with --protected=PATH")
+      raise InputError(f"{sidecar}: {self.protected}, what was made, is not there; name it with --protected=PATH")
     self.head, rows = _read(sidecar)
     self.source = source or _find(pathlib.Path((self.head.get("source") or {}).get("name") or ""), sidecar)
     if isinstance(rows, Record):
       self.kind = VIDEO
-      self.files = [_video(self._name, self.protected, self.source, rows)]
+      self.files = [_video(self._name, self.protected, self.source, rows, sidecar)]
     elif rows is None:
       self.kind = PICTURE
       self.files = [File(self._name, PICTURE, self.protected, self.source, self.head)]
@@ -138,7 +140,7 @@ class Job:
     if self.source and original and self.source.resolve() not in original.resolve().parents:
       original = None  # a link that leads out of IN is none of this job's
     if kind == VIDEO and (sidecar := made.with_name(made.name + ".json")).is_file():
-      return _video(name, made, original, record.read(sidecar))
+      return _video(name, made, original, record.read(sidecar), sidecar)
     return File(name, kind, made, original, row, sizes.get(name))
 
 
@@ -147,20 +149,17 @@ def _read(sidecar) -> tuple[dict[str, Any], Any]:
   try:
     made = record.read(sidecar)
     return made.head, made
-  except OSError as error:
-    raise ValueError(f"{sidecar} cannot be read ({error})") from None
-  except ValueError as error:
+  except InvalidFile as error:
     wrong = error
-  try:
-    content = json.loads(sidecar.read_text(encoding="utf-8"))
-  except ValueError:
-    raise wrong from None
-  if not isinstance(content, dict) or not ("files" in content or "faces" in content):
+  content = reading.read_json(sidecar)
+  if "frames" in content or not ("files" in content or "faces" in content):
     raise wrong
+  sidecar_form.check_pictures(sidecar, content)
   return content, content.get("files")
 
 
-def _video(name, protected, original, made):
+def _video(name, protected, original, made, sidecar):
+  sidecar_form.check_size(sidecar, made.head)
   file = File(name, VIDEO, protected, original, made.head)
   file.record = made
   return file
@@ -170,7 +169,7 @@ def _below(root, name):
   """The file called `name` in a folder; raises ValueError for one that lies elsewhere, by its name or by a link."""
   path = (root / name).resolve()
   if root.resolve() not in path.parents:
-    raise ValueError(f"{name!r} lies outside of {root}; OUT.json was not written by this program")
+    raise InputError(f"{name!r} lies outside of {root}; OUT.json was not written by this program")
   return path
 
 

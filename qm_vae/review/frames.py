@@ -7,6 +7,7 @@ import threading
 import numpy as np
 
 from qm_vae.deidentify.video import Frame
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping
 from qm_vae.io import images
 
@@ -82,7 +83,7 @@ class Frames:
         break
     if (number, side) not in self._made:
       self._close()
-      raise ValueError(f"{self._path} has no frame {number}, {self._times[number]:.3f} s; it was changed since")
+      raise InputError(f"{self._path} has no frame {number}, {self._times[number]:.3f} s; it was changed since")
 
   def _seek(self, number):
     """Opens the file so that frame `number` comes next."""

@@ -7,6 +7,7 @@ import threading
 from typing import Any
 
 from qm_vae.deidentify import decisions, job
+from qm_vae.errors import InputError
 from qm_vae.io import records
 from qm_vae.review.files import FOLDER, PICTURE, Job
 
@@ -14,7 +15,7 @@ _MOST = 100_000  # decisions or moments of one file, letters of a note
 _NAME = 200  # letters
 
 
-class Outdated(RuntimeError):
+class Outdated(InputError, RuntimeError):
   """Another window saved since; what it saved would be lost."""
 
 
@@ -40,7 +41,7 @@ class Saved:
         if known is None:
           continue
         if known.get("sha256") and file.sha256 and known["sha256"] != file.sha256:
-          raise ValueError(f"{self.path} is of another file than {work.sidecar}; name another with --review-file=PATH")
+          raise InputError(f"{self.path} is of another file than {work.sidecar}; name another with --review-file=PATH")
         self._entries[file.name] |= {key: known[key] for key in ("decisions", "seen") if key in known}
         if known.get("sha256"):
           self._entries[file.name]["sha256"] = known["sha256"]
@@ -78,13 +79,13 @@ class Saved:
       Outdated: where another window saved since.
     """
     if not isinstance(content, dict) or set(content) != {"decisions", "seen"}:
-      raise ValueError("what is saved has 'decisions' and 'seen'")
+      raise InputError("what is saved has 'decisions' and 'seen'")
     rows = decisions.to_json(decisions.of_json(content["decisions"], name).rows)
     seen = content["seen"]
     if not isinstance(seen, list) or not all(isinstance(one, str) and len(one) < _NAME for one in seen):
-      raise ValueError("'seen' is a list of short names of moments")
+      raise InputError("'seen' is a list of short names of moments")
     if len(rows) > _MOST or len(seen) > _MOST:
-      raise ValueError(f"more than {_MOST} decisions or moments")
+      raise InputError(f"more than {_MOST} decisions or moments")
     with self._lock:
       self._check(revision)
       changed = rows != self._entries[name]["decisions"]
@@ -100,9 +101,9 @@ class Saved:
       Outdated: where another window saved since.
     """
     if not isinstance(by, str) or not isinstance(note, str) or not by.strip():
-      raise ValueError("a signature needs a name")
+      raise InputError("a signature needs a name")
     if len(by) > _NAME or len(note) > _MOST:
-      raise ValueError(f"a name has at most {_NAME} letters, a note {_MOST}")
+      raise InputError(f"a name has at most {_NAME} letters, a note {_MOST}")
     with self._lock:
       self._check(revision)
       at = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")

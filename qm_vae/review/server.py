@@ -14,6 +14,7 @@ import sys
 import urllib.parse
 from typing import Any
 
+from qm_vae.errors import InputError
 from qm_vae.review.saved import Outdated
 from qm_vae.review.session import Session
 
@@ -138,10 +139,10 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     length = self.headers.get("Content-Length", "")
     if not length.isdecimal() or int(length) > _LONGEST:
       self.close_connection = True
-      raise ValueError(f"a request has at most {_LONGEST} bytes and says how many")
+      raise InputError(f"a request has at most {_LONGEST} bytes and says how many")
     content = json.loads(self.rfile.read(int(length)))
     if not isinstance(content, dict):
-      raise ValueError("a request is a JSON object")
+      raise InputError("a request is a JSON object")
     return content
 
   def job(self, session, query):
@@ -205,5 +206,5 @@ def _json(content):
 def _number(query, name):
   text = query.get(name, "")
   if not (text.isascii() and text.isdecimal() and len(text) < 10):
-    raise ValueError(f"{name}={text!r} must be a whole number")
+    raise InputError(f"{name}={text!r} must be a whole number")
   return int(text)

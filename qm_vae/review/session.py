@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 from qm_vae.deidentify import decisions, methods
+from qm_vae.errors import InputError
 from qm_vae.review import applying, auditor, moments
 from qm_vae.review.files import PICTURE, File, Job
 from qm_vae.review.frames import Frames
@@ -114,7 +115,7 @@ class Session:
     known = {one["track"] for one in self.file(number)["tracks"]}
     for row in decisions.of_json(content.get("decisions"), file.name).rows:
       if row.action != decisions.ADD and row.track not in known:
-        raise ValueError(f"{file.name} has no track {row.track}")
+        raise InputError(f"{file.name} has no track {row.track}")
       if row.method:
         methods.open_method(row.method)
     return self.saved.put(file.name, content, revision)
@@ -133,13 +134,13 @@ class Session:
 
     Raises:
       applying.CannotApply: with what to do by hand.
-      RuntimeError: where it runs already.
+      InputError: where it runs already.
     """
     arguments, place = applying.command(self.work, self.saved.path)
     if not self.saved.path.exists():
       raise applying.CannotApply("nothing was decided yet")
     if not self.application.start(arguments, place, self._applied):
-      raise RuntimeError("it is being applied already")
+      raise InputError("it is being applied already")
 
   def _applied(self, well):
     """Reads the new record and forgets the old frames."""

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.losses import qm_vae
 
 KINDS = ("classes", "attributes", "values")
@@ -40,13 +41,13 @@ def check(quality: Quality) -> None:
     ValueError: naming what it has and what is allowed.
   """
   if quality.kind not in KINDS:
-    raise ValueError(f"kind is {quality.kind!r}; it must be one of {', '.join(KINDS)}")
+    raise InputError(f"kind is {quality.kind!r}; it must be one of {', '.join(KINDS)}")
   least = 2 if quality.kind == "classes" else 1
   if len(quality.names) < least or len(set(quality.names)) < len(quality.names):
-    raise ValueError(f"names are {quality.names}; {quality.kind} need at least {least}, each once")
+    raise InputError(f"names are {quality.names}; {quality.kind} need at least {least}, each once")
   wanted = len(quality.names) if quality.kind == "values" else 0
   if len(quality.tolerance) != wanted or any(not 0 < one < np.inf for one in quality.tolerance):
-    raise ValueError(
+    raise InputError(
       f"tolerance is {quality.tolerance}; {quality.kind} need {wanted or 'no'} numbers{' above 0' * bool(wanted)}"
     )
 

@@ -34,8 +34,10 @@ def load(directory: str | os.PathLike) -> Service:
   """
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "attributes")
-  module, size = expression.network(meta), meta["input_size"]
-  expected = jax.eval_shape(module.init, jax.random.key(0), jnp.zeros((1, size, size, 3)))
+  networks.check_meta(directory, meta, expression.RULES)
+  size, module = meta["input_size"], networks.build(directory, lambda: expression.network(meta))
+  face = jax.ShapeDtypeStruct((1, size, size, 3), jnp.float32)
+  expected = networks.build(directory, lambda: jax.eval_shape(module.init, jax.random.key(0), face))
   networks.check_shapes(directory, expected, variables)
 
   def apply(params, image):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import reading
-from qm_vae.io.errors import InvalidFile
 from qm_vae.registry import Registry
 from qm_vae.services import validation
 from qm_vae.services.answers import Quality
@@ -39,7 +39,7 @@ class Unavailable(Exception):
   """A service that did not answer this time: unreachable, too slow, overloaded, or with an answer cut short."""
 
 
-class ServiceFailed(RuntimeError):
+class ServiceFailed(InputError, RuntimeError):
   """A service that cannot be asked any further; the message names it, the reason and the remedy."""
 
 
@@ -123,7 +123,7 @@ class BlackBox:
       ValueError: for anything but uint8 RGB images.
     """
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[-1] != 3:
-      raise ValueError(f"service {self.name!r} takes uint8 [N, H, W, 3], not {images.dtype} {list(images.shape)}")
+      raise InputError(f"service {self.name!r} takes uint8 [N, H, W, 3], not {images.dtype} {list(images.shape)}")
     keys = _keys(images)
     new = self._new(keys)
     chunks = [new[start : start + self.how.batch_size] for start in range(0, len(new), self.how.batch_size)]

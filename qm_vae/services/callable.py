@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.services.black_box import Client, Unavailable
 
 
@@ -21,13 +22,13 @@ def make(source: str, **arguments: Any) -> Client:
   """
   module, _, name = source.partition(":")
   if not module or not name:
-    raise ValueError(f"source is {source!r}; a callable is given as module:function, such as my_service:answer")
+    raise InputError(f"source is {source!r}; a callable is given as module:function, such as my_service:answer")
   try:
     function = getattr(importlib.import_module(module), name)
   except (ImportError, AttributeError) as error:
-    raise ValueError(f"source {source!r} cannot be imported ({error}); start where Python finds the module") from error
+    raise InputError(f"source {source!r} cannot be imported ({error}); start where Python finds the module") from error
   if not callable(function):
-    raise ValueError(f"source {source!r} is a {type(function).__name__}; it must be a function of images")
+    raise InputError(f"source {source!r} is a {type(function).__name__}; it must be a function of images")
 
   def ask(images: np.ndarray):
     try:

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.services import answers, expression
@@ -114,7 +115,7 @@ def coloured(directory: str, architecture: str, qualities: Mapping[str, Quality]
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "expression")
   if (meta["architecture"], meta["options"]) != (architecture, {}):
-    raise ValueError(
+    raise InputError(
       f"{directory} holds a {meta['architecture']} with the options {meta['options']}; a student that starts from it "
       f"must be of the same architecture and is a {architecture}"
     )

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.models.expression import EXPRESSION_NETWORKS
 from qm_vae.options import NAMES, OBJECT, SIDE, one_of
@@ -71,12 +72,13 @@ def describe(
   }
 
 
-_RULES = {
+RULES = {
   "architecture": one_of(*EXPRESSION_NETWORKS.names()),
   "options": OBJECT,
   "input_size": SIDE,
   "classes": NAMES,
 }
+"""What a description must hold."""
 
 
 def network(meta: dict[str, Any]):
@@ -97,7 +99,7 @@ def load(directory: str | os.PathLike) -> Service:
   """
   meta, variables = networks.load(directory)
   networks.check_kind(directory, meta, "expression")
-  networks.check_meta(directory, meta, _RULES)
+  networks.check_meta(directory, meta, RULES)
   size = meta["input_size"]
   module = networks.build(directory, lambda: network(meta))
   face = jax.ShapeDtypeStruct((1, size, size, 1), jnp.float32)
@@ -141,7 +143,7 @@ def reorder(service: Service, classes: Sequence[str]) -> Service:
   """
   classes = tuple(classes)
   if sorted(classes) != sorted(service.classes):
-    raise ValueError(f"a service that knows {', '.join(service.classes)} cannot answer in {', '.join(classes)}")
+    raise InputError(f"a service that knows {', '.join(service.classes)} cannot answer in {', '.join(classes)}")
   if classes == service.classes:
     return service
   order = np.array([service.classes.index(name) for name in classes])

@@ -17,6 +17,7 @@ import urllib.parse
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import images as image_files
 from qm_vae.services.black_box import Client, ServiceFailed, Unavailable
 
@@ -43,19 +44,19 @@ def make(source: str, *, allow_sending_faces: bool = False, timeout: float = 10.
   """
   parts = urllib.parse.urlsplit(source)
   if parts.scheme not in ("http", "https") or not parts.hostname:
-    raise ValueError(f"source is {source!r}; it must be the service's address, https://HOST/PATH")
+    raise InputError(f"source is {source!r}; it must be the service's address, https://HOST/PATH")
   if parts.username or parts.password:
-    raise ValueError("source holds a password; give the Authorization header by token_variable instead")
+    raise InputError("source holds a password; give the Authorization header by token_variable instead")
   if not allow_sending_faces:
-    raise ValueError(
+    raise InputError(
       f"faces would be sent to {source}; if that is meant and allowed, set allow_sending_faces=True beside the address"
     )
   if parts.scheme == "http" and not _on_this_machine(parts.hostname):
-    raise ValueError(f"faces would be sent readable for everybody on the way to {source}; use https")
+    raise InputError(f"faces would be sent readable for everybody on the way to {source}; use https")
   headers = {"Content-Type": "application/json", "Accept": "application/json"}
   if token_variable:
     if not os.environ.get(token_variable):
-      raise ValueError(f"the environment variable {token_variable} is not set; it must hold the Authorization header")
+      raise InputError(f"the environment variable {token_variable} is not set; it must hold the Authorization header")
     headers["Authorization"] = os.environ[token_variable]
   path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
   kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection

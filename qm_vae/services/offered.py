@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import networks
 from qm_vae.services import SERVICES
 
@@ -29,7 +30,7 @@ def probabilities(images: np.ndarray, *, checkpoint: str) -> np.ndarray:
 def _opened(checkpoint):
   kind = networks.read_meta(checkpoint).get("kind")
   if kind is None or kind not in SERVICES:
-    raise ValueError(f"{checkpoint} holds a network of kind {kind!r}; a service is one of {', '.join(SERVICES)}")
+    raise InputError(f"{checkpoint} holds a network of kind {kind!r}; a service is one of {', '.join(SERVICES)}")
   service = SERVICES[kind](checkpoint)
   activation = jax.nn.softmax if kind == "expression" else jax.nn.sigmoid
   answer = jax.jit(lambda params, image: activation(service.apply(params, image.astype(jnp.float32) / 255)))

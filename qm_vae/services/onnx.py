@@ -3,6 +3,7 @@
 import jax
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io import onnx
 from qm_vae.services.black_box import Client
 
@@ -22,7 +23,7 @@ def make(source: str, *, output: str = "", logits: str = "", **about_input) -> C
   """
   activations = {"": lambda x: x, "softmax": jax.nn.softmax, "sigmoid": jax.nn.sigmoid}
   if logits not in activations:
-    raise ValueError(f"logits is {logits!r}; choose one of softmax, sigmoid, or '' where there are none")
+    raise InputError(f"logits is {logits!r}; choose one of softmax, sigmoid, or '' where there are none")
   net = onnx.load(source, **about_input)
   name = net.output(output or None, "answers")
 

@@ -4,6 +4,7 @@ import reprlib
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.services.answers import Quality
 
 
@@ -30,7 +31,7 @@ def validated(quality: Quality, answers, count: int) -> np.ndarray:
   except (TypeError, ValueError, OverflowError, RecursionError):  # an integer of 400 digits is no float
     found = np.zeros(0)
   if found.shape != (count, len(names)):
-    raise ValueError(
+    raise InputError(
       f"it answered {np.shape(found) if found.size else reprlib.repr(answers)[:80]} to {count} images; expected "
       f"{count} x {len(names)} numbers ({', '.join(names)[:80]})"
       + (f", or {count} labels" if quality.kind == "classes" else "")
@@ -38,13 +39,13 @@ def validated(quality: Quality, answers, count: int) -> np.ndarray:
   is_known = np.isfinite(found)
   if quality.kind == "values":
     if (is_known.any(1) != is_known.all(1)).any():
-      raise ValueError("it gave some of an image's values and not others; it must give all of them or none")
+      raise InputError("it gave some of an image's values and not others; it must give all of them or none")
     return found
   bad = ~is_known.all(1) | (found < -1e-3).any(1) | (found > 1 + 1e-3).any(1)
   if quality.kind == "classes":
     bad |= np.abs(found.sum(1) - 1) > 1e-2
   if bad.any():
-    raise ValueError(
+    raise InputError(
       f"it answered {found[bad.argmax()].tolist()}, which are no probabilities"
       + (" that sum to 1; of logits take the softmax first" if quality.kind == "classes" else "")
     )
@@ -72,7 +73,7 @@ def _one_hot(labels, names):
     elif isinstance(label, int | np.integer) and not isinstance(label, bool) and 0 <= label < len(names):
       numbers.append(int(label))
     else:
-      raise ValueError(
+      raise InputError(
         f"it answered the label {reprlib.repr(label)}; expected one of {', '.join(names)}, or 0 to {len(names) - 1}"
       )
   return np.eye(len(names), dtype=np.float32)[numbers]

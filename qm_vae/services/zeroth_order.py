@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 
 def low_frequencies(size: int, per_axis: int, channels: int = 3) -> np.ndarray:
   """A latent of few dimensions for changes of a picture: cosines of low frequency, orthonormal.
@@ -47,7 +49,7 @@ def gradient(
   Source: Nesterov and Spokoiny 2017, Eq. (26), with the antithetic pairs of Salimans et al. 2017.
   """
   if directions < 1 or not radius > 0:
-    raise ValueError(f"directions is {directions} and radius {radius}; give at least 1 and above 0")
+    raise InputError(f"directions is {directions} and radius {radius}; give at least 1 and above 0")
   steps = random.standard_normal((directions, len(latent)))
   scores = np.asarray(score(np.concatenate([latent + radius * steps, latent - radius * steps])), np.float64)
   return (scores[:directions] - scores[directions:]) @ steps / (2 * radius * directions)

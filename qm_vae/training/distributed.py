@@ -12,6 +12,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 from orbax.checkpoint import multihost
 
+from qm_vae.errors import InputError
+
 AUTO = "auto"
 """Lets the cluster tell who takes part (SLURM, Open MPI, Kubernetes, TPU)."""
 
@@ -27,13 +29,13 @@ def join(spec: str) -> None:
 
   Raises:
     ValueError: for what is neither.
-    RuntimeError: where the others cannot be reached.
+    InputError: where the others cannot be reached.
   """
-  if spec == AUTO:
-    jax.distributed.initialize()
-    return
-  address, count, index = parsed(spec)
-  jax.distributed.initialize(address, count, index)
+  given = () if spec == AUTO else parsed(spec)
+  try:
+    jax.distributed.initialize(*given)
+  except RuntimeError as error:  # of gRPC
+    raise InputError(f"--distributed={spec}: the other processes cannot be reached ({error})") from error
 
 
 def parsed(spec: str) -> tuple[str, int, int]:
@@ -48,7 +50,7 @@ def parsed(spec: str) -> tuple[str, int, int]:
     count, index = map(int, numbers)
     if index < count:
       return address, count, index
-  raise ValueError(
+  raise InputError(
     f"{spec!r} does not say who trains together; write {AUTO} on a cluster (SLURM and the like), or "
     "HOST:PORT,COUNT,INDEX with INDEX from 0 to COUNT - 1, such as 10.0.0.1:1234,2,0 and 10.0.0.1:1234,2,1"
   )
@@ -93,7 +95,7 @@ class Group:
 
   def _per_process(self, batch_size):
     if batch_size % self.size:
-      raise ValueError(
+      raise InputError(
         f"batch_size is {batch_size}, which {self.size} processes cannot share; make it a multiple of {self.size}"
       )
     return batch_size // self.size
@@ -111,7 +113,7 @@ class Group:
     if not self.is_leader:
       spec = json.loads(client.blocking_key_value_get(name, _PATIENCE))
       if "error" in spec:
-        raise ValueError(f"process 0 stopped: {spec['error']}")
+        raise InputError(f"process 0 stopped: {spec['error']}")
       return spec["value"]
     try:
       value = make()

@@ -5,6 +5,7 @@ import pathlib
 import jax
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.io.records import Writer, read_rows, rewind
 from qm_vae.metrics import images
@@ -17,7 +18,7 @@ _REMEDY = (
 )
 
 
-class NotFinite(FloatingPointError):
+class NotFinite(InputError, FloatingPointError):
   """A loss term that is NaN or infinite; the message names the step and the term."""
 
 

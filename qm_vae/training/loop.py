@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from qm_vae.data.batches import batches, epoch_order
+from qm_vae.errors import InputError
 from qm_vae.io import progress
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import distributed, interrupt
@@ -60,7 +61,7 @@ def fit(
   """
   group = group or distributed.single_process()
   if experiment.task.host and group.size > 1:
-    raise ValueError(
+    raise InputError(
       f"the task asks services from its host, and {group.size} processes would each ask; let one process train it, on "
       "any number of devices"
     )

@@ -2,6 +2,8 @@
 
 import optax
 
+from qm_vae.errors import InputError
+
 SCHEDULES = ("constant", "cosine", "late_linear")
 
 
@@ -19,7 +21,7 @@ def make(name: str, peak: float, steps: int, warmup: int = 0) -> optax.Schedule:
     ValueError: for a name that is not in SCHEDULES.
   """
   if name not in SCHEDULES:
-    raise ValueError(f"no schedule is called {name!r}; choose one of {', '.join(SCHEDULES)}")
+    raise InputError(f"no schedule is called {name!r}; choose one of {', '.join(SCHEDULES)}")
   warmup = min(warmup, steps)
   rest = max(steps - warmup, 1)
   if name == "late_linear":

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.types import Examples, FaceSet, Source
 
 TO_HOST = "to_host"
 """The term under which a step, or an evaluation, hands arrays [...] to its task's host side, as they are."""
 
 
-class HostStopped(RuntimeError):
+class HostStopped(InputError, RuntimeError):
   """The host's side of a task cannot go on; the message says why. What was trained is kept."""
 
 

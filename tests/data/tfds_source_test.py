@@ -6,6 +6,7 @@ import pytest
 
 from qm_vae import types
 from qm_vae.data import celeb_a, lfw
+from qm_vae.errors import InputError
 
 
 def test_tfds_source_celeb(tmp_path):
@@ -81,7 +82,7 @@ def test_tfds_source_other_file_format_refused(tmp_path):
 @pytest.mark.parametrize("module", [celeb_a, lfw])
 def test_tfds_source_not_prepared(module, tmp_path):
   """Not prepared."""
-  with pytest.raises(FileNotFoundError) as error:
+  with pytest.raises(InputError) as error:
     module.make(data_dir=str(tmp_path))
   message = str(error.value)
   assert str(tmp_path / "downloads" / "manual") in message
@@ -100,5 +101,5 @@ def test_tfds_source_failed_preparation_tells_manual_way(tmp_path, monkeypatch):
       raise ConnectionError("quota exceeded")
 
   monkeypatch.setattr("tensorflow_datasets.builder", lambda *args, **kwargs: Refused())
-  with pytest.raises(RuntimeError, match=r"quota exceeded(.|\n)*img_align_celeba.zip(.|\n)*celeba_folder"):
+  with pytest.raises(InputError, match=r"quota exceeded(.|\n)*img_align_celeba.zip(.|\n)*celeba_folder"):
     celeb_a.make(data_dir=str(tmp_path), download=True)

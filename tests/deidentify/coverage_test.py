@@ -91,7 +91,7 @@ def test_coverage_of_a_picture(faces, notes, hidden, found_only):
 
 def test_coverage_no_record_video_refused(clip, tmp_path, capsys):
   """What is no record of the video is refused."""
-  rows = [{"faces": []}] * 4
+  rows = [{"frame": i, "time": i / 10, "faces": []} for i in range(4)]
   with pytest.raises(ValueError, match="lists no frames"):
     covered.measure(clip, {"source": {}}, detector(), show=False)
   wrong = record(clip, *rows)

@@ -7,6 +7,7 @@ import recipes
 
 from qm_vae.deidentify import options, video
 from qm_vae.deidentify.video import encoding
+from qm_vae.errors import InputError
 
 av = pytest.importorskip("av", reason="requirements-video.txt is not installed")
 
@@ -110,7 +111,7 @@ def test_first_line_of_a_run_with_sound(tmp_path, monkeypatch, capsys):
   """A run with sound begins with a word about voices; one without sound, or that leaves it out, does not."""
   from qm_vae.deidentify import program
 
-  monkeypatch.setattr(program.job, "open_job", lambda *_: (_ for _ in ()).throw(ValueError("enough")))
+  monkeypatch.setattr(program.job, "open_job", lambda *_: (_ for _ in ()).throw(InputError("enough")))
   (tmp_path / "in").mkdir()
   recipes.video(tmp_path / "in" / "loud.mp4", 5, audio="aac")
   recipes.video(tmp_path / "quiet.mp4", 5)

@@ -9,6 +9,7 @@ from PIL import Image
 from qm_vae.data import synthetic
 from qm_vae.deidentify import __main__ as program
 from qm_vae.deidentify import contact_sheet, job, journal, one, options
+from qm_vae.errors import InputError
 from qm_vae.faces import cropping
 
 
@@ -96,7 +97,7 @@ def test_folders_error_nobody_foresaw_told_class(photos, drawn, tmp_path, monkey
   assert [path.name for path in (tmp_path / "safe").glob("*.png")] == ["b.png"]
 
 
-@pytest.mark.parametrize("error", [ValueError, OSError, RuntimeError])
+@pytest.mark.parametrize("error", [InputError, OSError, ImportError])
 def test_folders_single_file_fails_ends_message(error, photos, monkeypatch, capsys):
   """A single file that fails ends with a message."""
 
@@ -106,6 +107,17 @@ def test_folders_single_file_fails_ends_message(error, photos, monkeypatch, caps
   monkeypatch.setattr(one, "protect", protect)
   assert program.main(["photos/a.png", "safe.png"]) == program.FAILED
   assert "it cannot be read" in capsys.readouterr().err
+
+
+def test_folders_single_file_fault_of_the_code_shows_its_traceback(photos, monkeypatch):
+  """What nobody raises on purpose is no message."""
+
+  def protect(*_):
+    raise AttributeError("no attribute 'name'")
+
+  monkeypatch.setattr(one, "protect", protect)
+  with pytest.raises(AttributeError):
+    program.main(["photos/a.png", "safe.png"])
 
 
 @pytest.mark.parametrize("torn", [False, True])

@@ -12,11 +12,11 @@ import pytest
 from configs import smoke
 from qm_vae import export
 from qm_vae.deidentify import hiding, methods, protector, trained
+from qm_vae.errors import InvalidFile
 from qm_vae.experiments import export_file, qm_vae, schema
 from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.io.errors import InvalidFile
 from qm_vae.training import state
 from qm_vae.types import Face
 

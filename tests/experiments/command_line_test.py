@@ -6,9 +6,9 @@ import pytest
 
 from qm_vae import arguments
 from qm_vae import main as program  # defines the flags
+from qm_vae.errors import InputError
 from qm_vae.experiments import command_line, resolve, schema
 from qm_vae.experiments.command_help import KEYS
-from qm_vae.io.errors import InputError
 
 ROOT = pathlib.Path(__file__).parents[2]
 ALPHA = "--config=configs/alpha04.py"

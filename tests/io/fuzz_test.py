@@ -1,7 +1,7 @@
 """Every reader holds against damaged and hostile files: one error with the file's name, in bounded time and memory.
 
 Second tier: python -m pytest -m slow tests/io/fuzz_test.py. QM_VAE_FUZZ_SEED and QM_VAE_FUZZ_EXAMPLES change what is
-tried; `python tests/support/hostile.py SEED COUNT` counts per kind.
+tried; `python tests/support/count_hostile.py` counts per kind.
 """
 
 import os
@@ -10,6 +10,7 @@ import pathlib
 import hypothesis
 import pytest
 from hostile import KINDS, verdict
+from hostile.apart import Worker
 from hypothesis import strategies
 
 SEED = int(os.environ.get("QM_VAE_FUZZ_SEED", "0"))
@@ -21,9 +22,11 @@ EXAMPLES = int(os.environ.get("QM_VAE_FUZZ_EXAMPLES", "25"))
 def test_readers_hold(name, tmp_path_factory):
   """No traceback, no hang over 5 s, no memory over 1 GiB, nothing written outside, and the file is named."""
   scratch = pathlib.Path(tmp_path_factory.mktemp("fuzz"))
-  whole = tmp_path_factory.mktemp("whole")
-  KINDS[name].write(whole)
-  KINDS[name].read(whole)  # imports and compilation are no part of what is timed
+  worker = Worker(name) if KINDS[name].apart else None
+  if worker is None:
+    whole = tmp_path_factory.mktemp("whole")
+    KINDS[name].write(whole)
+    KINDS[name].read(whole)  # imports and compilation are no part of what is timed
 
   @hypothesis.seed(SEED)
   @hypothesis.settings(
@@ -31,9 +34,13 @@ def test_readers_hold(name, tmp_path_factory):
   )
   @hypothesis.given(rng=strategies.randoms(use_true_random=False))
   def holds(rng):
-    assert not verdict(KINDS[name], rng, scratch)
+    assert not verdict(KINDS[name], rng, scratch, worker)
 
-  holds()
+  try:
+    holds()
+  finally:
+    if worker:
+      worker.close()
 
 
 @pytest.mark.parametrize("name", KINDS)

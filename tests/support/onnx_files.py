@@ -37,3 +37,9 @@ def write(path, inputs, graph, outputs, **metadata):
   words = b"".join(field(14, field(1, key) + field(2, value)) for key, value in metadata.items())
   path.write_bytes(field(1, 8) + field(7, graph) + field(8, field(2, 17)) + words)
   return path
+
+
+def integers(name, values):
+  """A constant of int64 [N]."""
+  values = np.asarray(values, np.int64)
+  return field(5, field(1, len(values)) + field(2, 7) + field(8, name) + field(9, values.tobytes()))

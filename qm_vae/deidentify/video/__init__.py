@@ -5,6 +5,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 
 class Frame(NamedTuple):
   """One picture of a video. Its pixels are made when asked for: a window of frames stays in the decoder's own form."""
@@ -19,5 +21,5 @@ class Frame(NamedTuple):
   deep: Callable[[], np.ndarray] | None = None  # () -> the same as uint16; None where there are no more than 8 bits
 
 
-class VideoError(ValueError):
+class VideoError(InputError):
   """A video that cannot be read or written; the message names it and the remedy."""

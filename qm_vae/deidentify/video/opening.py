@@ -2,6 +2,7 @@
 
 import pathlib
 import re
+import sys
 
 import av
 import av.logging
@@ -28,6 +29,11 @@ def open_container(name: str, live: bool) -> av.container.InputContainer:
     options, place = _LIVE["rtsp"], name
   elif live:
     form, place, options = "v4l2", f"/dev/video{name}", _LIVE["v4l2"]
+    if not sys.platform.startswith("linux"):
+      raise VideoError(
+        f"camera {name} cannot be opened: cameras are read through Video4Linux, which {sys.platform} has not; give a "
+        "file, or an rtsp:// address"
+      )
     if not pathlib.Path(place).exists():
       raise VideoError(f"there is no camera {name}: {place} does not exist")
   try:

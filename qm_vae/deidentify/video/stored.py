@@ -89,7 +89,7 @@ def describe(picture: av.VideoFrame) -> Stored:
   if any(component.is_alpha for component in shape.components):
     notes.append("its transparency is left out: what was transparent is opaque")
   notes += [INTERLACED] if picture.interlaced_frame else []
-  seen = {_EXTRAS[one.type] for one in picture.side_data if one.type in _EXTRAS}
+  seen = {_EXTRAS[one.type] for one in _all_sides(picture) if one.type in _EXTRAS}
   notes += [f"{what} of its frames: left out" for what in sorted(seen)]
   return Stored(turned, shape.name, depth, colours, _hdr(picture), notes)
 
@@ -112,8 +112,13 @@ def _point(pair):
   return f"({round(pair[0] * 50_000)},{round(pair[1] * 50_000)})"  # units of 0.00002, as in SEI (H.265, D.2.28)
 
 
+def _all_sides(picture):
+  # Iterating gives what is stored before PyAV 19, its kinds from then on; positions mean the same in both.
+  return [picture.side_data[i] for i in range(len(picture.side_data))]
+
+
 def _side(picture, kind):
-  for one in picture.side_data:
+  for one in _all_sides(picture):
     if one.type == kind:
       return bytes(one)
   return None

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 import ml_collections
 
 from qm_vae.arguments import nearest
+from qm_vae.errors import InputError
 from qm_vae.experiments.schema.config import Config
 from qm_vae.experiments.schema.fields import declared_at, flatten, instance, plain, rule_at
-from qm_vae.io.errors import InputError
 from qm_vae.options import Declared, Rule, suggestion
 
 __all__ = (
@@ -66,7 +66,7 @@ def view(config: Mapping | ml_collections.ConfigDict | Config) -> Config:
     mapping = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else config
     return instance(Config, mapping)
   except TypeError as error:
-    raise ValueError(f"config: {error}; qm_vae/experiments/schema/config.py lists them all") from None
+    raise InputError(f"config: {error}; qm_vae/experiments/schema/config.py lists them all") from None
 
 
 def check(config: Mapping | ml_collections.ConfigDict) -> None:

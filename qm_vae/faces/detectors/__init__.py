@@ -6,6 +6,7 @@ import pathlib
 
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.registry import Registry
 from qm_vae.types import Detector
 
@@ -54,19 +55,19 @@ def open_detector(
       not there.
   """
   if threshold is not None and not 0 < threshold < 1:
-    raise ValueError(f"threshold is {threshold}; it must lie between 0 and 1")
+    raise InputError(f"threshold is {threshold}; it must lie between 0 and 1")
   if max_side is not None and max_side < 32:
-    raise ValueError(f"max_side is {max_side}; faces are sought in frames of at least 32 pixels a side")
+    raise InputError(f"max_side is {max_side}; faces are sought in frames of at least 32 pixels a side")
   given = {"threshold": threshold, "max_side": max_side, "provider": provider}
   options = {key: value for key, value in given.items() if value is not None}
   if name in DETECTORS:
     if provider and "provider" not in inspect.signature(DETECTORS[name]).parameters:
-      raise ValueError(f"the detector {name} is not run by onnxruntime; leave the provider, {provider!r}, out")
+      raise InputError(f"the detector {name} is not run by onnxruntime; leave the provider, {provider!r}, out")
     if threads and "threads" in inspect.signature(DETECTORS[name]).parameters:
       options["threads"] = threads
     return checked(DETECTORS[name](min_size=min_size, **options))
   if pathlib.Path(name).suffix.lower() != ".onnx":
-    raise ValueError(
+    raise InputError(
       f"no face detector is called {name!r}; choose one of {', '.join(DETECTORS)}, or give the path of an .onnx file"
     )
   module, attribute = _FILE.split(":")
@@ -100,7 +101,7 @@ def checked(detector: Detector) -> Detector:
     elif ((scores < 0) | (scores > 1)).any():
       wrong = "scores outside [0, 1]"
     if wrong:
-      raise ValueError(
+      raise InputError(
         f"the face detector {detector.description.get('name')} answers with {wrong}; its file is damaged"
       )
     return found

@@ -6,7 +6,9 @@ import os
 import cv2
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.faces.detectors import batching, heads, runtime, weights
+from qm_vae.io import onnx
 from qm_vae.types import Detections, Detector
 
 MAX_SIDE = 1280
@@ -40,7 +42,7 @@ def make(
   """
   path = weights.centerface()
   if path is None:
-    raise ValueError(f"the detector centerface finds no weights; {weights.REMEDY}")
+    raise InputError(f"the detector centerface finds no weights; {weights.REMEDY}")
   return of_file(path, threshold=threshold, max_side=max_side, min_size=min_size, provider=provider, threads=threads)
 
 
@@ -80,16 +82,16 @@ def of_file(
   image_in = len(taken) == 1 and len(taken[0]) == 4 and taken[0][1] == 3
   if image_in and [len(shape) for shape in shapes] == [4, 4, 4, 4] and [s[1] for s in shapes] == [1, 2, 2, 10]:
     threshold = 0.2 if threshold is None else threshold
-    search = _maps(opened.free, max_side, together=opened.provider != runtime.CPU)
+    search = _maps(path, opened.free, max_side, together=opened.provider != runtime.CPU)
     description |= {"form": "centerface", "max_side": max_side}
   elif image_in and sorted(len(s) for s in shapes) in ([2, 3], [3, 3]) and sum(s[-1] == 4 for s in shapes) == 1:
     if not all(isinstance(side, int) for side in taken[0][2:]):
-      raise ValueError(f"{path} lists boxes, but its input {taken[0]} states no height and width; export it with them")
+      raise InputError(f"{path} lists boxes, but its input {taken[0]} states no height and width; export it with them")
     threshold = 0.6 if threshold is None else threshold
-    search = _lists(opened.fixed, shapes, taken[0][2:])
+    search = _lists(path, opened.fixed, shapes, taken[0][2:])
     description |= {"form": "lists", "input": taken[0][2:]}
   else:
-    raise ValueError(
+    raise InputError(
       f"{path} takes {taken} and gives {shapes}; understood are CenterFace's maps [B, 1|2|2|10, h, w], and boxes "
       "[B, N, 4] with scores [B, N] or [B, N, C]"
     )
@@ -105,12 +107,12 @@ def of_file(
   return Detector(find, threshold, weak, description | {"threshold": threshold})
 
 
-def _maps(session, max_side, *, together):
+def _maps(path, session, max_side, *, together):
   """The search; frames that are searched `together` are one batch, where that is faster than a thread for each."""
   name = session.get_inputs()[0].name
 
   def run(x):
-    return session.run(None, {name: x})
+    return onnx.answers(path, session, None, {name: x})
 
   run = batching.Batched(run) if together else run
 
@@ -126,14 +128,14 @@ def _maps(session, max_side, *, together):
   return search
 
 
-def _lists(session, shapes, size):
+def _lists(path, session, shapes, size):
   name = session.get_inputs()[0].name
   of_boxes = next(i for i, shape in enumerate(shapes) if shape[-1] == 4)
   size = np.array(size[::-1])
 
   def search(image, weak):
     x = (_resized(image, size).transpose(2, 0, 1)[None].astype(np.float32) - 127) / 128
-    found = _answers(session.run(None, {name: x}))
+    found = _answers(onnx.answers(path, session, None, {name: x}))
     boxes, scores = heads.pairs(found[of_boxes][0], found[1 - of_boxes][0], weak, tuple(size))
     return boxes * np.tile(np.array(image.shape[1::-1]) / size, 2), scores, None
 
@@ -143,7 +145,7 @@ def _lists(session, shapes, size):
 def _answers(found):
   """The network's outputs; an answer that is not finite is a damaged network, and would else look like "no face"."""
   if not all(np.isfinite(one).all() for one in found):
-    raise ValueError("the face detector answers with numbers that are not finite; its file is damaged, bring it back")
+    raise InputError("the face detector answers with numbers that are not finite; its file is damaged, bring it back")
   return found
 
 

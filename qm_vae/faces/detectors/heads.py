@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from qm_vae.errors import InputError
+
 _DAMAGED = "its file is damaged"
 _STRIDE = 4  # pixels of the input that one cell of CenterFace's maps stands for
 _ROUNDING = 1e-3  # by which a score may lie outside [0, 1]
@@ -24,7 +26,7 @@ def centerface(outputs: Sequence[np.ndarray], weak: float) -> tuple[np.ndarray, 
   heat, size, offset = outputs[:3]
   sides = heat.shape[1:]
   if (heat.shape, size.shape, offset.shape) != ((1, *sides), (2, *sides), (2, *sides)):
-    raise ValueError(f"the face detector answers with maps {heat.shape}, {size.shape}, {offset.shape}; {_DAMAGED}")
+    raise InputError(f"the face detector answers with maps {heat.shape}, {size.shape}, {offset.shape}; {_DAMAGED}")
   heat = _probabilities(heat)
   rows, columns = np.nonzero(heat[0] >= weak)
   with np.errstate(over="ignore"):
@@ -33,7 +35,7 @@ def centerface(outputs: Sequence[np.ndarray], weak: float) -> tuple[np.ndarray, 
   x = (columns + offset[1, rows, columns] + 0.5) * _STRIDE - width / 2
   boxes = np.stack([x, y, width, height], -1).astype(np.float32)
   if not np.isfinite(boxes).all():
-    raise ValueError(f"the face detector answers with sizes that are not finite; {_DAMAGED}")
+    raise InputError(f"the face detector answers with sizes that are not finite; {_DAMAGED}")
   return boxes, heat[0, rows, columns]
 
 
@@ -53,7 +55,7 @@ def centerface_points(outputs: Sequence[np.ndarray], boxes: np.ndarray, weak: fl
   """
   heat, points = outputs[0], outputs[3]
   if points.shape != (10, *heat.shape[1:]):
-    raise ValueError(f"the face detector answers with maps {heat.shape} and {points.shape}; {_DAMAGED}")
+    raise InputError(f"the face detector answers with maps {heat.shape} and {points.shape}; {_DAMAGED}")
   rows, columns = np.nonzero(_probabilities(heat)[0] >= weak)
   shares = points[:, rows, columns].T.reshape(-1, 5, 2)[..., ::-1]
   return (boxes[:, None, :2] + shares * boxes[:, None, 2:]).astype(np.float32)
@@ -72,7 +74,7 @@ def pairs(boxes: np.ndarray, scores: np.ndarray, weak: float, size: tuple[int, i
     ValueError: for lists of different lengths, or scores outside [0, 1].
   """
   if boxes.ndim != 2 or boxes.shape[1] != 4 or scores.ndim not in (1, 2) or len(scores) != len(boxes):
-    raise ValueError(f"the face detector answers with boxes {boxes.shape} and scores {scores.shape}; {_DAMAGED}")
+    raise InputError(f"the face detector answers with boxes {boxes.shape} and scores {scores.shape}; {_DAMAGED}")
   scores = _probabilities(scores)
   scores = scores.reshape(len(boxes), -1)[:, -1]
   believed = scores >= weak
@@ -85,7 +87,7 @@ def pairs(boxes: np.ndarray, scores: np.ndarray, weak: float, size: tuple[int, i
 def _probabilities(scores):
   """The scores, rounding errors cut off."""
   if scores.size and not (scores.min() >= -_ROUNDING and scores.max() <= 1 + _ROUNDING):
-    raise ValueError(
+    raise InputError(
       f"the face detector answers with scores from {scores.min():g} to {scores.max():g}, not in [0, 1]; {_DAMAGED}, or "
       "it gives logits: export it with its last sigmoid or softmax"
     )

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from qm_vae.errors import InputError
 from qm_vae.faces.detectors import heads, runtime
+from qm_vae.io import onnx
 from qm_vae.types import Detections, Detector
 
 _SIDE = 640  # pixels of a network whose file states no size
@@ -49,17 +51,17 @@ def of_file(
   session = opened.fixed
   taken, given = [i.shape for i in session.get_inputs()], [o.shape for o in session.get_outputs()]
   if len(taken) != 1 or len(taken[0]) != 4 or taken[0][1] != 3 or len(given) != 1 or len(given[0]) != 3:
-    raise ValueError(
+    raise InputError(
       f"{path} takes {taken} and gives {given}; understood are YOLO's [B, 3, H, W] and one list of boxes"
     )
   height, width = (side if isinstance(side, int) else _SIDE for side in taken[0][2:])
-  names = _names(session.get_modelmeta().custom_metadata_map.get("names", ""))
+  names = _names(onnx.words(path, session).get("names", ""))
   numbers = [_number(path, one, names) for one in classes]
   name, weak = session.get_inputs()[0].name, threshold / 2
 
   def find(image):
     scale = min(width / image.shape[1], height / image.shape[0])
-    (found,) = session.run(None, {name: _fitted(image, scale, width, height)})
+    (found,) = onnx.answers(path, session, None, {name: _fitted(image, scale, width, height)})
     boxes, scores = _decoded(path, np.asarray(found)[0], numbers, len(names))
     believed = (scores >= weak) & (boxes[:, 2:].max(-1, initial=0) >= min_size * scale) & (boxes[:, 2:] > 0).all(-1)
     boxes, scores = boxes[believed] / scale, scores[believed]
@@ -101,7 +103,7 @@ def _number(path, wanted, names):
   if wanted.isdecimal() and not names:
     return int(wanted)
   known = ", ".join(f"{number} {name}" for number, name in list(names.items())[:40]) or "no names: give a number"
-  raise ValueError(f"{path} has no class {wanted!r}; it has {known}")
+  raise InputError(f"{path} has no class {wanted!r}; it has {known}")
 
 
 def _fitted(image, scale, width, height):
@@ -115,7 +117,7 @@ def _fitted(image, scale, width, height):
 def _decoded(path, found, numbers, known):
   """(boxes [N, 4] x, y, width, height in pixels of the input, scores [N]) of the wanted classes."""
   if not np.isfinite(found).all():
-    raise ValueError(f"the object detector {path.name} answers with numbers that are not finite; its file is damaged")
+    raise InputError(f"the object detector {path.name} answers with numbers that are not finite; its file is damaged")
   if found.shape[1] == 6 and known != 1:  # with one class, 6 columns are a centre, a size and two scores
     wanted = np.isin(np.rint(found[:, 5]).astype(int), numbers)
     corners, scores = found[wanted, :4], found[wanted, 4]
@@ -124,7 +126,7 @@ def _decoded(path, found, numbers, known):
   objectness = found.shape[0] >= found.shape[1]
   by_class = rows[:, 5:] * rows[:, 4:5] if objectness else rows[:, 4:]
   if not by_class.shape[1] or max(numbers) >= by_class.shape[1]:
-    raise ValueError(
+    raise InputError(
       f"the object detector {path.name} knows {by_class.shape[1]} classes, not the number {max(numbers)}"
     )
   scores = _checked(path, by_class[:, numbers].max(-1))
@@ -133,5 +135,5 @@ def _decoded(path, found, numbers, known):
 
 def _checked(path, scores):
   if scores.size and not (scores.min() >= -1e-3 and scores.max() <= 1 + 1e-3):
-    raise ValueError(f"the object detector {path.name} answers with scores outside [0, 1]; its file is damaged")
+    raise InputError(f"the object detector {path.name} answers with scores outside [0, 1]; its file is damaged")
   return np.clip(scores, 0, 1)

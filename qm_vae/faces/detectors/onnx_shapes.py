@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 
+from qm_vae.errors import InputError
+
 _GRAPH, _NAME, _INPUT, _OUTPUT, _INFERRED, _INITIALIZER = 7, 1, 11, 12, 13, 5
 _TENSOR_NAME, _TYPE, _TENSOR_TYPE, _SHAPE, _DIM, _DIM_NAME = 8, 2, 1, 2, 1, 2
 
@@ -75,9 +77,9 @@ def _fields(message: bytes) -> Iterator[tuple[int, bytes | int | tuple[int, byte
       length = 8 if wire == 1 else 4
       value, at = (wire, message[at : at + length]), at + length
     else:
-      raise ValueError(f"no protocol buffer: wire type {wire} at byte {at}")
+      raise InputError(f"no protocol buffer: wire type {wire} at byte {at}")
     if at > len(message):
-      raise ValueError("no protocol buffer, or a truncated one")
+      raise InputError("no protocol buffer, or a truncated one")
     yield number, value
 
 
@@ -85,7 +87,7 @@ def _read_varint(message, at):
   value = shift = 0
   while True:
     if at >= len(message) or shift > 63:
-      raise ValueError("no protocol buffer, or a truncated one")
+      raise InputError("no protocol buffer, or a truncated one")
     byte = message[at]
     value |= (byte & 127) << shift
     at, shift = at + 1, shift + 7

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import onnxruntime
 
+from qm_vae.errors import InputError
 from qm_vae.faces.detectors import onnx_shapes
 
 AUTO, CPU = "auto", "CPU"
@@ -39,7 +40,7 @@ def read(path: str | os.PathLike) -> tuple[pathlib.Path, bytes]:
   try:
     return path, path.read_bytes()
   except OSError as error:
-    raise ValueError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
+    raise InputError(f"{path} cannot be read: {error.strerror}; give the path of an ONNX file") from None
 
 
 def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO, threads: int | None = None) -> Opened:
@@ -64,11 +65,11 @@ def open_file(path: pathlib.Path, model: bytes, provider: str = AUTO, threads: i
     free = onnxruntime.InferenceSession(onnx_shapes.free(model), options, providers=wanted)
     fixed = onnxruntime.InferenceSession(model, options, providers=wanted)
   except Exception as error:  # onnxruntime's own exceptions share no narrower base
-    raise ValueError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
+    raise InputError(f"{path} cannot be opened by onnxruntime ({error}); expected an ONNX file") from error
   taken = free.get_providers()[0]
   # onnxruntime goes on with the CPU where a GPU's library is missing.
   if provider.lower() != AUTO and taken != wanted[0]:
-    raise ValueError(
+    raise InputError(
       f"the provider {provider} does not start; onnxruntime would take {taken}. Install its libraries, or leave "
       "--provider out"
     )
@@ -82,7 +83,7 @@ def _wanted(provider):
   short = provider.lower().removesuffix(_SUFFIX.lower())
   found = [name for name in available if name.removesuffix(_SUFFIX).lower() == short]
   if not found:
-    raise ValueError(
+    raise InputError(
       f"the provider is {provider!r}; this onnxruntime has {', '.join(providers())} (package onnxruntime-gpu brings "
       "CUDA), or auto"
     )

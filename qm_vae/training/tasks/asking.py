@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from qm_vae import types
+from qm_vae.errors import InputError
 from qm_vae.services import answers as qualities
 from qm_vae.services.black_box import BlackBox, BudgetSpent, ServiceFailed
 from qm_vae.training.state import HostStopped, State
@@ -72,7 +73,7 @@ class Host:
       missing, left = int(box.unknown(np.concatenate(wanted)).sum()), box.left()
       # A resumed run may have spent some of the reserve on retries; whether the rest suffices, its evaluation says.
       if left is not None and missing > left - self._reserve and (missing or not int(state.step)):
-        raise ValueError(
+        raise InputError(
           f"service {name!r}: {missing} questions about the originals and {self._reserve} of the evaluation are more "
           f"than the {left} left of config.quality.{name}.budget; raise it, or use fewer faces"
         )
