@@ -4,10 +4,9 @@ import jax.numpy as jnp
 
 from qm_vae.faces import shape
 
-LIGHTS = ("none", "border", "color", "gradient")
-"""What of the original's light `relight` brings back: nothing; the mean of each colour along the region's soft edge,
-where the original shows through anyway; the mean and half of the spread of each colour in the whole region; or all that
-is coarser than `_COARSE` eye distances."""
+LIGHTS = ("none", "color", "gradient")
+"""What of the original's light `relight` brings back: nothing; the mean and half of the spread of each colour; or all
+that is coarser than `_COARSE` eye distances."""
 
 _FOREHEAD = 0.3  # eye distances by which the region reaches above the brows
 _INSET, _EDGE = 0.0, 0.22  # eye distances: of the region's border inside the outline, and width of its soft edge
@@ -54,11 +53,8 @@ def relight(made, original, weight, light, distance):
     return made
   if light == "gradient":
     return made + _low(original - made, weight, _COARSE * distance)
-  counted = weight * (1 - weight) if light == "border" else weight
-  total = jnp.maximum(counted.sum(), 1e-3)
-  mean = lambda x: jnp.sum(x * counted, (0, 1)) / total
-  if light == "border":
-    return made + mean(original) - mean(made)
+  total = jnp.maximum(weight.sum(), 1e-3)
+  mean = lambda x: jnp.sum(x * weight, (0, 1)) / total
   middle, wanted = mean(made), mean(original)
   own, other = (jnp.sqrt(mean(jnp.square(x - m)) + 1e-6) for x, m in ((made, middle), (original, wanted)))
   return (made - middle) * (1 + _SPREAD * (other / own - 1)) + wanted

@@ -63,21 +63,6 @@ def test_relight_takes_over_the_mean_colour(light):
   assert (ratio > 1.05) == (light == "gradient")
 
 
-def test_relight_border_reads_only_the_edge():
-  """What the original shows where it is replaced whole does not count; along the soft edge its colour is matched."""
-  random = np.random.default_rng(0)
-  made, original = random.random((2, SIDE, SIDE, 3)).astype(np.float32)
-  weight = compositing.region(jnp.asarray(POINTS), (SIDE, SIDE))
-  lit = np.asarray(compositing.relight(jnp.asarray(made), jnp.asarray(original), weight, "border", 0.3 * SIDE))
-  hidden = np.where(np.asarray(weight) == 1, 1 - original, original)
-  same = np.asarray(compositing.relight(jnp.asarray(made), jnp.asarray(hidden), weight, "border", 0.3 * SIDE))
-  np.testing.assert_array_equal(lit, same)
-  edge = np.asarray(weight * (1 - weight))
-  mean = lambda x: (x * edge).sum((0, 1)) / edge.sum()
-  np.testing.assert_allclose(mean(lit), mean(original), atol=1e-5)
-  assert np.ptp(lit - made, axis=(0, 1)).max() < 1e-5
-
-
 def test_relight_none_changes_nothing():
   """Without light the face keeps its own."""
   made = jnp.full((SIDE, SIDE, 3), 0.3)
