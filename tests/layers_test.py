@@ -21,7 +21,7 @@ LAYERS = (
   ("experiments",),
   ("report",),
   ("evaluate", "audit", "deidentify", "bench", "convert"),
-  ("review",),
+  ("review", "demo"),
   ("main", "impersonation", "export"),
   ("__main__",),
 )
@@ -37,6 +37,7 @@ HEAVY = {
     "data/synthetic/__init__.py",
     "data/synthetic/face_surroundings.py",
   },
+  "gradio": {"demo/page.py"},
   "h5py": {"convert/keras.py"},
   "onnxruntime": {"io/onnx.py", "faces/detectors/runtime.py"},
   "matplotlib": None,  # the files of report/
