@@ -48,7 +48,8 @@ def test_run_method_exported_file_makes_same_pictures(folder, tmp_path):
   assert export.main([str(folder), str(target)]) == 0
   with zipfile.ZipFile(target) as archive:
     kept = json.loads(archive.read("config.json"))
-    assert sorted(archive.namelist()) == ["config.json", "export.json", "generator.npz", "provenance.json"]
+    names = ["README.md", "config.json", "export.json", "generator.npz", "provenance.json"]
+    assert sorted(archive.namelist()) == names
   assert kept["views"] == config["views"] and kept["data"]["root"] == ""
   image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
   eyes = np.float32([[10, 12, 20, 12]])
