@@ -43,7 +43,9 @@ HEAVY = {
   "matplotlib": None,  # the files of report/
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"io/images.py", "io/icc.py"},
-  "tensorboardX": {"io/records.py"},
+  "tensorboardX": {"io/writers/tensorboard.py"},
+  "wandb": {"io/writers/wandb.py"},
+  "mlflow": {"io/writers/mlflow.py"},
   "torch": {"bench/twin.py"},
 }
 """Libraries and the only files that may import them."""
