@@ -43,9 +43,9 @@ HEAVY = {
   "matplotlib": None,  # the files of report/
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"io/images.py", "io/icc.py"},
-  "tensorboardX": {"io/writers/tensorboard.py"},
-  "wandb": {"io/writers/wandb.py"},
-  "mlflow": {"io/writers/mlflow.py"},
+  "tensorboardX": {"io/writers/on_tensorboard.py"},
+  "wandb": {"io/writers/on_wandb.py"},
+  "mlflow": {"io/writers/on_mlflow.py"},
   "torch": {"bench/twin.py"},
 }
 """Libraries and the only files that may import them."""

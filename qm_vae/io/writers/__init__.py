@@ -24,9 +24,9 @@ from qm_vae.registry import Registry
 WRITERS = Registry(
   "metric writer",
   {
-    "tensorboard": "qm_vae.io.writers.tensorboard:make",
-    "wandb": "qm_vae.io.writers.wandb:make",
-    "mlflow": "qm_vae.io.writers.mlflow:make",
+    "tensorboard": "qm_vae.io.writers.on_tensorboard:make",
+    "wandb": "qm_vae.io.writers.on_wandb:make",
+    "mlflow": "qm_vae.io.writers.on_mlflow:make",
   },
   group="qm_vae.writers",
 )

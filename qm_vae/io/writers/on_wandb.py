@@ -4,11 +4,13 @@ import os
 import pathlib
 import secrets
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
 from qm_vae.options import FLAG, TEXT, Option, member, one_of
+
+Mode = Literal["offline", "online"]
 
 _STEP = "step"
 
@@ -16,7 +18,14 @@ _STEP = "step"
 class Wandb:
   """See `MetricWriter`."""
 
-  def __init__(self, folder: pathlib.Path, hparams: Mapping[str, Any], mode: str, project: str, pictures: bool):
+  def __init__(
+    self,
+    folder: pathlib.Path,
+    hparams: Mapping[str, Any],
+    mode: Literal["offline", "online"],
+    project: str,
+    pictures: bool,
+  ):
     os.environ.setdefault(
       "WANDB_ERROR_REPORTING", "false"
     )  # offline, too, wandb would ask its server for a way to report
@@ -60,7 +69,9 @@ def make(
   workdir: str | os.PathLike,
   hparams: Mapping[str, Any],
   *,
-  mode: Annotated[str, Option(one_of("offline", "online"), "online sends to W&B's servers as it trains")] = "offline",
+  mode: Annotated[
+    Literal["offline", "online"], Option(one_of("offline", "online"), "online sends to W&B's servers as it trains")
+  ] = "offline",
   project: Annotated[str, Option(TEXT, "of W&B")] = "qm_vae",
   pictures: Annotated[bool, Option(FLAG, "also faces of the data, which online leave this machine")] = False,
 ) -> Wandb:
