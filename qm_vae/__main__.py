@@ -10,6 +10,7 @@ from qm_vae.experiments import shelf
 COMMANDS = {
   "deidentify": ("qm_vae.deidentify", "hide the faces of pictures, folders, video, cameras and streams"),
   "review": ("qm_vae.review", "check the result in the browser, correct it, sign it"),
+  "demo": ("qm_vae.demo", "show a picture's faces hidden by each method, in the browser"),
   "audit": ("qm_vae.audit", "re-identify people in the output of any tool, and measure what remains of the faces"),
   "train": ("qm_vae.main", "train QM-VAE, or a network it needs, evaluate it and write a report"),
   "evaluate": ("qm_vae.evaluate", "evaluate a finished run again"),
