@@ -10,9 +10,9 @@ import types
 import numpy as np
 import pytest
 
+from qm_vae.errors import InputError
 from qm_vae.experiments import schema, settings
 from qm_vae.io import records, writers
-from qm_vae.io.errors import InputError
 from qm_vae.options import declared, trait
 
 ROOT = pathlib.Path(__file__).parents[2]

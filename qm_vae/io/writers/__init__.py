@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from qm_vae.io.errors import InputError
+from qm_vae.errors import InputError
 from qm_vae.options import trait
 from qm_vae.registry import Registry
 
