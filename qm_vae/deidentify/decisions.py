@@ -12,6 +12,7 @@ import numpy as np
 from qm_vae.deidentify.tracking.places import Place
 from qm_vae.errors import InputError
 from qm_vae.io import reading
+from qm_vae.options import is_number
 
 ADDED = "added"
 """How a place came about that a person drew."""
@@ -23,6 +24,8 @@ ADD, DROP, KEEP, HIDE, METHOD = "add", "drop", "keep", "hide", "method"
 ACTIONS = (ADD, DROP, KEEP, HIDE, METHOD)
 VERSION = 1
 _BYTES = 64 * 2**20
+_SIGNED = ("by", "at", "note")
+_FARTHEST = 10**9  # pixels and frames
 
 _FRAMES = re.compile(r"(\d+)(?:(-)(\d+)?)?$")
 _BOX = re.compile(r"(\d+),(\d+),(\d+),(\d+)$")
@@ -188,12 +191,16 @@ def _checked(row, where):
   return row
 
 
+def _is_text(value):
+  return isinstance(value, str)
+
+
 def _whole(value):
   return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _numbers(values):
-  return all(isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value) for value in values)
+  return all(is_number(value) and abs(value) < _FARTHEST for value in values)  # NaN is not below either
 
 
 def to_json(rows: Iterable[Decision]) -> list[dict[str, Any]]:
@@ -243,7 +250,13 @@ def read(path: str | os.PathLike) -> ReviewFile:
   for entry in files:
     if not isinstance(entry, dict) or not isinstance(entry.get("file"), str):
       raise InputError(f"{path}: an entry of 'files' has no name, 'file': {reprlib.repr(entry)}")
-  made = ReviewFile(path, str(content.get("record") or ""), {e["file"]: e for e in files}, content.get("signed"))
+    seen = entry.get("seen", [])
+    if not isinstance(seen, list) or not all(map(_is_text, seen)):
+      raise InputError(f"{path}: 'seen' of {entry['file'][:100]} is {reprlib.repr(seen)}; it is a list of texts")
+  signed = content.get("signed")
+  if signed is not None and not (isinstance(signed, dict) and all(map(_is_text, map(signed.get, _SIGNED)))):
+    raise InputError(f"{path}: 'signed' is {reprlib.repr(signed)}; it is null or the texts {', '.join(_SIGNED)}")
+  made = ReviewFile(path, str(content.get("record") or ""), {e["file"]: e for e in files}, signed)
   for name in made.entries:
     made.decisions(name)
   return made

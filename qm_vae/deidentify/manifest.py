@@ -2,12 +2,12 @@
 
 import csv
 import hashlib
-import json
 import os
 import pathlib
 
 from qm_vae.deidentify import folder
-from qm_vae.errors import InputError
+from qm_vae.errors import InputError, InvalidFile
+from qm_vae.io import reading
 
 
 def read(path: pathlib.Path, column: str = "path") -> list[str]:
@@ -31,7 +31,7 @@ def read(path: pathlib.Path, column: str = "path") -> list[str]:
       # What is no UTF-8 in a file's name passes through, as it does in a folder.
       with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
         names = [name.strip() for name in _READERS[path.suffix.lower()](file, column)]
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError, csv.Error) as error:
+    except (InvalidFile, KeyError, TypeError, AttributeError, csv.Error) as error:
       raise InputError(
         f"{path} does not hold a path in column {column!r} of every row ({error}); see --column"
       ) from None
@@ -44,7 +44,7 @@ def read(path: pathlib.Path, column: str = "path") -> list[str]:
 _READERS = {
   ".txt": lambda file, column: file,
   ".csv": lambda file, column: (row[column] for row in csv.DictReader(file)),
-  ".jsonl": lambda file, column: (json.loads(line)[column] for line in file if line.strip()),
+  ".jsonl": lambda file, column: (reading.parse_json(file.name, line)[column] for line in file if line.strip()),
 }
 
 

@@ -43,7 +43,8 @@ _HEAD = {
 _SIZE = {"source.width": integer(1, 2**16), "source.height": integer(1, 2**16)}
 _HEAD |= _SIZE
 _PICTURE = {"file": _SHORT, "source": _OBJECT, "source.sha256": _SHORT, "notes": _TEXTS, "failures": _TEXTS}
-_FACE = {"hidden": FLAG, "how": _SHORT, "score": between(0, 1), "track": integer(0, 2**31 - 1)}
+_FACE = {"how": _SHORT, "track": integer(0, 2**31 - 1)}
+_SEEN = {"hidden": FLAG, "score": between(0, 1)}
 
 
 def check_head(path: pathlib.Path, head: Mapping[str, Any]) -> None:
@@ -113,6 +114,7 @@ def _check_faces(path, where, row):
     raise InvalidFile(path, f"has {where}faces {reprlib.repr(faces)}", "a list of objects with a box", _REMEDY)
   for number, face in enumerate(faces):
     _check(path, f"{where}faces[{number}].", face, _FACE)
+    _check(path, f"{where}faces[{number}].", face, _SEEN, required=True)
 
 
 def _check(path, where, content, rules, *, required=False):

@@ -131,7 +131,7 @@ class Job:
     return pathlib.Path((self.head.get("source") or {}).get("name") or self.protected.name).name
 
   def _of_folder(self, row, sizes):
-    name = row.get("file", "")
+    name = row.get("file") or ""
     kind = one.kind(pathlib.Path(name))
     if not kind or not {"faces", "output", "failures"} & row.keys():
       return None  # a note of the whole folder

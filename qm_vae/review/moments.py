@@ -62,7 +62,7 @@ def of_video(record: Record) -> list[Moment]:
   """All moments of a video, ordered by WHY, then by time."""
   made = [*_of_frames(record)]
   frames = np.repeat(np.arange(len(record)), np.diff(record.starts))
-  threshold = float(record.head.get("detector", {}).get("threshold") or 0.0)
+  threshold = float((record.head.get("detector") or {}).get("threshold") or 0.0)
   size = record.head["source"]["width"], record.head["source"]["height"]
   order = np.argsort(record.tracks, kind="stable")
   tracks, begins = np.unique(record.tracks[order], return_index=True)

@@ -213,7 +213,13 @@ def test_digest_of_decisions_asks_for_the_file_again(folder):
   for track in (0, 1, 2):
     rows = [{"action": "drop", "track": track}] if track else []
     (folder / "a.review.json").write_text(
-      json.dumps({"version": 1, "files": [{"file": "one.png", "decisions": rows}], "signed": track})
+      json.dumps(
+        {
+          "version": 1,
+          "files": [{"file": "one.png", "decisions": rows}],
+          "signed": {"by": "x", "at": str(track), "note": ""},
+        }
+      )
     )
     made.append(reviewed.digest(given, folder / "photos" / "one.png"))
   assert made[0] == "" and made[1] and made[1] != made[2]

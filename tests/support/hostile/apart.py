@@ -12,10 +12,10 @@ import subprocess
 import sys
 import tempfile
 
-from hostile.verdicts import SECONDS, limited
+from hostile.verdicts import PATIENCE, SECONDS, limited
 
 _SUPPORT = pathlib.Path(__file__).parents[1]
-_PATIENCE = 120  # seconds until imports and compilation are done
+_START = 600  # seconds until imports and compilation are done
 
 
 class Worker:
@@ -30,7 +30,7 @@ class Worker:
     process = self._process or self._start()
     process.stdin.write(json.dumps([str(folder), name]) + "\n")
     process.stdin.flush()
-    line = self._line(SECONDS + 2)
+    line = self._line(PATIENCE + SECONDS)
     if line:
       return json.loads(line)
     status = process.poll()
@@ -48,7 +48,7 @@ class Worker:
       env=os.environ | {"PYTHONPATH": path},
       cwd=_SUPPORT,  # which -m looks through first
     )
-    if self._line(_PATIENCE) != "ready\n":
+    if self._line(_START) != "ready\n":
       self.close()
       raise RuntimeError(f"the process that reads {self._name} does not start")
     return self._process

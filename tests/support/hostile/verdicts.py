@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from qm_vae.errors import InputError
 
-SECONDS = 5  # a reader that takes longer hangs
+SECONDS = 5  # of the processor; a reader that takes longer hangs
+PATIENCE = 60  # seconds by the clock, on a machine that has other work too
 MEMORY = 2**30  # bytes, that a reader may add
 _WORDS = 3000  # characters of a message
 
@@ -59,12 +60,13 @@ def _snapshot(folder):
 
 def limited(kind: Kind, folder: pathlib.Path, name: str) -> str:
   """What is wrong with how `kind.read` answers for a folder, within SECONDS and MEMORY; '' for nothing."""
-  began = time.perf_counter()
+  began = time.process_time()
   limits = resource.getrlimit(resource.RLIMIT_AS)
   with open("/proc/self/statm", encoding="ascii") as file:
     mapped = int(file.read().split()[0]) * resource.getpagesize()
-  handler = signal.signal(signal.SIGALRM, _hang)
-  signal.setitimer(signal.ITIMER_REAL, SECONDS)
+  handlers = {number: signal.signal(number, _hang) for number in (signal.SIGALRM, signal.SIGPROF)}
+  signal.setitimer(signal.ITIMER_PROF, SECONDS)
+  signal.setitimer(signal.ITIMER_REAL, PATIENCE)
   resource.setrlimit(resource.RLIMIT_AS, (mapped + MEMORY, limits[1]))
   try:
     kind.read(folder)
@@ -74,10 +76,12 @@ def limited(kind: Kind, folder: pathlib.Path, name: str) -> str:
   except BaseException as error:
     answer = _judge(error, folder, name)
   finally:
+    signal.setitimer(signal.ITIMER_PROF, 0)
     signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, handler)
+    for number, handler in handlers.items():
+      signal.signal(number, handler)
     resource.setrlimit(resource.RLIMIT_AS, limits)
-  if not answer and time.perf_counter() - began > SECONDS:
+  if not answer and time.process_time() - began > SECONDS:
     answer = f"hang over {SECONDS} s"
   return answer
 
