@@ -20,6 +20,7 @@ import tempfile
 import threading
 
 from qm_vae.arguments import Parser
+from qm_vae.errors import InputError
 
 OK, USAGE = 0, 2
 
@@ -57,7 +58,7 @@ def _run(given, scratch):
       images.write_png(pathlib.Path(examples[-1]), record.image)
     built = page.build(compare, examples)
     address = page.serve(built, given.port)
-  except (ValueError, OSError) as error:
+  except (InputError, OSError) as error:
     print(f"error: {error}", file=sys.stderr)
     return USAGE
   ended = threading.Event()

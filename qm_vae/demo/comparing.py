@@ -10,6 +10,7 @@ from qm_vae.data import DATASETS
 from qm_vae.deidentify import methods, pictures
 from qm_vae.deidentify.hiding import TOGETHER, Hider
 from qm_vae.deidentify.selection import Selection
+from qm_vae.errors import InputError
 from qm_vae.faces import detectors
 from qm_vae.faces.detectors import tiles
 
@@ -57,7 +58,7 @@ class Comparison:
       landmarks: folder of a landmark network, for methods that place faces by it; '': the eyes place them.
 
     Raises:
-      ValueError: for a method, detector or folder that does not exist or is damaged.
+      InputError: for a method, detector or folder that does not exist or is damaged.
     """
     others = gallery or drawn_people(_FIRST, _DRAWN)
     find = landmarkers.on_host(landmarkers.load(landmarks), TOGETHER) if landmarks else None
@@ -76,7 +77,7 @@ class Comparison:
       try:
         done = pictures.protect(image, searched, hider, Selection())
         made.append(Hidden(name, done.image, "", recognisable))
-      except ValueError as error:
+      except InputError as error:
         made.append(Hidden(name, None, str(error), recognisable))
     return Compared(len(found.boxes), made)
 

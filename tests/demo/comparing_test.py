@@ -7,6 +7,7 @@ import pytest
 
 from qm_vae.demo import __main__ as program
 from qm_vae.demo import comparing
+from qm_vae.errors import InputError
 
 FIRST = 0  # whose face the cascade finds
 
@@ -51,7 +52,7 @@ def test_comparison_method_that_fails_shows_nothing(picture, monkeypatch):
 
 
 def _fail():
-  raise ValueError("it went wrong")
+  raise InputError("it went wrong")
 
 
 def test_demo_names_the_missing_extra(monkeypatch, capsys):

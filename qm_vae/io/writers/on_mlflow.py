@@ -21,8 +21,8 @@ class Mlflow:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     if not uri:
       os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")  # a folder needs no database
-    import mlflow
-    from mlflow import entities
+    import mlflow  # pyright: ignore[reportMissingImports]
+    from mlflow import entities  # pyright: ignore[reportMissingImports]
 
     self._metric, self._pictures = entities.Metric, pictures
     self._client = mlflow.MlflowClient(tracking_uri=uri or (folder / "mlflow").as_uri())

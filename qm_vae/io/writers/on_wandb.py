@@ -29,7 +29,7 @@ class Wandb:
     os.environ.setdefault(
       "WANDB_ERROR_REPORTING", "false"
     )  # offline, too, wandb would ask its server for a way to report
-    import wandb
+    import wandb  # pyright: ignore[reportMissingImports]
 
     (folder / "wandb").mkdir(parents=True, exist_ok=True)
     known = folder / "wandb" / "run_id"  # a resumed run goes on under the same number
