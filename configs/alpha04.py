@@ -4,7 +4,7 @@ python -m qm_vae.main --config=configs/alpha04.py               # embedded synth
 python -m qm_vae.main --config=configs/alpha04.py:celeba_folder --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK
 The paper reports a loss rate of 0.14 (Sec. 5.3); here it is about 0.32 on drawn faces and 0.31 on CelebA's first
-thousand (README, Results), and the judges' is next to it in the report.
+thousand (docs/results.md). The report shows the judges' rate next to it.
 """
 
 from configs import default

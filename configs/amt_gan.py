@@ -1,11 +1,11 @@
-r"""Trains AMT-GAN: plain faces get the make-up of others, and recognisers are to see one chosen person in them all.
+r"""Trains AMT-GAN: transfers make-up to plain faces so that recognisers see one chosen person in all of them.
 
 python -m qm_vae.main --config=configs/amt_gan.py:celeba_folder --config.data.root=CELEBA \
     --config.target_data.root=CELEBA --config.amt_gan.embedders="('networks/mobilefacenet',)"
-CelebA's attribute Heavy_Makeup tells the two kinds apart; with `:folder` give two folders. WORKDIR/samples has a sheet
+CelebA's attribute Heavy_Makeup separates the two kinds; with `:folder` give two folders. WORKDIR/samples has a sheet
 for every evaluation, WORKDIR/network the generator, for --config.deid.amt_gan.checkpoint. The paper trains at 256
 pixels on the MT dataset, against three recognisers; on a CPU --config.amt_gan.channels=16 and --config.amt_gan.blocks=1
-show that it moves.
+show that it trains.
 """
 
 from configs import default

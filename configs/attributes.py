@@ -1,9 +1,9 @@
-r"""Trains a network that tells CelebA's attributes, to serve as a quality: those in `attributes`, any of the forty.
+r"""Trains a network for CelebA's attributes, for use as a service: those in `attributes`, any of the forty.
 
 python -m qm_vae.main --config=configs/attributes.py:celeba_folder --config.data.root=CELEBA --config.data.limit=0
 python -m qm_vae.main --config=configs/attributes.py:celeba_folder --config.data.root=CELEBA \
     --config.attributes="('Smiling', 'Eyeglasses')"
-The network lies in WORKDIR/network; give it as --config.quality.smile.checkpoint, with its names in the same order.
+The network is in WORKDIR/network; pass it as --config.quality.smile.checkpoint, with its names in the same order.
 """
 
 from configs import expression

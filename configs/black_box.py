@@ -1,4 +1,4 @@
-r"""QM-VAE against services that cannot be looked into; `alpha04` with `task` black_box.
+r"""QM-VAE against black-box services, of which only answers are known; `alpha04` with `task` black_box.
 
 python -m qm_vae.main --config=configs/black_box.py               # embedded synthetic faces, its own network as service
 python -m qm_vae.main --config=configs/black_box.py:celeba_folder --config.data.root=CELEBA \

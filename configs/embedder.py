@@ -1,9 +1,9 @@
-r"""Trains a face recogniser, for the attackers of a privacy table: the network that `config.embedder` describes.
+r"""Trains a face recogniser for the attackers: the network that `config.embedder` describes.
 
 python -m qm_vae.main --config=configs/embedder.py                                     # synthetic people
 python -m qm_vae.main --config=configs/embedder.py:celeba_folder --config.data.root=CELEBA --config.data.limit=0
-The network lies in WORKDIR/network; give it as --config.privacy.embedders="('WORKDIR/network',)". People of the data's
-test side never train it. A public recogniser, trained on about ten thousand people, is far stronger
+The network is in WORKDIR/network; pass it as --config.privacy.embedders="('WORKDIR/network',)". People of the test
+set do not train it. A public recogniser, trained on about ten thousand people, is far stronger
 (docs/embedders.md).
 """
 

@@ -1,10 +1,10 @@
-r"""Trains an expression recogniser, to serve as `service` or as a judge: the network that `config.service` describes.
+r"""Trains an expression recogniser, for use as service or judge: the network that `config.service` describes.
 
 python -m qm_vae.main --config=configs/expression.py                                   # synthetic people
 python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv
 python -m qm_vae.main --config=configs/expression.py:fer2013 --config.data.root=fer2013.csv \
     --config.service.architecture=mini_xception --config.service.seed=1 --workdir=runs/other  # another one
-The network lies in WORKDIR/network. FER2013 is split as published: Training trains, PublicTest tests.
+The network is in WORKDIR/network. FER2013 is split as published: Training trains, PublicTest tests.
 On two CPU cores without a GPU FER2013 takes about 50 minutes; expect >= 0.64 on its public test.
 """
 

@@ -1,10 +1,10 @@
-r"""The frontier: the private modes, the paper's, and classical de-identifiers, each attacked.
+r"""Privacy against utility: the private modes, the paper's, and classical de-identifiers, each attacked.
 
 python -m launch.sweep --config=configs/frontier.py:celeba_folder --runner=local -- --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
     --config.judges.second.checkpoint=THIRD --config.privacy.data.name=celeba_folder \
     --config.privacy.data.root=CELEBA --config.privacy.embedders="('RECOGNISER',)"
-Writes frontier.png beside the runs: what an independent recogniser no longer reads against who is still named.
+Writes frontier.png next to the runs: an independent judge's loss rate against re-identification at rank 1.
 """
 
 from configs import default, private, stranger

@@ -1,8 +1,9 @@
-r"""How many views are fused: three, four and five (Qiu et al. 2022, Fig. 12).
+r"""Number of fused views: three, four and five (Qiu et al. 2022, Fig. 12).
 
 python -m launch.sweep --config=configs/inputs.py -- --config.deid.amt_gan.checkpoint=NETWORK
-It prints the three commands; --runner=local runs them. The paper's fifth input is AMT-GAN: configs/amt_gan.py trains
-it, python -m qm_vae.convert torch-amtgan takes a public one over. Without NETWORK the row of five inputs fails.
+Prints the three commands; --runner=local runs them. The paper's fifth input is AMT-GAN: train it with
+configs/amt_gan.py, or convert a public one with python -m qm_vae.convert torch-amtgan. Without NETWORK the run with
+five inputs fails.
 """
 
 from configs import default

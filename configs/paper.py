@@ -1,14 +1,14 @@
-r"""The paper at its own scale: 128 pixels, and views that each explain their row of Table 2 (Qiu et al. 2022).
+r"""The paper at its own scale: 128 pixels, and views fitted to their rows of Table 2 (Qiu et al. 2022).
 
 python -m qm_vae.main --config=configs/paper.py:celeba_folder --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=OTHER_NETWORK \
     --config.judges.third.checkpoint=NETWORK_OF_OTHER_DATA
 python -m launch.sweep --config=configs/table1.py:celeba_folder-paper -- ...   # and table4.py, inputs.py, alpha04.py
 python -m qm_vae.evaluate.fit_views --config=configs/paper.py:celeba_folder ...  # fits the views and measures them
-`-paper` after the data takes these settings into those. The views are fitted on training faces only and frozen here;
-docs/reproduction.md has what they lose on test faces.
-A run of 40 epochs took 24 minutes on a shared CPU core. Expect 0.20 by mini-Xception on CelebA's first thousand, where
-the paper has 0.14 (Sec. 5.3), and that a recogniser names half of 474 people by the outputs.
+`-paper` after the data selects these settings in those configs. The views are fitted on training faces only and fixed
+here; docs/reproduction.md has their loss rates on test faces.
+A run of 40 epochs took 24 minutes on a shared CPU core. Expect a loss rate of 0.20 by mini-Xception on CelebA's first
+thousand, where the paper has 0.14 (Sec. 5.3), and half of 474 people re-identified from the outputs.
 """
 
 from configs import default
@@ -19,7 +19,7 @@ VIEWS = {
   "laplace.scale": 18.0,
   "cartoon.edge": 0.3,
 }
-"""One number of each view, so that the service (the public mini-Xception) loses nearest to what the paper's loses.
+"""One parameter of each view, fitted so that the service (the public mini-Xception) comes nearest to the paper's rate.
 
 Fitted on the 750 training faces of CelebA's first thousand at half size: rate found there, and the paper's.
 

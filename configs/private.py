@@ -1,12 +1,11 @@
-r"""A formal guarantee: the decoder receives the service's answer and next to nothing of the person (docs/private.md).
+r"""A formal guarantee: the decoder receives the service's answer and almost nothing else (docs/private.md).
 
 python -m qm_vae.main --config=configs/private.py               # embedded synthetic faces
 python -m qm_vae.main --config=configs/private.py:celeba_folder --config.data.root=CELEBA \
     --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
     --config.judges.second.checkpoint=THIRD
-One code of 64 says what the output looks like, and it is drawn by the exponential mechanism with epsilon 0.1, nearly by
-lot: whatever an attacker knows, it gives them a tenth more than the chances of guessing. The answer is kept
-as it is.
+One code of 64 determines the output. The exponential mechanism with epsilon 0.1 draws it almost at random: whatever
+attackers know, it raises their chances by about a tenth over guessing. The answer is released unchanged.
 """
 
 from configs import default

@@ -1,4 +1,4 @@
-r"""Everything once, on little data, in about a minute: a check that an installation works, not a result.
+r"""A quick run of everything, in about a minute: a check of the installation, not a result.
 
 python -m qm_vae.main --config=configs/smoke.py
 """

@@ -1,10 +1,10 @@
-r"""A stranger's face in the place, pose and light of the person's own (docs/private.md).
+r"""A stranger's face in the person's position, pose and light (docs/private.md).
 
 python -m qm_vae.main --config=configs/stranger.py:celeba_folder --config.data.root=CELEBA \
     --config.landmarks=LANDMARKS --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
     --config.judges.second.checkpoint=THIRD
-The one view is a mean of other people's faces, bent into the shape of the face, so that nothing else of the person
-enters. The network learns what an average loses: texture, and what the service looks for.
+The only view is a mean of other people's faces, warped into the shape of the face; nothing else of the person enters.
+The network learns what averaging removes: texture, and what the service needs.
 """
 
 from configs import default

@@ -1,7 +1,7 @@
-r"""What the reconstruction term is for: coefficient 1 - alpha of the MSE at 0, 0.2, 0.5, 0.8 and 1 (Table 4, Fig. 11).
+r"""Effect of the reconstruction term: coefficient 1 - alpha of the MSE at 0, 0.2, 0.5, 0.8 and 1 (Table 4, Fig. 11).
 
 python -m launch.sweep --config=configs/table4.py               # prints the five commands; --runner=grid trains them
-Expect: at coefficient 0 (alpha = 1) nothing holds the picture together and it collapses (Fig. 11).
+Expect: at coefficient 0 (alpha = 1) the picture collapses (Fig. 11).
 """
 
 from configs import default

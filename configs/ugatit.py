@@ -1,9 +1,9 @@
-r"""Trains U-GAT-IT, light: from photographs of faces to anime pictures, two folders of which no two belong together.
+r"""Trains U-GAT-IT, light: from photographs of faces to anime pictures, in two unpaired folders.
 
 python -m qm_vae.main --config=configs/ugatit.py:folder --config.data.root=selfie2anime/trainA \
     --config.target_data.root=selfie2anime/trainB --config.image_size=128                       # for a GPU
 python -m qm_vae.main --config=configs/ugatit.py:folder ... --config.image_size=64 --config.ugatit.global_layers=6 \
-    --config.ugatit.channels=24 --config.epochs=1                                               # a CPU: to see it move
+    --config.ugatit.channels=24 --config.epochs=1                                               # a CPU: a short test
 WORKDIR/samples has a sheet for every evaluation, WORKDIR/network the generator, for --config.deid.ugatit.checkpoint.
 The paper trains a million steps of one picture at 256 pixels.
 """

@@ -1,21 +1,21 @@
-r"""De-identifies millions of pictures and videos on many cores and hosts, through Ray Data.
+r"""De-identifies millions of pictures and videos on many cores and hosts, with Ray Data.
 
   pip install -r requirements-bulk.txt
-  python -m launch.bulk photos/ safe/                                          # a folder, whatever is below it
-  python -m launch.bulk list.txt safe/ --workers=8 -- --method=mosaic          # a path a line
+  python -m launch.bulk photos/ safe/                                          # a folder and everything below it
+  python -m launch.bulk list.txt safe/ --workers=8 -- --method=mosaic          # one path per line
   python -m launch.bulk people.csv safe/ --column=file --address=auto -- --detector=centerface
 
-What follows `--` are the options of python -m qm_vae.deidentify, and the same code does the work. IN is a folder, or a
-manifest of paths: .txt (one a line), .csv or .jsonl (one a row, in --column); they are relative to --root. A file lands
-in OUT/ab/cd/NAME-DIGEST.SUFFIX, its record in the same name with .json after it; ab, cd and DIGEST follow from its name
-in IN alone, so that no folder grows large and no two files meet.
+Options after `--` are those of python -m qm_vae.deidentify, which does the work. IN is a folder, or a manifest of
+paths relative to --root: .txt (one per line), .csv or .jsonl (one per row, in --column). A file is written to
+OUT/ab/cd/NAME-DIGEST.SUFFIX, and its record to the same name with .json appended. ab, cd and DIGEST depend only on its
+name in IN, so no folder grows large and no two files collide.
 
-Rerun the command to resume an interrupted run: every file is written aside, renamed when it is whole, and noted in
-OUT/.bulk; what is noted with the same settings, and has not changed since, is not done again. Failures are listed at
-the end and in OUT/failures.jsonl, and is tried again the next time.
+Rerun the command to resume an interrupted run: finished files are recorded in OUT/.bulk, and skipped if they and the
+settings have not changed. Failures are listed at the end and in OUT/failures.jsonl, and are tried again by the next
+run.
 
-Exit status: 0 every face that was found is hidden; 1 some files failed; 2 the command is wrong. One machine's two cores
-gain nothing from Ray: there take python -m qm_vae.deidentify, which resumes as well.
+Exit status: 0 every detected face is hidden; 1 some files failed; 2 the command is wrong. On one machine with few cores
+Ray gains nothing: use python -m qm_vae.deidentify, which can be resumed too.
 """
 
 import argparse
@@ -172,7 +172,7 @@ def parser() -> argparse.ArgumentParser:
   made = Parser(prog="python -m launch.bulk", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
   made.add_argument("source", metavar="IN", type=options.path_of, help="folder, or manifest: .txt, .csv, .jsonl")
   made.add_argument("target", metavar="OUT", type=options.path_of, help="folder, the same for all hosts")
-  made.add_argument("--root", type=options.path_of, help="what paths are relative to (default: the manifest's folder)")
+  made.add_argument("--root", type=options.path_of, help="folder that paths are relative to (default: the manifest's)")
   made.add_argument("--column", default="path", help="of a .csv or .jsonl (default %(default)s)")
   made.add_argument("--workers", type=int, default=os.cpu_count(), help="processes in all (default: this host's cores)")
   made.add_argument("--gpus", type=float, default=0, help="GPUs a worker, such as 0.25 (default: none)")

@@ -3,15 +3,14 @@ r"""Runs an experiment once for every point of its `sweep()`, and merges the rep
   python -m launch.sweep --config=configs/table1.py                            # prints the commands
   python -m launch.sweep --config=configs/table1.py --runner=grid              # trains all points as one program
   python -m launch.sweep --config=configs/table1.py --runner=local --jobs=2    # two runs at a time on this machine
-  python -m launch.sweep --config=configs/table1.py --runner=slurm --gpus=1    # an array job, waited for
-  python -m launch.sweep --config=configs/table1.py --runner=merge             # the table of what is finished
+  python -m launch.sweep --config=configs/table1.py --runner=slurm --gpus=1    # an array job; waits for it
+  python -m launch.sweep --config=configs/table1.py --runner=merge             # the table of the finished runs
   python -m launch.sweep --config=configs/alpha04.py --seeds=0,1,2 --runner=local -- --config.data.limit=200
 
-What follows `--` goes to every run. Points that differ in the seed, alpha, beta, service_weight or weights of terms
-train as one program with --runner=grid; other keys shape the program, and points that differ in them make a program
-each (docs/sweeps.md). A run that is done already is only evaluated again, so rerun an interrupted sweep with the
-same command. Runs lie in OUT/POINT. The points of this command that ran without failure are merged into OUT/sweep.md
-and sweep.png, a run whose controls failed as VOID; failures are listed at the end.
+Arguments after `--` go to every run. With --runner=grid, points that differ in the seed, alpha, beta, service_weight
+or weights of terms train as one program; points that differ in other keys need one program each (docs/sweeps.md). Rerun
+the command to resume an interrupted sweep: finished runs are only evaluated again. Runs are in OUT/POINT. Successful
+points are merged into OUT/sweep.md and sweep.png, runs whose controls failed as VOID; failures are listed at the end.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""QM-VAE: hide who a face is, keep what a service reads from it, and measure both.
+"""QM-VAE: hide people's identity, keep what a service reads from the face, and measure both.
 
 The public API; nothing heavy is imported until it is used.
 

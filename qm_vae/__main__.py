@@ -9,13 +9,14 @@ from qm_vae.experiments import shelf
 
 COMMANDS = {
   "deidentify": ("qm_vae.deidentify", "hide the faces of pictures, folders, video, cameras and streams"),
-  "review": ("qm_vae.review", "look through what was hidden in the browser, correct it, sign it"),
-  "audit": ("qm_vae.audit", "who can still be named in what any tool made, and what stays of the faces"),
-  "train": ("qm_vae.main", "train QM-VAE, or a network it needs, judge it and write a report"),
-  "evaluate": ("qm_vae.evaluate", "judge a finished run again"),
-  "export": ("qm_vae.export", "one file of a finished run, for deidentify --method=FILE"),
-  "report": ("qm_vae.report", "draw the page of a run or an audit again"),
-  "convert": ("qm_vae.convert", "turn public networks into folders that can be used here"),
+  "review": ("qm_vae.review", "check the result in the browser, correct it, sign it"),
+  "demo": ("qm_vae.demo", "show a picture's faces hidden by each method, in the browser"),
+  "audit": ("qm_vae.audit", "re-identify people in the output of any tool, and measure what remains of the faces"),
+  "train": ("qm_vae.main", "train QM-VAE, or a network it needs, evaluate it and write a report"),
+  "evaluate": ("qm_vae.evaluate", "evaluate a finished run again"),
+  "export": ("qm_vae.export", "pack a finished run into one file, for deidentify --method=FILE"),
+  "report": ("qm_vae.report", "redraw the page of a run or an audit"),
+  "convert": ("qm_vae.convert", "convert public networks"),
   "sweep": ("launch.sweep", "run a grid of experiments, locally or on SLURM"),
   "bulk": ("launch.bulk", "hide the faces of many files on many machines, with Ray"),
   "bench": ("qm_vae.bench", "measure speed and memory"),
@@ -25,11 +26,11 @@ COMMANDS = {
 _HEAD = """\
 usage: qm-vae COMMAND ...
 
-Hides who a face is, keeps what a service needs from it, and measures the privacy.
+Hides people's identity in pictures and video, keeps what a service needs from the face, and measures the privacy.
 
 """
 _TAIL = """
-qm-vae COMMAND --help says more; python -m MODULE ... does the same, with the modules' names in docs/architecture.md.
+See qm-vae COMMAND --help. python -m MODULE ... does the same (modules: docs/architecture.md).
 """
 
 

@@ -1,9 +1,9 @@
-"""How often recognisers take a face that AMT-GAN repainted for the one that it was to impersonate.
+"""Measures how often recognisers take AMT-GAN's output for the person it was trained to impersonate.
 
 Success, as in Hu et al. 2022, Sec. 4: the cosine to the chosen face is above the threshold at which the recogniser
-takes 1 % of the pairs of different people for one (--false-accepts). It is counted on the plain test faces of the run,
-before and after, by the recognisers that the run was trained against and by those of --embedder, which it never saw.
-Beside it, dodging: the cosine to the own original is below that threshold. WORKDIR/impersonation.json holds the same.
+accepts 1 % of the pairs of different people (--false-accepts). It is measured on the run's plain test faces, before
+and after, by the recognisers of its training and by those of --embedder, which it has not seen. Dodging: the cosine to
+the face's own original is below that threshold. The result is also written to WORKDIR/impersonation.json.
 """
 
 import argparse
@@ -22,9 +22,9 @@ def main(arguments: list[str] | None = None) -> None:
     "--embedder",
     action="append",
     default=[],
-    help="a recogniser that it never saw: a folder or an ONNX file; repeatable",
+    help="a recogniser not used in training: a folder or an ONNX file; repeatable",
   )
-  parser.add_argument("--false-accepts", type=float, default=0.01, help="share of different people taken for one")
+  parser.add_argument("--false-accepts", type=float, default=0.01, help="false acceptance rate (default: %(default)s)")
   measured = parser.parse_args(arguments)
   if not 0 < measured.false_accepts < 1:
     parser.error(f"--false-accepts is {measured.false_accepts}; it must lie between 0 and 1")

@@ -1,7 +1,7 @@
-"""The types that every layer shares.
+"""Types shared by all layers.
 
-Arrays that live on the device are float32 in [0, 1], RGB, channels last. Arrays that live on the host are what the
-files hold: uint8 in 0..255, RGB.
+Arrays on the device are float32 in [0, 1], RGB, channels last. Arrays on the host have the files' format: uint8 in
+0..255, RGB.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 """The seven classes in the order of FER2013's label file (Goodfellow et al. 2013)."""
 
 AVERAGE_EYES = (0.35, 0.4, 0.6417, 0.4)
-"""Where eyes are on average in a crop with the default margin, as shares of its sides: x, y left, x, y right."""
+"""Average eye positions in a crop with the default margin, as shares of its sides: x, y left, x, y right."""
 
 UNKNOWN = -1
-"""Identity or label of a record whose dataset carries none."""
+"""Identity or label of a record whose dataset has none."""
 
 
 class Face(NamedTuple):
@@ -39,7 +39,7 @@ class Face(NamedTuple):
 
 
 NEEDS = ("eyes", "landmarks")
-"""What a de-identifier may need of a face besides its pixels."""
+"""What a de-identifier may need besides the pixels of a face."""
 
 
 class Deidentifier(NamedTuple):
@@ -164,7 +164,7 @@ class Service(NamedTuple):
 
 
 class Embedder(NamedTuple):
-  """A face recogniser's first half, in the graph: faces of one person get embeddings that point the same way."""
+  """A face-recognition network in the graph: embeddings of the same person point in similar directions."""
 
   params: Any
   # (params, image [..., H, W, 3] in [0, 1], eyes [..., 4] as in Face) -> [..., D] float32 of length 1
@@ -197,18 +197,18 @@ class Source(Protocol):
   """A random-access source of records with known length and stable order.
 
   `source[i]` raises `UnreadableImage` for a file that cannot be decoded; the others stay readable. An optional
-  attribute `session`, int [len], numbers the sessions in which records were taken, UNKNOWN where nobody says; people
-  may share numbers.
+  attribute `session`, int [len], numbers the sessions of the records, UNKNOWN if not known; people may
+  share numbers.
   """
 
   @property
   def classes(self) -> tuple[str, ...]:
-    """Names of the labels; () when the dataset carries none."""
+    """Names of the labels; () if the dataset has none."""
     ...
 
   @property
   def identities(self) -> tuple[str, ...]:
-    """Names of the identities; () when the dataset carries none."""
+    """Names of the identities; () if the dataset has none."""
     ...
 
   @property
@@ -231,7 +231,7 @@ class UnreadableImage(InputError):
 
 
 class Missed(NamedTuple):
-  """A record that gave no face crop, and why."""
+  """A record without a face crop, and the reason."""
 
   name: str
   reason: str
@@ -265,7 +265,7 @@ class FaceSet:
     return dataclasses.replace(self, name=tuple(self.name[i] for i in positions), **rows)
 
   def batch(self, positions: np.ndarray) -> dict[str, np.ndarray]:
-    """What a batch carries of the faces at `positions`: image, mask, eyes, identity, label."""
+    """The columns of a batch of the faces at `positions`: image, mask, eyes, identity, label."""
     return {key: getattr(self, key)[positions] for key in ("image", "mask", "eyes", "identity", "label")}
 
 

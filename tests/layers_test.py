@@ -21,7 +21,7 @@ LAYERS = (
   ("experiments",),
   ("report",),
   ("evaluate", "audit", "deidentify", "bench", "convert"),
-  ("review",),
+  ("review", "demo"),
   ("main", "impersonation", "export"),
   ("__main__",),
 )
@@ -37,12 +37,15 @@ HEAVY = {
     "data/synthetic/__init__.py",
     "data/synthetic/face_surroundings.py",
   },
+  "gradio": {"demo/page.py"},
   "h5py": {"convert/keras.py"},
   "onnxruntime": {"io/onnx.py", "faces/detectors/runtime.py"},
   "matplotlib": None,  # the files of report/
   "tensorflow_datasets": {"data/tfds_source.py"},
   "PIL": {"io/images.py", "io/icc.py"},
-  "tensorboardX": {"io/records.py"},
+  "tensorboardX": {"io/writers/on_tensorboard.py"},
+  "wandb": {"io/writers/on_wandb.py"},
+  "mlflow": {"io/writers/on_mlflow.py"},
   "torch": {"bench/twin.py"},
 }
 """Libraries and the only files that may import them."""

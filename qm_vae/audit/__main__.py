@@ -1,18 +1,17 @@
-r"""Measures who can still be recognised in what a tool made of pictures: any tool, any method.
+r"""Measures whether people can be re-identified in the output of any tool.
 
   python -m qm_vae.audit ORIGINALS PROTECTED --embedder=NETWORK --labels=people.csv
 
 ORIGINALS and PROTECTED are two folders whose pictures have the same names (suffixes may differ), or two text files that
-list pictures line by line. Who is who comes from a CSV (columns image, identity) or, without one, from the folder that
-each picture lies in. --embedder is a face recogniser: a folder that `python -m qm_vae.convert torch-mobilefacenet` or
---config=configs/embedder.py wrote, or an ONNX file; give several to be attacked by all of them.
+list pictures line by line. Identities come from a CSV (columns image, identity) or, without one, from the folder of
+each picture. --embedder is a face recogniser: a folder written by `python -m qm_vae.convert torch-mobilefacenet` or
+--config=configs/embedder.py, or an ONNX file. Give several to attack with all of them.
 
-Writes OUT/audit.json, OUT/audit.html with its figures, and OUT/attackers, where attackers that learn are kept: the
-rerun the command to resume an interrupted audit. The page shows faces; --no-pictures leaves them out. Nothing is sent
-anywhere or fetched.
+Writes OUT/audit.json, OUT/audit.html with its figures, and the trained attackers in OUT/attackers. Rerun the command
+to resume an interrupted audit. The page shows faces; --no-pictures leaves them out. Nothing is sent or fetched.
 
-Exit status: 0 measured, nothing to object; 1 the audit could not be made, or some files could not be judged; 2 a
-control failed, so that the numbers mean nothing; 3 too many people are named (--max-rank1), or a face was left
+Exit status: 0 measured, no objection; 1 the audit could not be made, or some files could not be judged; 2 a control
+failed, so the numbers mean nothing; 3 too many people are re-identified (--max-rank1), or a face was left
 unprotected.
 """
 

@@ -36,16 +36,16 @@ def audit_arrays(
   people: int = 500,
   seed: int = 0,
 ) -> ArrayAudit:
-  """Attacks protected faces, with the controls that say whether the attack means anything.
+  """Attacks protected faces, with the controls that validate the attack.
 
   Args:
-    original: uint8 [N, H, W, 3] RGB, the faces as they were.
-    protected: the same faces after the method, of the same shape and order.
-    identity: [N], numbers or names; at least ten people with two faces or more.
+    original: uint8 [N, H, W, 3] RGB, the unprotected faces.
+    protected: the protected faces, in the same shape and order.
+    identity: [N], numbers or names; at least ten people need two faces or more.
     embed: a face recogniser: uint8 [N, H, W, 3] -> numbers [N, D].
-    attackers: names from privacy.attackers.ATTACKERS; those that learn train networks, minutes each.
-    people: attacked at most; the others teach attackers that learn.
-    seed: of who is attacked.
+    attackers: names from privacy.attackers.ATTACKERS; some train networks, minutes each.
+    people: attack at most so many people; the others train the attackers.
+    seed: seed of the choice of attacked people.
 
   Raises:
     ValueError: for arrays that do not fit, or too few people.

@@ -133,7 +133,7 @@ def _refuse_swapped(swapped):
     messages = [f"{one.name} shows the original of {one.shows}" for one in swapped[:20]]
     more = f"\n  and {len(swapped) - 20} more" if len(swapped) > 20 else ""
     raise InputError(
-      "protected pictures stand under other pictures' names; give each the name of its original:\n  "
+      "protected pictures have the names of other pictures; give each the name of its original:\n  "
       + "\n  ".join(messages)
       + more
     )
@@ -150,7 +150,7 @@ def _files(files, found, distinct):
     "incomparable": listed(found.incomparable),
     "resized": [row.name for row in found.resized],
     "further": [
-      {"name": row.name, "reason": f"left as it was at x, y, width, height = {', '.join(map(str, row.box))}"}
+      {"name": row.name, "reason": f"unchanged at x, y, width, height = {', '.join(map(str, row.box))}"}
       for row in found.further
     ],
   }
@@ -176,7 +176,7 @@ def verdict(report: dict) -> dict:
   headline, limit = method["headline"], report["max_rank1"]
   if headline is None:
     exits.append(VOID)
-    lines.append("void: no attacker gave a result; the report tells why each was left out")
+    lines.append("void: no attacker gave a result; the report says why each was left out")
   elif limit is not None and headline["rank_1"]["high"] > limit:
     exits.append(REFUSED)
     high = headline["rank_1"]["high"]
@@ -187,9 +187,7 @@ def verdict(report: dict) -> dict:
     lines.append(f"{failed} pictures could not be judged; each is listed with its reason")
   if files["further"]:
     exits.append(NOT_JUDGED)
-    lines.append(
-      f"{len(files['further'])} places besides the judged faces look like faces and were left as they were; look there"
-    )
+    lines.append(f"{len(files['further'])} unchanged places besides the judged faces look like faces; look at them")
   if files["missed"]:
     allowed = report["max_missed"] * files["pairs"]
     exits.append(NOT_JUDGED if len(files["missed"]) > allowed else OK)

@@ -26,36 +26,45 @@ def parser(description: str, wrong: int) -> Parser:
   made.wrong = wrong
   add = made.add_argument
   add("originals", type=_path, help="folder of pictures, or a text file that lists them")
-  add("protected", type=_path, help="what the tool made of them: a folder, or a list in the same order")
+  add("protected", type=_path, help="the tool's output: a folder, or a list in the same order")
   add(
     "--embedder",
     type=_path,
     action="append",
     required=True,
     metavar="PATH",
-    help="face recogniser; may be given several times",
+    help="face recogniser; repeatable",
   )
-  add("--labels", type=_path, metavar="CSV", help="who is who; without it, the folder that a picture lies in")
-  add("--image-column", default="image", metavar="NAME", help="of the CSV (default: %(default)s)")
-  add("--identity-column", default="identity", metavar="NAME", help="of the CSV (default: %(default)s)")
-  add("--session-column", default=people.SESSION, metavar="NAME", help="of the CSV, optional (default: %(default)s)")
-  add("--out", type=_path, default=pathlib.Path("audit"), metavar="FOLDER", help="(default: %(default)s)")
-  add("--max-rank1", type=_share, metavar="RATE", help="exit with 3 where the rank-1 rate may be above it, 0 to 1")
+  add("--labels", type=_path, metavar="CSV", help="identities (default: the folder of each picture)")
+  add("--image-column", default="image", metavar="NAME", help="column of the CSV (default: %(default)s)")
+  add("--identity-column", default="identity", metavar="NAME", help="column of the CSV (default: %(default)s)")
+  add(
+    "--session-column", default=people.SESSION, metavar="NAME", help="optional column of the CSV (default: %(default)s)"
+  )
+  add(
+    "--out", type=_path, default=pathlib.Path("audit"), metavar="FOLDER", help="folder to write (default: %(default)s)"
+  )
+  add("--max-rank1", type=_share, metavar="RATE", help="exit with 3 if the upper end of rank 1 is above it, 0 to 1")
   add(
     "--max-missed",
     type=_share,
     default=0.1,
     metavar="SHARE",
-    help="exit with 1 where more originals show no face that is found (default: %(default)s)",
+    help="exit with 1 if no face is found in more originals (default: %(default)s)",
   )
-  add("--people", type=_at_least(protocol.MIN_PEOPLE), default=500, help="attacked at most (default: %(default)s)")
-  add("--probes", type=_at_least(1), default=1, help="protected pictures of each, at most (default: %(default)s)")
+  add(
+    "--people",
+    type=_at_least(protocol.MIN_PEOPLE),
+    default=500,
+    help="attack at most so many people (default: %(default)s)",
+  )
+  add("--probes", type=_at_least(1), default=1, help="protected pictures per person, at most (default: %(default)s)")
   add(
     "--crowds",
     type=_crowds,
     default=protocol.GALLERY_SIZES,
     metavar="N,N",
-    help="people in the gallery (default: 100,500)",
+    help="gallery sizes, in people (default: 100,500)",
   )
   add(
     "--attackers",
@@ -74,17 +83,24 @@ def parser(description: str, wrong: int) -> Parser:
     "--face-detector",
     default=STRONGEST,
     metavar="NAME",
-    help="who looks for a face in the protected pictures, a name or ONNX file; '': nobody (default: %(default)s)",
+    help="detector to search the protected pictures, a name or ONNX file; '': none (default: %(default)s)",
   )
-  add("--effort", type=_positive, default=1.0, help="multiplies how long attackers learn (default: %(default)s)")
-  add("--size", type=_size, default=112, help="pixels, side of the face crops, a multiple of 16 (default: %(default)s)")
+  add("--effort", type=_positive, default=1.0, help="multiplies the attackers' training time (default: %(default)s)")
+  add(
+    "--size", type=_size, default=112, help="side of the face crops in pixels, a multiple of 16 (default: %(default)s)"
+  )
   add(
     "--detector",
     choices=("haar", "none"),
     default="haar",
-    help="none: every picture is one face, its largest centred square is taken (default: %(default)s)",
+    help="none: every picture is a face, cut to its largest centred square (default: %(default)s)",
   )
-  add("--seed", type=_at_least(0), default=0, help="of who is attacked and of all training (default: %(default)s)")
+  add(
+    "--seed",
+    type=_at_least(0),
+    default=0,
+    help="seed of the choice of people and of all training (default: %(default)s)",
+  )
   add("--no-pictures", dest="pictures", action="store_false", help="no faces in the report")
   return made
 

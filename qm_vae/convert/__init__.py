@@ -1,4 +1,4 @@
-r"""Turns a public network's file into a folder that this project loads.
+r"""Converts a public network's file into a folder that this project loads.
 
 python -m qm_vae.convert keras-expression fer2013_mini_XCEPTION.102-0.66.hdf5 networks/mini_xception
 python -m qm_vae.main --config=configs/alpha04.py --config.service.checkpoint=networks/mini_xception

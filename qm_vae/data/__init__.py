@@ -5,6 +5,7 @@ A factory is marked with `options.member`, declares its options in its signature
   place              the keyword by which it takes the folder or file that it is read from
   has_default_place  the place may stay empty
   labelled           its records may carry expression labels
+  terms              where its pictures come from and on what terms, for model cards
   published          options that give its own training records, and those that give its test records
 """
 

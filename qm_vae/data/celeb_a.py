@@ -50,7 +50,12 @@ class CelebaTfds(tfds_source.TfdsSource):
     return np.where(present, 1, -1).astype(np.int8)
 
 
-@member(place="data_dir", has_default_place=True, published=({"split": "train"}, {"split": "test"}))
+@member(
+  place="data_dir",
+  has_default_place=True,
+  published=({"split": "train"}, {"split": "test"}),
+  terms="CelebA (Liu et al. 2015), which its authors give for non-commercial research alone",
+)
 def make(
   *,
   data_dir: str = "",

@@ -37,7 +37,11 @@ class CelebaSource(file_source.FileSource):
   landmark_values: np.ndarray | None = None
 
 
-@member(place="root", published=({"partition": "train"}, {"partition": "test"}))
+@member(
+  place="root",
+  published=({"partition": "train"}, {"partition": "test"}),
+  terms="CelebA (Liu et al. 2015), which its authors give for non-commercial research alone",
+)
 def make(
   *,
   root: str,

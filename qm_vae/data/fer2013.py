@@ -51,7 +51,12 @@ class ArraySource:
     return types.Record(image, self.names[index], types.UNKNOWN, int(self.label[index]))
 
 
-@member(place="path", labelled=True, published=({"usage": "Training"}, {"usage": "PublicTest"}))
+@member(
+  place="path",
+  labelled=True,
+  published=({"usage": "Training"}, {"usage": "PublicTest"}),
+  terms="FER2013 (Goodfellow et al. 2013), found by an image search for a Kaggle competition, whose rules hold",
+)
 def make(
   *, path: str, usage: Annotated[str, Option(one_of("all", *USAGES))] = "all"
 ) -> "ArraySource | file_source.FileSource":

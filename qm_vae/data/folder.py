@@ -14,7 +14,9 @@ from qm_vae.options import TEXT, Option, member
 _DEFAULT = {"image": "image", "identity": "identity", "label": "expression", "session": "session"}
 
 
-@member(place="root", labelled=True)
+@member(
+  place="root", labelled=True, terms="a folder of pictures; only who made it knows who is in it and what they agreed to"
+)
 def make(
   *,
   root: str,

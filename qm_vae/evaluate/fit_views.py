@@ -1,11 +1,11 @@
-r"""Fits one number of each view to its row of the paper's Table 2, on training faces, and measures it on test faces.
+r"""Fits one parameter of each view to its row of the paper's Table 2 on training faces, and measures it on test faces.
 
   python -m qm_vae.evaluate.fit_views --config=configs/paper.py:celeba_folder --config.data.root=CELEBA \
       --config.service.checkpoint=NETWORK
 
 Prints the loss rate of every candidate on the training faces, then the rate of the nearest one, of the settings in the
-config and of those that the paper prints, on both sides of the split. Nothing is trained; configs/paper.py holds what
-was found.
+config and of those that the paper prints, on training and test faces. Nothing is trained. configs/paper.py holds the
+result.
 """
 
 import sys

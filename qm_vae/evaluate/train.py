@@ -21,9 +21,9 @@ class Run:
 
 
 def train(config: ml_collections.ConfigDict | schema.Config, workdir: str | pathlib.Path) -> Run:
-  """Trains what `config` describes, with the networks it needs, judges it, and writes its report.
+  """Trains what `config` describes, with the networks it needs, evaluates it, and writes its report.
 
-  Calling it again with the same arguments resumes an interrupted run; a finished one is judged again.
+  Call it again with the same arguments to resume an interrupted run or to evaluate a finished one again.
 
   Args:
     config: of configs/, or `qm_vae.Config(...)`.

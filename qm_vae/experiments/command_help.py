@@ -8,17 +8,17 @@ FLAGS = {
   "workdir": "folder of the run (default runs/EXPERIMENT or runs/EXPERIMENT-DATA)",
   "distributed": "auto or HOST:PORT,COUNT,INDEX: several processes (docs/devices.md)",
   "members": "several runs as one program; launch.sweep writes it (docs/sweeps.md)",
-  "verbosity": "0: messages of the libraries, and where in the code an error arose",
+  "verbosity": "0: also messages of the libraries, and tracebacks of errors",
 }
 """The flags that people use; absl's own are left to --helpfull."""
 
 KEYS = {
   "data.root": "folder or file of the dataset; not used by synthetic",
-  "data.limit": "first records used; 0: all; default 0",
+  "data.limit": "use only the first records; 0: all; default 0",
   "epochs": "passes over the training faces; default 40",
   "batch_size": "faces; default 32",
-  "seed": "every random number of the run follows from it; default 0",
-  "image_size": "pixels, side of the crop; 0: 64 on a CPU, 128 on a GPU; default 0",
+  "seed": "determines every random number of the run; default 0",
+  "image_size": "side of the crop in pixels; 0: 64 on a CPU, 128 on a GPU; default 0",
   "alpha": "weight of the service; default 0.4",
   "views": "default ('blindfold', 'mosaic', 'laplace', 'cartoon')",
   "service.checkpoint": "folder of qm_vae.convert or configs/expression.py; '': train on service_data",
@@ -28,7 +28,7 @@ KEYS = {
 
 _WIDTH = 96
 _HEAD = """\
-Trains QM-VAE, or a network it needs, judges it and writes a report.
+Trains QM-VAE, or a network it needs, evaluates it and writes a report.
 
   python -m qm_vae.main --config=configs/alpha04.py
   python -m qm_vae.main --config=configs/alpha04.py:celeba_folder --config.data.root=CELEBA
@@ -44,9 +44,9 @@ def text() -> str:
   name = lambda path: path.stem if path.is_absolute() else str(path)
   named = [(name(path), _first_line(path)) for path in shelf.experiments() if path.stem != "default"]
   lines += _rows(named)
-  lines += ["", "Keys that people change, --config.KEY=VALUE (all: qm_vae/experiments/schema/config.py):"]
+  lines += ["", "Common keys, --config.KEY=VALUE (all: qm_vae/experiments/schema/config.py):"]
   lines += _rows(list(KEYS.items()))
-  lines += ["", "Flags (--helpfull lists those of the libraries too):"]
+  lines += ["", "Flags (--helpfull lists the libraries' flags too):"]
   lines += _rows([(f"--{name}", words) for name, words in FLAGS.items()])
   return "\n".join(lines)
 

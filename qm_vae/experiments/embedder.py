@@ -65,6 +65,7 @@ def config_of_embedder(config: ml_collections.ConfigDict) -> ml_collections.Conf
   derived = settings.service_config(config, config.service)
   with derived.unlocked():
     derived.task = "embedder"
+    derived.log.writers = ()
     derived.data.split = "identity"
   return derived
 

@@ -13,7 +13,7 @@ import pathlib
 import re
 import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import ml_collections
@@ -64,13 +64,17 @@ def finished(folder: pathlib.Path) -> tuple[dict[str, np.ndarray], int]:
     checkpoints.close()
 
 
-def write(folder: pathlib.Path, target: pathlib.Path, notes: str = "") -> dict:
+Notes = Callable[[ml_collections.ConfigDict, dict, dict[str, dict]], str]
+"""(config, export.json, {name: network.json}) of an export, the config without paths of this machine -> a text."""
+
+
+def write(folder: pathlib.Path, target: pathlib.Path, notes: Notes | None = None) -> dict:
   """Writes the export of the run in `folder` to `target`, aside and renamed; returns its export.json.
 
   Args:
     folder: of a finished run whose networks are where its config says.
     target: the file; one that exists is replaced.
-    notes: a text for people, such as a model card; it becomes README.md in the archive.
+    notes: makes a text for people, such as a model card; it becomes README.md in the archive.
 
   Raises:
     ValueError: for a run that is not finished or damaged, or whose networks changed.
@@ -108,7 +112,8 @@ def write(folder: pathlib.Path, target: pathlib.Path, notes: str = "") -> dict:
     with zipfile.ZipFile(aside, "w", zipfile.ZIP_STORED) as archive:  # arrays are compressed already
       archive.writestr(_INDEX, json.dumps(index, indent=1) + "\n")
       if notes:
-        archive.writestr("README.md", notes)
+        described = {name: networks.read_meta(source) for name, source in sources.items()}
+        archive.writestr("README.md", notes(config, index, described))
       for name, path in members.items():
         archive.write(path, name)
     os.replace(aside, target)
@@ -178,7 +183,7 @@ def _networks(config):
 
 def _relocate(config, folders):
   """Sets the paths of the networks, and forgets all others."""
-  config.data.root = ""
+  config.data.root = config.service_data.root = config.target_data.root = config.cache_dir = ""
   for one in settings.networks_of(config).values():
     one.checkpoint = ""
   config.service.checkpoint = folders.get("service", "")

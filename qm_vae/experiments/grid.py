@@ -17,8 +17,8 @@ import ml_collections
 import numpy as np
 
 from qm_vae.errors import InputError
-from qm_vae.experiments import assemble, provenance, qm_vae, run, schema
-from qm_vae.io import run_folder
+from qm_vae.experiments import assemble, provenance, qm_vae, run, schema, settings
+from qm_vae.io import run_folder, writers
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import loop
 from qm_vae.training.compile import Functions, Programs, compile_functions, functions_of
@@ -66,15 +66,17 @@ def fit(
       workdir: first._replace(seed=configs[workdir].seed, weights=qm_vae.weights_of(configs[workdir]))
       for workdir in ready
     }
-    options = {key: first_config[key] for key in ("tensorboard", "samples")}
-    return failed | fit_folders(experiments, ready, tell, **options)
+    choices = {workdir: settings.writers_of(configs[workdir]) for workdir in ready}
+    return failed | fit_folders(experiments, ready, tell, choices, samples=first_config.samples)
 
 
 def fit_folders(
   experiments: Mapping[pathlib.Path, Experiment],
   checkpoints: Mapping[pathlib.Path, Checkpoints],
   tell: Callable[[str], None] = print,
-  **options: bool,
+  choices: Mapping[pathlib.Path, writers.Choice] | None = None,
+  *,
+  samples: bool = False,
 ) -> dict[pathlib.Path, str]:
   """`fit` with its parts given: experiments that differ in `seed` and in the values of `weights` alone, by folder.
 
@@ -89,7 +91,9 @@ def fit_folders(
   for step, states in sorted(by_step.items()):
     if step < last:
       tell(f"{len(states)} {'runs train as one program' if len(states) > 1 else 'run trains'} from step {step} on.")
-      book = Logbooks([Logbook(workdir, checkpoints[workdir], **options) for workdir in states], list(states.values()))
+      choice = lambda workdir: (choices or {}).get(workdir, writers.NONE)
+      books = [Logbook(at, checkpoints[at], choice=choice(at), samples=samples) for at in states]
+      book = Logbooks(books, list(states.values()))
       with contextlib.suppress(NotFinite):  # raised when no member is left; the book knows why
         fit_members([experiments[workdir] for workdir in states], book)
       failed |= book.failed

@@ -35,6 +35,7 @@ def resolve(config: ml_collections.ConfigDict) -> ml_collections.ConfigDict:
   Raises:
     ValueError: when one is missing and there is no data to train it on.
   """
+  settings.writers_of(config).check()  # before hours of training
   resolved = config.copy_and_resolve_references()
   resolved.image_size = settings.image_size(config)
   resolved.model.preset = settings.preset(config)

@@ -11,7 +11,7 @@ import jax
 import ml_collections
 
 from qm_vae.errors import InputError
-from qm_vae.experiments import assemble, gallery, provenance, schema
+from qm_vae.experiments import assemble, gallery, provenance, schema, settings
 from qm_vae.experiments.parts import NetworkParts
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.io import networks, records, run_folder
@@ -20,8 +20,8 @@ from qm_vae.training import distributed, loop
 from qm_vae.training.state import Experiment, State
 
 _FREE_TO_CHANGE = re.compile(
-  r"(cache_dir|log_every|tensorboard|samples|keep_checkpoints|baselines|landmarks|face_detector|condition\.soft)$|"
-  r"(privacy|embedder|release)\.|quality\.[^.]+\.(batch_size|concurrency|retries|backoff|budget|http\..*)$"
+  r"(cache_dir|log_every|samples|keep_checkpoints|baselines|landmarks|face_detector|condition\.soft)$|"
+  r"(log|privacy|embedder|release)\.|quality\.[^.]+\.(batch_size|concurrency|retries|backoff|budget|http\..*)$"
 )
 """Keys that a resumed run may set anew: what is trained does not depend on them, but for a budget that was spent.
 With a constant learning rate there may be more `epochs` too."""
@@ -68,7 +68,7 @@ def run(
       experiment,
       workdir,
       checkpoints,
-      tensorboard=config.tensorboard,
+      choice=settings.writers_of(config),
       samples=config.samples,
       group=group,
       after_test=after_test and functools.partial(after_test, experiment),

@@ -1,5 +1,6 @@
 """What follows from a config before anything is built: sizes, folders, derived configs."""
 
+import os
 import pathlib
 from typing import Any
 
@@ -8,8 +9,11 @@ import ml_collections
 
 from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.experiments import schema
+from qm_vae.io import writers
 from qm_vae.io.cache import user_cache
 from qm_vae.options import trait
+
+_OF_FILES = ("log.", "privacy.embedders", "recognisers", "amt_gan.embedders")
 
 AnyConfig = schema.Config | ml_collections.ConfigDict
 
@@ -42,7 +46,17 @@ def service_config(config: ml_collections.ConfigDict, network: ml_collections.Co
     derived.judges = ml_collections.ConfigDict()
     derived.ensemble = ml_collections.ConfigDict()
     derived.checkpoint_every = 1
+    derived.log.writers = ()
   return derived
+
+
+def writers_of(config: AnyConfig) -> writers.Choice:
+  """Where the run's numbers go besides its folder; they are told the config without what names files."""
+  options = {name: dict(one) for name, one in config.log.options.items()}
+  flat = schema.flatten(schema.plain(schema.view(config)))
+  named = {key: value for key, value in flat.items() if not (isinstance(value, str) and os.sep in value)}
+  hparams = {key: value for key, value in named.items() if value not in ("", ()) and not key.startswith(_OF_FILES)}
+  return writers.Choice(tuple(config.log.writers), options, hparams)
 
 
 def landmarks_shape(config: AnyConfig) -> bool:

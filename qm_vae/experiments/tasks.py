@@ -23,6 +23,7 @@ TASKS = Registry(
     "black_box": "qm_vae.experiments.black_box:TASK",
     "classifier": "qm_vae.experiments.classifier:TASK",
     "attributes": "qm_vae.experiments.attributes:TASK",
+    "landmarks": "qm_vae.experiments.landmarks:TASK",
     "embedder": "qm_vae.experiments.embedder:TASK",
     "ugatit": "qm_vae.experiments.rivals:UGATIT",
     "amt_gan": "qm_vae.experiments.rivals:AMT_GAN",

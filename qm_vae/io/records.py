@@ -1,4 +1,4 @@
-"""Where a run's numbers go: metrics.jsonl always, TensorBoard and pictures on request."""
+"""Where a run's numbers go: metrics.jsonl always, pictures and further writers on request."""
 
 import json
 import os
@@ -7,31 +7,34 @@ import pathlib
 import numpy as np
 
 from qm_vae.errors import InvalidFile
-from qm_vae.io import images, reading
+from qm_vae.io import images, reading, writers
 from qm_vae.options import is_number
 
 
 class Writer:
-  """Appends rows to WORKDIR/metrics.jsonl and, with `tensorboard`, scalars and pictures to WORKDIR/tensorboard.
+  """Appends rows to WORKDIR/metrics.jsonl, and hands scalars and pictures to further writers.
 
   With `samples` pictures go to WORKDIR/samples/STEP.png. A silent one wants the same pictures and writes nothing.
   """
 
   def __init__(
-    self, workdir: str | pathlib.Path, *, tensorboard: bool = False, samples: bool = False, silent: bool = False
+    self,
+    workdir: str | pathlib.Path,
+    *,
+    choice: writers.Choice = writers.NONE,
+    samples: bool = False,
+    silent: bool = False,
   ):
-    self.wants_images = tensorboard or samples  # whether pictures go anywhere, so that nobody makes them in vain
+    self.wants_images = (
+      choice.takes_pictures or samples
+    )  # whether pictures go anywhere, so that nobody makes them in vain
     self._silent = silent
     if silent:
       return
     self._samples = pathlib.Path(workdir) / "samples" if samples else None
     self._path = pathlib.Path(workdir) / "metrics.jsonl"
     self._file = self._path.open("a", encoding="utf-8")
-    self._board = None
-    if tensorboard:
-      import tensorboardX  # loaded on request alone: it brings protobuf along
-
-      self._board = tensorboardX.SummaryWriter(str(pathlib.Path(workdir) / "tensorboard"))
+    self._writers = choice.open(workdir)
 
   def scalars(self, step: int, split: str, values: dict[str, float], **where) -> None:
     """One row: the step, the split ('train' or 'test'), further coordinates such as the epoch, and the values."""
@@ -39,9 +42,8 @@ class Writer:
       return
     self._file.write(json.dumps({"step": step, "split": split, **where, **values}) + "\n")
     self._file.flush()
-    if self._board:
-      for name, value in values.items():
-        self._board.add_scalar(f"{split}/{name}", value, step)
+    for one in self._writers:
+      one.write_scalars(step, {f"{split}/{name}": value for name, value in values.items()})
 
   def image(self, step: int, name: str, image: np.ndarray) -> None:
     """A picture [H, W, 3] float32 in [0, 1]; nothing where nobody wants one."""
@@ -50,16 +52,16 @@ class Writer:
     if self._samples:
       self._samples.mkdir(exist_ok=True)
       images.write_png(self._samples / f"{step:08d}.png", np.rint(image * 255).astype(np.uint8))
-    if self._board:
-      self._board.add_image(name, image, step, dataformats="HWC")
+    for one in self._writers:
+      one.write_images(step, {name: image})
 
   def close(self) -> None:
     """Flushes and closes."""
     if self._silent:
       return
     self._file.close()
-    if self._board:
-      self._board.close()
+    for one in self._writers:
+      one.close()
 
 
 def read_rows(workdir: str | pathlib.Path) -> list[dict]:

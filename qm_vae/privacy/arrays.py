@@ -28,7 +28,7 @@ def identification(
 ) -> Identification:
   """Closed-set identification of probes by the cosine to the gallery's embeddings.
 
-  A person with several gallery pictures scores by the one most like the probe.
+  A person with several gallery pictures scores by the picture most similar to the probe.
 
   Args:
     probe: numbers [P, D], embeddings of the pictures to be re-identified.

@@ -11,14 +11,14 @@ class VectorQuantizer(nn.Module):
 
   With `codebook='ema'` the codes live in the collection `batch_stats` and follow a moving average: apply the module
   with `mutable=['batch_stats']` while training. With `codebook='gradient'` they are the parameter `codebook`. The
-  codebook starts from the encodings that `init` is called with. Randomness, of codes that are restarted, comes from the
-  stream `codes` where there is one.
+  codebook starts from the encodings that `init` is called with. Restarted codes draw from the random stream
+  `codes` if there is one.
 
   Attributes:
     num_codes: K.
     codebook: 'ema' or 'gradient'.
     decay: of the moving average, in [0, 1).
-    dead_code_threshold: codes used less than this share of the mean use are drawn anew, in [0, 1).
+    dead_code_threshold: codes used less than this share of the mean use are restarted, in [0, 1).
     normalize: whether codes and encodings are scaled to length 1.
     estimator: 'straight_through' or 'rotation' (Fifty et al. 2024).
 
@@ -48,7 +48,7 @@ class VectorQuantizer(nn.Module):
 
   @nn.compact
   def __call__(self, z: jax.Array, train: bool = False):
-    """The quantized encodings and what training needs of them; see the class."""
+    """Returns the quantized encodings and what training needs; see the class."""
     quantizer = vq.make(
       num_codes=self.num_codes,
       code_dim=z.shape[-1],

@@ -7,14 +7,14 @@ import sys
 from qm_vae.arguments import Parser
 
 DESCRIPTION = """\
-Reads what a run (report.json, evaluation.npz) or an audit (audit.json, audit.npz) left in FOLDER, and writes
+Reads the results of a run (report.json, evaluation.npz) or an audit (audit.json, audit.npz) in FOLDER, and writes
 
-  FOLDER/report.html      of a run: one self-contained page: pictures inside, no script, no request to anywhere
+  FOLDER/report.html      of a run: one self-contained page, without scripts or requests
   FOLDER/audit.html       the same of an audit
   FOLDER/figures/*.png    the same figures for papers and slides
 
-Nothing is computed anew: every number on the page stands in the JSON file. docs/report.md and docs/audit.md tell how to
-read the pages.
+Nothing is computed again: every number on the page is in the JSON file. docs/report.md and docs/audit.md explain the
+pages.
 """
 
 

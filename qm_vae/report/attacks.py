@@ -65,17 +65,17 @@ def headline(privacy, method):
   """What the strongest attack comes to, in one or two plain sentences."""
   head = method.get("headline")
   if not head or (head.get("rank_1") or {}).get("value") is None:
-    return "No attacker could be tried, so nothing is known about how well the pictures protect."
+    return "No attacker could be tried, so nothing is known about the protection."
   rate, people = head["rank_1"], head["people"]
-  interval = "" if rate.get("low") is None else f" ({share(rate['low'])[:-2]} to {share(rate['high'])})"
+  interval = "" if rate.get("low") is None else f" (95 % CI {share(rate['low'])[:-2]}-{share(rate['high'])[:-2]})"
   if rate.get("n") in (None, people):
-    found = f"{share(rate['value'])}{interval} of {people} people by their protected picture"
+    found = f"{share(rate['value'])}{interval} of {people} people"
   else:
     found = f"{share(rate['value'])}{interval} of {rate['n']} protected pictures of {people} people"
   clear = strongest(privacy.get("clear"), people)[1]
-  level = f"; a recogniser given clear pictures names {share(clear['value'])}" if clear else ""
+  level = f"; on clear pictures a recogniser reaches {share(clear['value'])}" if clear else ""
   return (
-    f"The strongest attacker, {attack_name(head)}, names {found}. Guessing names {share(head.get('chance'))}{level}."
+    f"The strongest attacker, {attack_name(head)}, re-identifies {found}. Chance is {share(head.get('chance'))}{level}."
   )
 
 

@@ -4,10 +4,10 @@ from qm_vae.report import attacks, drawing, files, rendering, tables, tables_fac
 from qm_vae.report.figures import privacy as figures_privacy
 
 OUTCOMES = {
-  0: "nothing to object to, as far as these attackers can tell",
+  0: "no objection, as far as these attackers can tell",
   1: "incomplete, some pictures could not be judged",
   2: "void, a control failed",
-  3: "refused, too many people are recognised or pictures are not protected",
+  3: "failed, too many people are re-identified or pictures are not protected",
 }
 """The verdict in words, by exit status."""
 

@@ -22,15 +22,15 @@ EPOCHS = 40
 TRAIN, TEST = 800, 200
 DATASET = "CelebA"
 
-STAND_IN = "no checkpoint was given: the classical cartoon stands in for the network"
+STAND_IN = "no checkpoint was given: the classical cartoon replaces the network"
 """What is said of U-GAT-IT where the classical filter did its work."""
 
 METHOD_NOTES = {
   "mosaic": "8-pixel blocks hide more of a small crop than of a large face",
   "laplace": "the paper prints a scale of 1 grey level; its loss rate fits a scale near 8",
   "cartoon": "a classical filter here, a learned network in the paper",
-  "ugatit": "the paper's network is a pre-trained one whose source it does not tell",
-  "amt_gan": "the paper does not tell on which faces and against which recognisers its network was trained",
+  "ugatit": "the paper does not name the source of its pre-trained network",
+  "amt_gan": "the paper does not say on which faces and against which recognisers its network was trained",
 }
 """What differs for one method beyond what differs for the whole run."""
 
@@ -57,7 +57,7 @@ def differences(report):
       "the paper does not give its own (docs/reproduction.md)"
     )
   name = (report.get("service") or {}).get("architecture")
-  found.append(f"classifier: {name or 'the service of this run'} here; the paper's own weights are not at hand")
+  found.append(f"classifier: {name or 'the service of this run'} here; the paper's own weights are not published")
   if training.get("alpha") is not None and training["alpha"] != ALPHA:
     found.append(f"alpha: {training['alpha']:g} here; {ALPHA} in the paper")
   if training.get("epochs") is not None and training["epochs"] != EPOCHS:

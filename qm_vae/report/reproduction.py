@@ -1,10 +1,10 @@
-r"""Puts finished runs beside the paper: one table for its headline and Tables 2 to 4, and its Figs. 6, 9, 10 and 12.
+r"""Compares finished runs with the paper: one table for its headline and Tables 2 to 4, and its Figs. 6, 9, 10 and 12.
 
   python -m qm_vae.report.reproduction runs/paper-celeba_folder --out=reproduction
   python -m qm_vae.report.reproduction runs/table1-celeba_folder-paper-sweep/* runs/inputs-sweep/* --out=reproduction
 
-Writes FOLDER/reproduction.md and FOLDER/figures/. Every number comes out of a run's report.json; nothing is computed
-anew but the interval of a rate that was read while training (Wilson's). Void runs are named and left out.
+Writes FOLDER/reproduction.md and FOLDER/figures/. Every number comes from a run's report.json; only the
+intervals of rates read during training are computed here (Wilson's). Void runs are listed and left out.
 """
 
 import argparse
@@ -23,7 +23,7 @@ def main(arguments=None):
     formatter_class=argparse.RawDescriptionHelpFormatter,
   )
   parser.add_argument("runs", metavar="RUN", nargs="+", type=pathlib.Path, help="folder of a finished run")
-  parser.add_argument("--out", metavar="FOLDER", required=True, type=pathlib.Path, help="where the page goes")
+  parser.add_argument("--out", metavar="FOLDER", required=True, type=pathlib.Path, help="folder for the page")
   options = parser.parse_args(arguments)
   from qm_vae.report import beside_paper  # --help does not wait for it
 

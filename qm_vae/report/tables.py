@@ -21,30 +21,28 @@ SPLIT_TEXT = {
 
 
 def split(data):
-  """How training and test faces were divided, and whether anybody stands on both sides, as far as the data know.
+  """How training and test faces were divided, and whether anybody is in both parts, as far as the data show.
 
   Args:
     data: the report's `data`; `identities_known` and `people_on_both_sides` may be missing or null, and then nothing
       is claimed about people.
 
   >>> split({"split": "order", "identities_known": True, "people_on_both_sides": 3})
-  'in file order, as in the paper: 3 people stand on both sides'
+  'in file order, as in the paper: 3 people are in both parts'
   """
   kind, known, both = (data.get(key) for key in ("split", "identities_known", "people_on_both_sides"))
   some = any((data.get(side) or {}).get("identities") for side in ("train", "test"))
   if known is False and kind == "identity":
     faces = "every face without a name" if some else "every face"
-    people = f"{faces} counts as its own person, since the data name {'not everybody' if some else 'nobody'}"
+    people = f"{faces} counts as its own person, since {'not all' if some else 'no'} identities are known"
   elif known is False:
-    people = (
-      f"whether anybody stands on both sides is unknown, since the data name {'not everybody' if some else 'nobody'}"
-    )
+    people = f"people in both parts are unknown, since {'not all' if some else 'no'} identities are known"
   elif both == 0:
-    people = "nobody stands on both sides"
+    people = "nobody is in both parts"
   elif both is None:
-    people = "whether anybody stands on both sides was not counted"
+    people = "people in both parts were not counted"
   else:
-    people = f"{both} {'person stands' if both == 1 else 'people stand'} on both sides"
+    people = f"{both} {'person is' if both == 1 else 'people are'} in both parts"
   return f"{SPLIT_TEXT.get(kind, kind or '–')}: {people}"
 
 
@@ -154,10 +152,10 @@ def guarantee(promise):
   """A sentence for the report's `privacy.guarantee`, with its bound in every crowd."""
   forms = f"{promise['tokens']} {'code' if promise['tokens'] == 1 else 'codes'} of {promise['codes']}"
   if "k" in promise:
-    what = f"k-same, k = {promise['k']}: at least so many people share {forms} and one answer."
+    what = f"k-same, k = {promise['k']}: at least {promise['k']} people share {forms} and one answer."
   elif "epsilon" in promise:
     what = f"{promise['mechanism'].replace('_', ' ')} on {forms}, epsilon {promise['epsilon']:g} in all"
-    what += f", beside one of {promise['answers']} answers given as it is." if promise["answers"] > 1 else "."
+    what += f", plus one of {promise['answers']} answers, released unchanged." if promise["answers"] > 1 else "."
   else:
     what = f"a face takes one of 2^{promise['bits']:.1f} forms ({forms}, {promise['answers']} answers)."
   bounds = [f"{number(row['at_most'])} among {row['people']}" for row in promise["rank_1"]]

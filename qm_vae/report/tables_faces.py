@@ -90,7 +90,7 @@ def conclusion(methods, privacy, name, title):
   if not any(verdicts.values()):
     return ""
   parts = [f"{word} in {_listed(verdicts[key])}" for key, word in _WORDS.items() if verdicts[key]]
-  return f"Against the plain average of aligned strangers {title} {'; '.join(parts)}."
+  return f"Compared with the mean of aligned strangers, {title} {'; '.join(parts)}."
 
 
 def _measure(method, key):

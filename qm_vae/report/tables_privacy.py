@@ -3,11 +3,11 @@
 from qm_vae.report import attacks, drawing, tables
 
 CONTROLS = {
-  "clear": "the best frozen recogniser on clear pictures: more than a guess",
-  "identity": "the strongest attack, with nothing protected: at least 95 % of a frozen recogniser on clear pictures",
+  "clear": "the best frozen recogniser on clear pictures: better than chance",
+  "identity": "the strongest attack without protection: at least 95 % of a frozen recogniser on clear pictures",
   "blank": "one constant picture for everybody: chance lies inside the interval",
-  "shuffled": "every attack once more with the names of the people shuffled: chance",
-  "learning": "every attacker that learns: its loss fell",
+  "shuffled": "every attack with shuffled names: chance",
+  "learning": "every trained attacker: its loss fell",
 }
 
 MEASURES = (
@@ -59,7 +59,7 @@ def controls(privacy):
     f"so {attacks.share(identity.get('share'))} of it",
     "blank": f"chance {tables.number(blank.get('chance'))}",
     "shuffled": f"{sum(one.get('ok') is not False for one in shuffled)} of {len(shuffled)} attacks at chance",
-    "learning": f"{sum(learned)} of {len(learned)} fell" if learned else "no attacker learned by a loss",
+    "learning": f"{sum(learned)} of {len(learned)} fell" if learned else "no attacker was trained with a loss",
   }
   ok = {
     "clear": clear.get("ok"),
@@ -134,14 +134,12 @@ def reach(method):
   parts = [f"Attackers that ran: {ran}." + (f" Left out: {left}." if left else "")]
   if sound:
     parts.append(
-      f"Of these, {listed(attack['attacker'] for attack in sound)} trained a network on pictures protected alike. "
-      "A low rate holds for attackers like these; it bounds no stronger one."
+      f"Of these, {listed(attack['attacker'] for attack in sound)} trained a network on pictures protected in the same "
+      "way. A low rate holds for attackers like these; stronger ones may do better."
     )
   else:
     failed = listed(attack["attacker"] for attack in learned)
-    none = (
-      f"The networks that were trained ({failed}) learnt too little to count" if failed else "None trained a network"
-    )
+    none = f"The trained networks ({failed}) learnt too little to count" if failed else "None trained a network"
     parts.append(f"{none}: a high rate proves a leak, a low rate does not prove protection.")
   return " ".join(parts)
 
@@ -162,7 +160,7 @@ def _adds(test):
     return "–"
   if p >= ALPHA:
     return "no difference found"
-  return "the face tells more" if ahead > behind else "the face misleads"
+  return "the face adds information" if ahead > behind else "the face misleads"
 
 
 def sessions(privacy):

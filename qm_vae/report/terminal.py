@@ -11,19 +11,19 @@ def lines(report: dict) -> list[str]:
 
   >>> rate = {"value": 0.31, "low": 0.23, "high": 0.4, "n": 120}
   >>> print(*lines({"methods": [{"name": "qm_vae", "loss_rate": rate}]}), sep="\\n")
-  Loss rate: 31 % (95 % CI 23 to 40 %, n = 120) of the service's answers change.
+  Loss rate: 31 % (95 % CI 23-40, n = 120) of the service's answers change.
   """
   found = []
   if (report.get("controls") or {}).get("void"):
-    found.append("VOID: the controls failed, so that no number counts; the report says which.")
+    found.append("VOID: the controls failed and no number counts; see the report.")
   head = tables.headline(report)
   if text := interval(head["in_loop"]):
     found.append(f"Loss rate: {text} of the service's answers change.")
   if text := interval(head["independent"]):
     baseline = interval(head["baseline"])
     found.append(
-      f"Judge {head['judge']}: reads {text} of the outputs otherwise than the service reads the originals"
-      + (f"; of the originals themselves {baseline}." if baseline else ".")
+      f"Judge {head['judge']}: disagrees with the service's answer on the original on {text} of the outputs"
+      + (f", and on {baseline} of the originals." if baseline else ".")
     )
   privacy = report.get("privacy") or {}
   if ours := tables.method(privacy, "qm_vae"):
@@ -34,11 +34,11 @@ def lines(report: dict) -> list[str]:
 
 
 def interval(rate: dict | None) -> str:
-  """'31 % (95 % CI 23 to 40 %, n = 120)'; '' for a rate that was not measured."""
+  """'31 % (95 % CI 23-40, n = 120)'; '' for a rate that was not measured."""
   if not rate or rate.get("value") is None:
     return ""
   words = f"n = {rate['n']}" if rate.get("n") is not None else ""
   if rate.get("low") is not None and rate.get("high") is not None:
     low, high = (attacks.share(rate[end]).removesuffix(" %") for end in ("low", "high"))
-    words = f"95 % CI {low} to {high} %" + (f", {words}" if words else "")
+    words = f"95 % CI {low}-{high}" + (f", {words}" if words else "")
   return attacks.share(rate["value"]) + (f" ({words})" if words else "")

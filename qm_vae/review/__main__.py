@@ -1,12 +1,12 @@
-r"""Opens what `deidentify` made for a last look, and writes the auditor's page.
+r"""Opens the output of `deidentify` for review in the browser, and writes the auditor's page.
 
-  python -m qm_vae.review safe.mp4.json                        # a page on this machine alone; Ctrl-C ends it
+  python -m qm_vae.review safe.mp4.json                        # a page on this machine only; Ctrl-C ends it
   python -m qm_vae.review safe.mp4.json --page                 # writes safe.mp4.html and ends
   python -m qm_vae.review safe.mp4.json --page --coverage=centerface
 
-The page shows protected frames, doubtful moments first; an original only when asked for. What is decided is saved at
-every step in OUT.review.json; "Apply" runs `deidentify` again with it. The address has a random token: whoever has the
-whole address may see and decide everything, so pass it on to nobody.
+The page shows protected frames, doubtful moments first, and an original only on request. Every decision is saved at
+once in OUT.review.json; "Apply" reruns `deidentify` with it. The address contains a random token: anyone who has the
+whole address can see and decide everything, so do not share it.
 """
 
 import argparse

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 
 from qm_vae.errors import InputError
+from qm_vae.io import writers
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.io.records import Writer, read_rows, rewind
 from qm_vae.metrics import images
@@ -33,7 +34,7 @@ class Logbook:
     workdir: str | pathlib.Path,
     checkpoints: Checkpoints | None,
     *,
-    tensorboard: bool = False,
+    choice: writers.Choice = writers.NONE,
     samples: bool = False,
     group: distributed.Group | None = None,
   ):
@@ -43,7 +44,7 @@ class Logbook:
       checkpoints,
       group or distributed.single_process(),
     )
-    self._pictured = {"tensorboard": tensorboard, "samples": samples}
+    self._pictured = {"choice": choice, "samples": samples}
     self._writer = None
 
   def restore(self, template: State) -> State | None:

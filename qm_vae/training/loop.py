@@ -10,7 +10,7 @@ import numpy as np
 
 from qm_vae.data.batches import batches, epoch_order
 from qm_vae.errors import InputError
-from qm_vae.io import progress
+from qm_vae.io import progress, writers
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.training import distributed, interrupt
 from qm_vae.training.compile import Programs, compile_task, is_counts
@@ -29,7 +29,7 @@ def fit(
   workdir: str | pathlib.Path,
   checkpoints: Checkpoints | None,
   *,
-  tensorboard: bool = False,
+  choice: writers.Choice = writers.NONE,
   samples: bool = False,
   group: distributed.Group | None = None,
   after_test: AfterTest | None = None,
@@ -44,7 +44,7 @@ def fit(
     experiment: see state.Experiment.
     workdir: metrics.jsonl is written here.
     checkpoints: where the state is kept; None in a process that does not lead.
-    tensorboard: also write scalars and image grids to WORKDIR/tensorboard.
+    choice: further writers of scalars and image grids.
     samples: also write the image grids to WORKDIR/samples/STEP.png.
     group: the processes that train, every one of which calls this; None: this one, on all its devices. Only the one
       that leads reads and writes `workdir` and `checkpoints`.
@@ -66,7 +66,7 @@ def fit(
       "any number of devices"
     )
   programs = compile_task(experiment.task, experiment.batch_size, group)
-  book = Logbook(workdir, checkpoints, tensorboard=tensorboard, samples=samples, group=group)
+  book = Logbook(workdir, checkpoints, choice=choice, samples=samples, group=group)
   return loop(experiment, programs, Stream(experiment.seed, programs.local_rows), book, after_test)
 
 

@@ -74,12 +74,12 @@ def test_audit_tool_audited_limit_kept(world, tmp_path, capsys):
   assert report["privacy"]["people"]["attacked"] == PEOPLE // 2 and not report["privacy"]["controls"]["void"]
   assert [row["attacker"] for row in report["privacy"]["methods"][-1]["left_out"]] == ["codes"]
   page = (tmp_path / "out" / "audit.html").read_text()
-  assert "residual" in page and "data:image/png" in page and "Guessing names" in message
+  assert "residual" in page and "data:image/png" in page and "Chance is" in message
   for rows in (report["privacy"]["methods"], report["utility"]["methods"]):
     assert [row["name"] for row in rows] == ["identity", "blank", "aligned_mean", "protected"]
   assert report["utility"]["not_measured"] == {"found_again": "no face detector is named"}
   assert report["privacy"]["shown_in_clear"]["value"] == 0 and "Does the face add anything" in page
-  assert "the yardstick, aligned mean" in page and report["not_measured"] == {}
+  assert "the baseline aligned mean" in page and report["not_measured"] == {}
   with np.load(tmp_path / "out" / "audit.npz", allow_pickle=False) as arrays:
     assert arrays["worst_rank"][0] <= arrays["best_rank"][-1] and arrays["worst_original"].dtype == np.uint8
   status, report, message = run(

@@ -4,39 +4,24 @@ import hashlib
 import json
 import zipfile
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import untrained_run
 
-from configs import smoke
 from qm_vae import export
 from qm_vae.deidentify import hiding, methods, protector, trained
 from qm_vae.errors import InvalidFile
-from qm_vae.experiments import export_file, qm_vae, schema
-from qm_vae.experiments.deidentifiers import deidentifier
+from qm_vae.experiments import export_file
 from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
-from qm_vae.training import state
-from qm_vae.types import Face
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
   """What a finished run leaves, with weights that were never trained."""
   folder = tmp_path_factory.mktemp("run")
-  config = smoke.get_config()
-  config.image_size, config.model.preset = 32, "small"
-  views = {name: deidentifier(config, name) for name in config.views}
-  generator, _ = qm_vae.generator_of(schema.view(config), views, 7)
-  face = Face(jnp.full((1, 32, 32, 3), 0.5), jnp.ones((1, 32, 32, 1)), jnp.float32([[10, 12, 20, 12]]))
-  params, model_state = jax.jit(generator.init)(jax.random.key(0), tuple(view.params for view in views.values()), face)
-  checkpoints = Checkpoints(folder / "checkpoints")
-  checkpoints.save(5, state.State(jnp.int32(5), params, (jnp.zeros(3), {"a": jnp.ones(2)}), model_state))
-  checkpoints.close()
-  (folder / "config.json").write_text(json.dumps(config.to_dict()))
-  (folder / "provenance.json").write_text(json.dumps({"train": "a", "test": "b", "networks": {}}))
-  (folder / "metrics.jsonl").write_text(json.dumps({"step": 5, "split": "test", "epoch": config.epochs}) + "\n")
+  untrained_run.write(folder)
   return folder
 
 
@@ -63,7 +48,8 @@ def test_run_method_exported_file_makes_same_pictures(folder, tmp_path):
   assert export.main([str(folder), str(target)]) == 0
   with zipfile.ZipFile(target) as archive:
     kept = json.loads(archive.read("config.json"))
-    assert sorted(archive.namelist()) == ["config.json", "export.json", "generator.npz", "provenance.json"]
+    names = ["README.md", "config.json", "export.json", "generator.npz", "provenance.json"]
+    assert sorted(archive.namelist()) == names
   assert kept["views"] == config["views"] and kept["data"]["root"] == ""
   image = np.random.default_rng(0).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
   eyes = np.float32([[10, 12, 20, 12]])

@@ -1,4 +1,4 @@
-"""Rows of metrics.jsonl, and TensorBoard on request."""
+"""Rows of metrics.jsonl, and pictures on request; writers_test.py has the further writers."""
 
 import numpy as np
 
@@ -21,20 +21,6 @@ def test_records_rows_come_back_cut_last(tmp_path):
   records.rewind(tmp_path, 2)
   assert records.read_rows(tmp_path) == []
   assert records.read_rows(tmp_path / "nowhere") == []
-
-
-def test_records_tensorboard_written_only_request(tmp_path):
-  """Tensorboard is written only on request."""
-  for name, wanted in (("plain", False), ("board", True)):
-    (tmp_path / name).mkdir()
-    one = records.Writer(tmp_path / name, tensorboard=wanted)
-    assert one.wants_images == wanted
-    one.scalars(1, "train", {"loss": 0.5})
-    one.image(1, "grid", np.zeros((8, 8, 3), np.float32))
-    one.close()
-  assert not (tmp_path / "plain" / "tensorboard").exists()
-  (events,) = (tmp_path / "board" / "tensorboard").iterdir()
-  assert b"train/loss" in events.read_bytes() and b"grid" in events.read_bytes()
 
 
 def test_records_samples_pictures(tmp_path):

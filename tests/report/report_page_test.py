@@ -108,7 +108,7 @@ def test_page_numbers_stand_belong(run):
     in reader.text
   )
   assert "bootstrap over people" in reader.text  # the gap's own method stands at the foot
-  assert "the two already differ on 0.235" in reader.text  # 1 - 0.765
+  assert "the two already disagree on 0.235" in reader.text  # 1 - 0.765
   for name, value in published.LOSS_RATES.items():
     assert name == "amt_gan" or f" {value} " in reader.text
   assert reader.text.count(" 0.207 ") == 2
@@ -118,9 +118,9 @@ def test_page_numbers_stand_belong(run):
 def test_page_goes_past_paper_stands_page(run):
   """What goes past the paper stands on the page."""
   _, _, _, reader = run
-  promised = "exponential on 1 code of 64, epsilon 0.7 in all, beside one of 7 answers given as it is."
+  promised = "exponential on 1 code of 64, epsilon 0.7 in all, plus one of 7 answers, released unchanged."
   assert f"{promised} Rank 1 is at most 0.343 among 40, 0.116 among 120." in reader.text
-  assert "Asked for by the service by judge small_cnn angry 0.900 0.800 disgust 0.850 0.750" in reader.text
+  assert "Requested by the service by judge small_cnn angry 0.900 0.800 disgust 0.850 0.750" in reader.text
   assert "Expression Judge small_cnn Judge vgg_like angry 0.250" in reader.text
 
 
@@ -129,7 +129,7 @@ def test_page_promises_every_kind_told():
   common = {"tokens": 2, "codes": 16, "answers": 1, "rank_1": [{"people": 50, "at_most": 0.2}]}
   printed = tables.guarantee(common | {"mechanism": "k_same", "k": 5})
   assert printed == (
-    "k-same, k = 5: at least so many people share 2 codes of 16 and one answer. Rank 1 is at most 0.200 among 50."
+    "k-same, k = 5: at least 5 people share 2 codes of 16 and one answer. Rank 1 is at most 0.200 among 50."
   )
   assert tables.guarantee(common | {"mechanism": "none", "bits": 8.0}).startswith("a face takes one of 2^8.0 forms")
 
@@ -217,23 +217,23 @@ def test_page_says_why_something_not_measured():
     method["judges"] = []
   text = rendered(report).text
   assert "so the adversarial share is unknown. not measured: config.judges is empty" in text
-  assert "NO independent judge looked at these pictures: none named." in text
+  assert "NO independent judge evaluated these pictures: none named." in text
 
 
 @pytest.mark.parametrize("judges", [[], None])
 def test_page_headline_says_no_judge_looked(judges):
   """Headline says that no judge looked."""
   report = fabricated_run.report()
-  assert "independent judge looked" not in rendered(report).text
+  assert "independent judge was used" not in rendered(report).text
   report |= {"judges": judges, "gap": None}
   for method in report["methods"]:
     method["judges"] = []
   reader = rendered(report)
   assert ("p", "class", "nojudge") in reader.attributes
   headline = reader.text[: reader.text.index("Controls and noise floor")]
-  assert "NO independent judge looked at these pictures." in headline
-  assert "Loss rate by an independent judge none No independent judge looked." in headline
-  assert "Gap: the adversarial share none No independent judge looked, so" in headline
+  assert "NO independent judge evaluated these pictures." in headline
+  assert "Loss rate by an independent judge none No independent judge was used." in headline
+  assert "Gap: the adversarial share none No independent judge was used, so" in headline
   assert "Why both" not in headline and "not measured" not in headline
 
 
@@ -253,26 +253,26 @@ def test_page_judge_goes_name_architecture_stands():
 @pytest.mark.parametrize(
   ("split", "known", "both", "said"),
   [
-    ("identity", True, 0, "by identity: nobody stands on both sides"),
-    ("identity", True, None, "by identity: whether anybody stands on both sides was not counted"),
-    ("identity", False, None, "by identity: every face counts as its own person, since the data name nobody"),
-    ("identity", None, None, "by identity: whether anybody stands on both sides was not counted"),
-    ("order", True, 37, "in file order, as in the paper: 37 people stand on both sides"),
-    ("order", True, 1, "in file order, as in the paper: 1 person stands on both sides"),
-    ("order", True, 0, "in file order, as in the paper: nobody stands on both sides"),
+    ("identity", True, 0, "by identity: nobody is in both parts"),
+    ("identity", True, None, "by identity: people in both parts were not counted"),
+    ("identity", False, None, "by identity: every face counts as its own person, since no identities are known"),
+    ("identity", None, None, "by identity: people in both parts were not counted"),
+    ("order", True, 37, "in file order, as in the paper: 37 people are in both parts"),
+    ("order", True, 1, "in file order, as in the paper: 1 person is in both parts"),
+    ("order", True, 0, "in file order, as in the paper: nobody is in both parts"),
     (
       "order",
       False,
       None,
-      "in file order, as in the paper: whether anybody stands on both sides is unknown, since the data name nobody",
+      "in file order, as in the paper: people in both parts are unknown, since no identities are known",
     ),
     (
       "published",
       False,
       None,
-      "the dataset's own: whether anybody stands on both sides is unknown, since the data name nobody",
+      "the dataset's own: people in both parts are unknown, since no identities are known",
     ),
-    ("published", True, 2, "the dataset's own: 2 people stand on both sides"),
+    ("published", True, 2, "the dataset's own: 2 people are in both parts"),
   ],
 )
 def test_page_split_claims_only_data_know(split, known, both, said):
@@ -287,7 +287,7 @@ def test_page_split_claims_only_data_know(split, known, both, said):
 def test_page_split_data_name_some_people():
   """Split of data that name some people does not say nobody."""
   data = fabricated_run.report()["data"] | {"identities_known": False, "people_on_both_sides": None}
-  said = "by identity: every face without a name counts as its own person, since the data name not everybody"
+  said = "by identity: every face without a name counts as its own person, since not all identities are known"
   assert tables.split(data) == said
 
 
@@ -295,11 +295,11 @@ def test_page_headline_tells_constant_answer_loses():
   """Headline tells what a constant answer loses."""
   report = fabricated_run.report()
   low, high = (tables.number(report["service"]["constant_answer"][key]) for key in ("low", "high"))
-  said = f"A picture that always gave the most frequent answer would lose 0.545 [ {low} , {high} ] n = 200 :"
+  said = f"Always giving the most frequent answer would lose 0.545 [ {low} , {high} ] n = 200 ;"
   text = rendered(report).text
   assert said in text and text.index(said) < text.index("Controls and noise floor")
   del report["service"]["constant_answer"]
-  assert "always gave the most frequent answer would lose: not measured" in rendered(report).text
+  assert "always giving the most frequent answer would lose: not measured" in rendered(report).text
 
 
 def test_page_pipeline_column_names_floor():
@@ -307,7 +307,7 @@ def test_page_pipeline_column_names_floor():
   report = fabricated_run.report()
   text = rendered(report).text
   assert "whole pipeline floor: row identity" in text
-  assert "cropping and pasting alone cost 0.060" in text
+  assert "cropping and pasting without any protection cost 0.060" in text
   for method in report["methods"]:
     method |= {"pipeline_loss_rate": None, "pipeline_no_face": None}
   assert "floor: row identity" not in rendered(report).text
@@ -316,7 +316,7 @@ def test_page_pipeline_column_names_floor():
 def test_page_time_training_told_said_not():
   """Time of training is told or said not to be measured."""
   report = fabricated_run.report()
-  assert "Time of training 312 s on the clock, compilation and evaluations included" in rendered(report).text
+  assert "Time of training 312 s wall-clock time, including compilation and evaluations" in rendered(report).text
   report["training"]["seconds"] = None
   assert "Time of training not measured" in rendered(report).text
 

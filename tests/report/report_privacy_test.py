@@ -37,11 +37,11 @@ def sentence(**changes):
 def test_privacy_page_headline_plain_words():
   """Headline in plain words."""
   assert sentence() == (
-    "The strongest attacker, parrot with mobilefacenet, names 31 % (27 to 35 %) of 500 people by their protected "
-    "picture. Guessing names 0.2 %; a recogniser given clear pictures names 85 %."
+    "The strongest attacker, parrot with mobilefacenet, re-identifies 31 % (95 % CI 27-35) of 500 people. Chance is "
+    "0.2 %; on clear pictures a recogniser reaches 85 %."
   )
-  assert "31 % (27 to 35 %) of 812 protected pictures of 500 people. Guessing" in sentence(n=812)
-  assert "names 31 % of 500 people" in sentence(low=None)
+  assert "31 % (95 % CI 27-35) of 812 protected pictures of 500 people. Chance" in sentence(n=812)
+  assert "re-identifies 31 % of 500 people" in sentence(low=None)
   for nothing in ({"headline": None}, {}):
     assert attacks.headline({}, nothing).startswith("No attacker could be tried")
 
@@ -137,7 +137,7 @@ def test_privacy_page_frontier_each_method_once_every():
   drawn = {tuple(line.get_xydata()[0]) for line in axes.lines if line.get_marker() == "*"}
   assert drawn == {(found[name]["loss"]["value"], found[name]["rank_1"]["value"]) for name in ("QM-VAE a", "QM-VAE b")}
   legend = [text.get_text() for text in axes.figure.legends[0].get_texts()]
-  assert sorted(legend) == ["Laplace", "QM-VAE a", "QM-VAE b", "clear pictures", "guessing", "mosaic"]
+  assert sorted(legend) == ["Laplace", "QM-VAE a", "QM-VAE b", "chance", "clear pictures", "mosaic"]
   report["controls"]["void"] = True
   assert {point["label"] for point in frontier.points(reports)} == {"mosaic", "Laplace", "QM-VAE b"}
   assert frontier.frontier([("", {})]) is None
@@ -147,7 +147,7 @@ def test_privacy_page_section_starts_controls_shows_every():
   """Section starts with the controls and shows every method."""
   report = fabricated_run.report()
   reader = rendered(report)
-  text = reader.text[reader.text.index("Privacy: who is recognised QM-VAE.") :]
+  text = reader.text[reader.text.index("Privacy: re-identification QM-VAE.") :]
   marks = ["The strongest attacker, parrot", "Control Verdict", "Method Rank 1 among 40 people", "All attacks, method"]
   assert sorted(marks, key=text.index) == marks
   ours = tables.method(report["privacy"], "qm_vae")
@@ -157,7 +157,7 @@ def test_privacy_page_section_starts_controls_shows_every():
   for method in report["privacy"]["methods"]:
     assert f"{drawing.title(method['name'])}: 6 attacks, 1 left out" in text
   assert "codes : only for methods that make codes" in text
-  assert "SHA-256 " + "3f" * 32 in text and "can be asked but not trained" in text
+  assert "SHA-256 " + "3f" * 32 in text and "cannot be trained further" in text
   assert text.count("∞ identical") == 1  # of the control identity; the union is no picture
   assert text.count("36 of 36 attacks at chance") == 1 and "12 of 12 fell" in text
 
@@ -170,7 +170,7 @@ def test_privacy_page_void_privacy_says_leaves_rest():
   report["privacy"]["controls"]["identity"]["ok"] = False
   reader = rendered(report)
   assert "VOID The controls of the privacy measurement failed." in reader.text
-  assert "identity reached 0.61" in reader.text and "✗ fails" in reader.text
+  assert "identity reached 0.61" in reader.text and "✗ failed" in reader.text
   assert "Privacy: void , its controls failed" in reader.text and "Verdict: valid" in reader.text
 
 
@@ -180,16 +180,16 @@ def test_privacy_page_weak_attackers_warned_without_voiding():
   assert "Weak attackers" not in rendered(report).text
   report["privacy"]["controls"]["warnings"] = ["parrot with <b> on mosaic: its loss did not fall"]
   text = rendered(report).text
-  assert "Weak attackers show nothing about the protection: parrot with <b> on mosaic" in text and "VOID" not in text
+  assert "Weak attackers prove nothing about the protection: parrot with <b> on mosaic" in text and "VOID" not in text
 
 
 def test_privacy_page_pictures_left_unprotected_listed_not():
   """Pictures left unprotected are listed but not the control s."""
   report = fabricated_run.report()
-  assert "as good as unchanged" not in rendered(report).text
+  assert "almost unchanged" not in rendered(report).text
   tables.method(report["privacy"], "mosaic")["unprotected"] = [{"name": "x <b>.png", "psnr": 44.25}]
   text = rendered(report).text
-  assert "mosaic left 1 picture as good as unchanged (PSNR of 40 dB or more): x <b>.png : 44.2 dB" in text
+  assert "mosaic left 1 picture almost unchanged (PSNR of 40 dB or more): x <b>.png : 44.2 dB" in text
 
 
 @pytest.mark.parametrize("why", [None, "config.privacy.embedder is empty"])
@@ -198,7 +198,7 @@ def test_privacy_page_unmeasured_privacy_said(why):
   report = fabricated_run.report() | {"privacy": None, "not_measured": {"privacy": why}}
   text = rendered(report).text
   assert f"Privacy was not measured in this run{': ' + why if why else ''}." in text and "config.privacy.*" in text
-  assert "nobody tried to recognise anyone in this run" in text
+  assert "Privacy: not measured in this run" in text
 
 
 @pytest.mark.filterwarnings("ignore:Glyph .* missing from font")
@@ -240,7 +240,7 @@ def test_privacy_page_numbers_not_known_dashes():
   ("test", "words"),
   [
     ({"p": 0.2, "first_only": 9, "second_only": 4}, "no difference found"),
-    ({"p": 0.004, "first_only": 14, "second_only": 2}, "the face tells more"),
+    ({"p": 0.004, "first_only": 14, "second_only": 2}, "the face adds information"),
     ({"p": 0.004, "first_only": 2, "second_only": 14}, "the face misleads"),
     ({}, "–"),
   ],
@@ -262,5 +262,5 @@ def test_privacy_page_says_why_sessions_are_not_compared():
     method.pop("sessions", None)
   text = rendered(report).text
   assert (
-    "not measured: no session of any picture is known" in text and "With each of them counted as recognised" in text
+    "not measured: no session of any picture is known" in text and "If each of them counts as re-identified" in text
   )

@@ -54,7 +54,7 @@ def test_page_names_detector_and_memorisation():
   report = fabricated_run.report()
   text = page_reader.Reader(page.render(report, {}, {})).text
   assert "Found again: by centerface.onnx" in text and "0.965" in text  # of the cascade: 1 less 0.035
-  assert "Does it hand out the people it was trained on?" in text and "0.412" in text
+  assert "Does it reproduce training faces?" in text and "0.412" in text
   report["face_detector"], report["not_measured"] = None, {"found_again": "no weights", "memorization": "nobody known"}
   for method in report["methods"]:
     method["memorization"] = method["found_again"] = None

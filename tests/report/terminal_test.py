@@ -12,8 +12,11 @@ def test_terminal_lines_have_every_rate_with_its_interval():
   loss, judge, privacy = terminal.lines(report)
   rate = report["methods"][-1]["loss_rate"]
   assert loss.startswith("Loss rate: 14 % (95 % CI ") and f"n = {rate['n']})" in loss
-  assert judge.startswith("Judge small_cnn: reads 31 % (95 % CI ") and "of the originals themselves 24 %" in judge
-  assert privacy.startswith("Privacy: The strongest attacker, ") and "Guessing names" in privacy
+  assert (
+    judge.startswith("Judge small_cnn: disagrees with the service's answer on the original on 31 % (95 % CI ")
+    and "and on 24 %" in judge
+  )
+  assert privacy.startswith("Privacy: The strongest attacker, ") and "Chance is" in privacy
 
 
 def test_terminal_lines_say_void_first():

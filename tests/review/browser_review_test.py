@@ -185,7 +185,7 @@ def test_review_in_a_browser_from_end_to_end(draw, job, browser):
     review.page.get_by_label("Name").fill("A Reviewer")
     review.page.get_by_role("button", name="I looked this job through").click()
     review.reads("signed", "^Signed by A Reviewer")
-  assert "Looked through and signed by A Reviewer" in pathlib.Path("out.mp4.html").read_text()
+  assert "Reviewed and signed by A Reviewer" in pathlib.Path("out.mp4.html").read_text()
 
 
 def test_review_moment_by_moment_by_keyboard(job, browser):

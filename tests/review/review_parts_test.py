@@ -186,7 +186,7 @@ def test_second_detector_looks_at_the_pictures_of_a_folder(tmp_path, monkeypatch
   assert (row["pictures"], row["faces"], row["hidden"], row["found_only"]) == (2, 4, 2, 1)
   assert [one["file"] for one in row["missed"]] == ["a.png", "b.png"]
   text = page_reader.Reader((tmp_path / "safe.html").read_text()).text
-  assert "another finds 4 faces in the originals of 2 pictures; 2 of them are hidden, 1 without what a person" in text
+  assert "another finds 4 faces in the originals of 2 pictures; 2 of them are hidden, 1 without added regions" in text
   assert "Not hidden: 2, in a.png, b.png." in text and "measure again" not in text
   sidecar.write_text(json.dumps(content | {"program": "later"}))
   assert program.main([str(sidecar), "--page"]) == program.OK

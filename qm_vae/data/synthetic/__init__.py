@@ -94,7 +94,7 @@ def _person(seed, number):
   return face_sampling.sample_person(_rng(seed, _PERSON, number))
 
 
-@member(labelled=True)
+@member(labelled=True, terms="drawn by this software; nobody is real, and no terms but the software's hold")
 def make(
   *,
   num_people: Annotated[int, Option(integer(1, 10**6))] = 500,

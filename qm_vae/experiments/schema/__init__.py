@@ -24,6 +24,10 @@ __all__ = (
 )
 
 
+_RETIRED = ("tensorboard",)
+"""Keys of config.json of earlier versions that shaped nothing; log.writers took its place."""
+
+
 def rule_for(key: str) -> Rule | None:
   """The rule of a dotted key, e.g. 'data.faces.margin'; judges, ensemble and qualities may have any names."""
   return rule_at(Config, key.split("."))
@@ -64,7 +68,7 @@ def view(config: Mapping | ml_collections.ConfigDict | Config) -> Config:
     return config
   try:
     mapping = config.to_dict() if isinstance(config, ml_collections.ConfigDict) else config
-    return instance(Config, mapping)
+    return instance(Config, {key: value for key, value in mapping.items() if key not in _RETIRED})
   except TypeError as error:
     raise InputError(f"config: {error}; qm_vae/experiments/schema/config.py lists them all") from None
 

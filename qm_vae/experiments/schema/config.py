@@ -13,6 +13,7 @@ from qm_vae.experiments.schema.rules import PATHS, SOME_NAMES, multiple_of, name
 from qm_vae.experiments.schema.services import BlackBox, Quality, default_qualities
 from qm_vae.experiments.tasks import TASKS
 from qm_vae.faces.compositing import LIGHTS
+from qm_vae.io.writers import WRITERS
 from qm_vae.losses.qm_vae import SERVICE_LOSSES
 from qm_vae.models.generator import CONDITIONS
 from qm_vae.options import FLAG, NOT_NEGATIVE, POSITIVE, TEXT, Rule, between, integer, one_of, trait
@@ -106,12 +107,20 @@ class Release:
 
 
 @dataclasses.dataclass
+class Log:
+  """Where scalars and image grids go besides WORKDIR (docs/logging.md); nothing leaves this machine unasked."""
+
+  writers: tuple[str, ...] = key((), names_from(WRITERS.names()), "")
+  options: dict[str, dict[str, Any]] = options_of(WRITERS)
+
+
+@dataclasses.dataclass
 class Config:
   """Every key of a run. L = alpha L_e + (1 - alpha) MSE + codebook + beta commitment (Eq. 7)."""
 
   task: str = key("qm_vae", one_of(*TASKS.names()), "what is trained; black_box: with services outside the graph")
-  seed: int = key(0, integer(0), "every random number of the run follows from it")
-  image_size: int = key(0, multiple_of(4, 32, zero=True), "pixels, side of the crop; 0: 64 on a CPU, 128 on a GPU")
+  seed: int = key(0, integer(0), "determines every random number of the run")
+  image_size: int = key(0, multiple_of(4, 32, zero=True), "side of the crop in pixels; 0: 64 on a CPU, 128 on a GPU")
 
   epochs: int = key(40, integer(1), "passes over the training faces")
   batch_size: int = key(32, integer(1), "faces")
@@ -174,4 +183,4 @@ class Config:
   checkpoint_every: int = key(5, integer(1), "epochs between two checkpoints")
   keep_checkpoints: int = key(3, integer(1), "newest kept")
   samples: bool = key(False, FLAG, "also write image grids to WORKDIR/samples, one at every evaluation")
-  tensorboard: bool = key(False, FLAG, "also write scalars and image grids to WORKDIR/tensorboard")
+  log: Log = group(Log)

@@ -33,7 +33,7 @@ class OptionalDataset:
 
   name: str = key("", one_of("", *DATASETS.names()), "")
   root: str = key("", TEXT, "folder or file of the dataset; not used by synthetic")
-  limit: int = key(0, integer(0), "first records used; 0: all")
+  limit: int = key(0, integer(0), "use only the first records; 0: all")
   split: str = key(
     "identity",
     one_of("identity", "order", "published"),

@@ -77,7 +77,7 @@ def frontier(reports):
       label=_named(point, shown),
     )  # fmt: skip
   _, clear = attacks.strongest(first["privacy"].get("clear"), attacks.largest_crowd(first["privacy"]))
-  for value, linestyle, name in ((chance, ":", "guessing"), ((clear or {}).get("value"), "--", "clear pictures")):
+  for value, linestyle, name in ((chance, ":", "chance"), ((clear or {}).get("value"), "--", "clear pictures")):
     axes.axhline(drawing.finite(value), color=drawing.INK, linestyle=linestyle, linewidth=1.2, zorder=1, label=name)
   axes.set_yscale("log")
   axes.set_ylim(floor * 0.8, 1.1)
@@ -86,7 +86,7 @@ def frontier(reports):
     "share of faces for which an independent recogniser does not read\nthe service's answer on the original"
   )
   axes.set_ylabel(
-    f"named at rank 1 among {attacks.largest_crowd(first['privacy'])}\nby the strongest attack (logarithmic)"
+    f"re-identified at rank 1 of {attacks.largest_crowd(first['privacy'])}\nby the strongest attack (logarithmic)"
   )
   figure.legend(loc="outside lower center", ncols=2, frameon=False, fontsize=8)
   return figure

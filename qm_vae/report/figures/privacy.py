@@ -57,7 +57,7 @@ def rank_1(rows, clear):
   axes.set_yticks(range(len(rows)), [drawing.label(row["name"]) for row in rows])
   axes.set_ylim(len(rows) - 0.5, -0.5)
   axes.set_xlim(-0.02, 1.02)
-  axes.set_xlabel(f"share named at rank 1 among {rows[0]['summary']['n_people']} people")
+  axes.set_xlabel(f"share re-identified at rank 1 of {rows[0]['summary']['n_people']} people")
   figure.legend(handles=handles, loc="outside upper left", ncols=2, frameon=False, fontsize=9)
   return figure
 
@@ -98,8 +98,8 @@ def roc(rows, clear):
   axes.plot(at, at, color=drawing.FAINT, linestyle="-.", linewidth=1.3, label="chance")
   axes.set_xscale("log")
   axes.set_xlim(start, 1)
-  axes.set_xlabel("false accepts: share of pairs of two people taken for one (log scale)")
-  axes.set_ylabel("share of pairs of one person\nthat are recognised")
+  axes.set_xlabel("false acceptance rate (log scale)")
+  axes.set_ylabel("true acceptance rate")
   return _with_legend(figure, axes)
 
 

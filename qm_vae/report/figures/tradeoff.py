@@ -41,8 +41,8 @@ def privacy_utility(report):
   )  # fmt: skip
   axes.set_xlim(-0.02, 1.02)
   axes.set_ylim(-0.02, 1.02)
-  axes.set_xlabel("loss rate: share of faces that the service answers differently")
-  axes.set_ylabel(f"named at rank 1 among {people}\nby the strongest attack")
+  axes.set_xlabel("loss rate: share of faces on which the service's answer changes")
+  axes.set_ylabel(f"re-identified at rank 1 of {people}\nby the strongest attack")
   handles, _ = axes.get_legend_handles_labels()
   figure.legend(handles=handles, loc="outside upper left", ncols=3, frameon=False, fontsize=9)
   return figure
