@@ -7,6 +7,7 @@ import optax
 
 from qm_vae import landmarkers
 from qm_vae.data.augment import Augmentation
+from qm_vae.errors import InputError
 from qm_vae.experiments import datasets, settings
 from qm_vae.experiments.parts import NetworkParts, experiment_of
 from qm_vae.experiments.schema import Config
@@ -27,11 +28,11 @@ def landmarks_run(config: Config) -> Experiment:
   """
   network = config.service
   if config.data.split == "published":
-    raise ValueError("config.data.split is 'published'; for landmarks choose identity or order")
+    raise InputError("config.data.split is 'published'; for landmarks choose identity or order")
   source = datasets.dataset(config.data)
   known = getattr(source, "landmarks_68", None)
   if known is None:
-    raise ValueError(
+    raise InputError(
       f"dataset {config.data.name!r} has no 68 landmarks to learn from; train on synthetic (the drawn faces know "
       "theirs), or convert a public network: python -m qm_vae.convert faceapi-landmarks"
     )

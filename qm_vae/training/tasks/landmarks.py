@@ -8,6 +8,7 @@ import numpy as np
 import optax
 
 from qm_vae.data.augment import Augmentation, augment
+from qm_vae.errors import InputError
 from qm_vae.faces import shape, warping
 from qm_vae.landmarkers import network, preprocess
 from qm_vae.losses.qm_vae import masked_mean
@@ -38,7 +39,7 @@ def make(
     ValueError: for a `flip` other than 0: a mirrored face has its landmarks in another order.
   """
   if augmentation.flip:
-    raise ValueError(f"augment.flip is {augmentation.flip}; landmarks cannot be mirrored, set it to 0")
+    raise InputError(f"augment.flip is {augmentation.flip}; landmarks cannot be mirrored, set it to 0")
   module, size = network(meta), meta["input_size"]
   light = augmentation._replace(shift=0.0, scale=0.0)
 
