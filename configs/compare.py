@@ -1,0 +1,30 @@
+r"""Every method on the same people, none of whom trained anything: the tables of docs/results.md.
+
+python -m qm_vae.main --config=configs/compare.py:celeba_folder --config.data.root=CELEBA \
+    --config.landmarks=LANDMARKS --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=FER2013_JUDGE \
+    --config.judges.lfw.checkpoint=LFW_JUDGE --config.judges.smiles.checkpoint=SMILES \
+    --config.privacy.embedders="('RECOGNISER',)"
+The paper's mode for as many steps as in configs/alpha04.py, on 70 % of the people; the views, classical methods and
+means of other people's faces beside it. LFW_JUDGE comes from configs/expression.py:folder, SMILES from
+configs/attributes.py, both with the same split.
+"""
+
+from configs import alpha04, default
+
+BASELINES = (
+  "solid", "blur:sigma=4.0", "aligned_mean:context=hide,light=0", "warped_mean:context=hide,light=none",
+  "warped_mean:context=hide,light=none,components=2", "warped_mean:context=keep,light=color",
+  "warped_mean:context=keep,light=color,components=2",
+)  # fmt: skip
+
+
+def get_config(arg=None):
+  config = alpha04.get_config(arg)
+  config.baselines = BASELINES
+  config.privacy.attackers = ("naive", "linkage", "ridge")
+  if arg in ("celeba_folder", "celeb_a"):
+    config.data.update(limit=0, split="identity", train_fraction=0.7)
+    config.epochs = 7  # of six times as many faces
+    config.judges.lfw = default.network("resnet", seed=1)
+    config.judges.smiles = default.network("resnet", seed=1)
+  return config
