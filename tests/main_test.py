@@ -99,7 +99,7 @@ def test_main_tells_rates_as_it_goes_and_at_its_end(home, finished):
   early = json.loads((finished / "early" / "report.json").read_text())
   assert early["training"]["early"] == 1 and early["privacy"] is None
   assert early["training"]["steps"] < report(finished)["training"]["steps"]
-  assert "An early look, after epoch 1 of 2" in (finished / "early" / "report.html").read_text()
+  assert "Early report, after epoch 1 of 2" in (finished / "early" / "report.html").read_text()
 
 
 def test_main_privacy_measured_people_trained_nothing(finished):

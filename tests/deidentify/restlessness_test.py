@@ -36,7 +36,7 @@ def levels(step):
 
 
 def record(original, gap=None):
-  face = lambda i: [] if i == gap else [{"track": 7, "box": BOX, "how": "found", "hidden": True}]
+  face = lambda i: [] if i == gap else [{"track": 7, "box": BOX, "score": 0.9, "how": "found", "hidden": True}]
   return {
     "source": {"sha256": job.sha256(original)},
     "finding": {"start": 0.0, "end": None},
