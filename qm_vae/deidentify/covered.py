@@ -42,7 +42,7 @@ def measure(
   if record["source"].get("sha256") != job.sha256(original):
     raise InputError(f"the sidecar is of another file than {original}; give the video that was protected")
   finding = record["finding"]
-  source = reader.Reader(str(original), start=finding["start"], end=finding["end"])
+  source = reader.Reader(str(original), start=finding["start"], end=finding.get("end"))
   summary = {"frames": 0, "faces": 0, "hidden": 0, "found_only": 0, "missed": [], "detector": detector.description}
   try:
     with progress.bar(len(rows), pathlib.Path(original).name, "frame", shown=show) as bar:

@@ -61,7 +61,7 @@ def measure(original: str | os.PathLike, protected: str | os.PathLike, record: d
 
 def _frames(path, record, cut):
   finding = record["finding"] if cut else {"start": 0.0, "end": None}
-  source = reader.Reader(str(path), start=finding["start"], end=finding["end"])
+  source = reader.Reader(str(path), start=finding["start"], end=finding.get("end"))
   try:
     for frame in source:
       if isinstance(frame, Frame):
