@@ -34,6 +34,7 @@ HEAVY = {
     "faces/detectors/centerface.py",
     "faces/detectors/objects.py",
     "faces/pasting.py",
+    "faces/source_crops.py",
     "data/synthetic/__init__.py",
     "data/synthetic/face_surroundings.py",
   },

@@ -12,7 +12,7 @@ import numpy as np
 
 from qm_vae import deidentifiers
 from qm_vae.data import DATASETS
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 
 HERE = pathlib.Path(__file__).parent
 PEOPLE, GALLERY, SIDE, SCALE = 6, 120, 96, 1
@@ -29,7 +29,7 @@ METHODS = {
 def faces(first: int, count: int):
   """Crops of drawn people and their eyes, those in which the cascade finds a face."""
   source = DATASETS["synthetic"](num_people=count, images_per_person=1, frame_size=192, first_person=first)
-  return cropping.crop_source(source, cropping.Settings(image_size=SIDE), show=False)
+  return source_crops.crop_source(source, cropping.Settings(image_size=SIDE), show=False)
 
 
 def sheet() -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from qm_vae import types
 from qm_vae.bench import floor, timing, workload
 from qm_vae.data import batches, folder, synthetic
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 from qm_vae.io import images
 
 _PICTURES = 64
@@ -41,7 +41,7 @@ def measure(load: workload.Workload, rounds: int, peak: floor.Peak) -> dict:
 
     calls = {
       "decode": decode,
-      "crop": lambda: cropping.crop_source(source, settings, show=False).image,
+      "crop": lambda: source_crops.crop_source(source, settings, show=False).image,
       "batches": epoch,
     }
     counts = {"decode": len(paths), "crop": len(paths), "batches": len(examples)}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 from qm_vae.metrics import utility
 from qm_vae.training.state import Split
 from qm_vae.types import Record
@@ -54,7 +54,7 @@ def measure(settings: cropping.Settings, data: Split, image: np.ndarray, truth: 
   """
   if settings.detector == "none":
     return dict(NOT_MEASURED)
-  again = cropping.crop_source(_Pasted(data, image), settings._replace(eyes="average"), show=False)
+  again = source_crops.crop_source(_Pasted(data, image), settings._replace(eyes="average"), show=False)
   there = _same_place(again.box, data.test.box[again.index])
   positions = again.index[there]
   lost = np.ones(len(image), bool)

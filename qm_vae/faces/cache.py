@@ -12,7 +12,7 @@ import numpy as np
 
 from qm_vae import types
 from qm_vae.errors import InputError, InvalidFile
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 from qm_vae.io import reading
 
 FORMAT = 1
@@ -39,7 +39,7 @@ def load_or_crop(
     show: whether a bar is drawn while cropping.
 
   Returns:
-    What `faces.crop_source` returns, `missed` included.
+    What `source_crops.crop_source` returns, `missed` included.
 
   Raises:
     ValueError: for a negative limit.
@@ -56,7 +56,7 @@ def load_or_crop(
         f"the face cache {path} is damaged ({type(error).__name__}: {error}); it is built anew", stacklevel=2
       )
   count = min(limit or len(source), len(source))
-  found = cropping.crop_source(source, settings, np.arange(count), show)
+  found = source_crops.crop_source(source, settings, np.arange(count), show)
   _write(path, found)
   return found
 

@@ -1,7 +1,5 @@
 """Faces in photographs: found, cropped, and pasted back (Qiu et al. 2022, Sec. 3.2 and 4.3)."""
 
-import concurrent.futures
-import functools
 import os
 import threading
 from typing import NamedTuple
@@ -9,22 +7,16 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from qm_vae import types
 from qm_vae.errors import InputError
-from qm_vae.io import progress
 
 MAX_SIDE = 1280
 """Pixels. A frame whose longer side is longer is shrunk to it before faces are sought; crops keep full resolution."""
-
-NO_FACE = "no face found"
-"""How the reason begins, in types.Missed, for a readable record in which the detector finds no face."""
 
 EYES = (0.32, 0.38, 0.67, 0.38)
 """Where eyes stand on average in the Haar cascade's box, as shares of its side: x, y at the left, x, y at the right."""
 
 _EYE_SIDE = 160  # pixels to which a crop is brought before its eyes are sought; the eye cascade's window is 20
 _WINDOW = 24  # pixels: the side of the frontal cascade's window, below which it can find nothing
-_CHUNK = 256  # records in flight, so that an interrupted run stops within moments
 
 # A CascadeClassifier keeps its working buffers in the object: each thread has its own.
 _local = threading.local()
@@ -230,79 +222,6 @@ def shrink(image: np.ndarray, longest: int) -> np.ndarray:
   if scale >= 1:
     return image
   return cv2.resize(image, (max(round(width * scale), 1), max(round(height * scale), 1)), interpolation=cv2.INTER_AREA)
-
-
-def crop_source(
-  source: types.Source, settings: Settings, positions: np.ndarray | None = None, show: bool = True
-) -> types.FaceSet:
-  """The largest face of every record, and the list of records that gave none.
-
-  Args:
-    source: any dataset.
-    settings: see Settings.
-    positions: integers [N], records to look at; None for all of them.
-    show: whether a bar is drawn on standard error.
-
-  Returns:
-    A FaceSet in the order of `positions`. Records that cannot be read or show no face are in its `missed`, with the
-    reason.
-  """
-  positions = np.arange(len(source)) if positions is None else np.asarray(positions, np.int64)
-  size = settings.image_size
-  image = np.empty((len(positions), size, size, 3), np.uint8)
-  mask = np.empty((len(positions), size, size, 1), np.uint8)
-  rows, missed = [], []
-  # The records already keep every core busy; OpenCV's own threads would only compete with them.
-  threads = cv2.getNumThreads()
-  cv2.setNumThreads(1)
-  try:
-    with (
-      concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool,
-      progress.bar(len(positions), "faces", "image", shown=show) as bar,
-    ):
-      for start in range(0, len(positions), _CHUNK):
-        for found in pool.map(functools.partial(_face, source, settings), positions[start : start + _CHUNK].tolist()):
-          bar.update()
-          if isinstance(found, types.Missed):
-            missed.append(found)
-            continue
-          image[len(rows)], mask[len(rows)], *row = found
-          rows.append(row)
-  finally:
-    cv2.setNumThreads(threads)
-  eyes, box, identity, label, index, name = zip(*rows, strict=True) if rows else ((),) * 6
-  return types.FaceSet(
-    image=image[: len(rows)],
-    mask=mask[: len(rows)],
-    eyes=np.array(eyes, np.float32).reshape(-1, 4),
-    box=np.array(box, np.float32).reshape(-1, 3),
-    identity=np.array(identity, np.int32),
-    label=np.array(label, np.int32),
-    index=np.array(index, np.int32),
-    name=name,
-    classes=tuple(source.classes),
-    identities=tuple(source.identities),
-    missed=tuple(missed),
-  )
-
-
-def _face(source, settings, position):
-  try:
-    record = source[position]
-  except types.UnreadableImage as error:
-    return types.Missed(error.name, error.reason)
-  boxes = detect(record.image, settings)
-  if not len(boxes):
-    return types.Missed(record.name, _no_face(record.image, settings))
-  image, mask, box = crop(record.image, boxes[0], settings)
-  return image, mask, find_eyes(image, settings), box, record.identity, record.label, position, record.name
-
-
-def _no_face(image, settings):
-  height, width = image.shape[:2]
-  if min(height, width) < settings.min_size:
-    return f"{NO_FACE}: the image is {width} x {height} pixels, faces.min_size is {settings.min_size}"
-  return NO_FACE
 
 
 def _margin(settings):

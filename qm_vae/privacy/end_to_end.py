@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qm_vae.faces import cropping
+from qm_vae.faces import source_crops
 from qm_vae.metrics import intervals
 from qm_vae.types import Missed
 
@@ -16,7 +16,7 @@ def shown_in_clear(missed: Sequence[Missed], found: int) -> dict:
     missed: records that gave no face; those that could not be read do not count, for nobody publishes them.
     found: records that gave one.
   """
-  shown = sum(one.reason.startswith(cropping.NO_FACE) for one in missed)
+  shown = sum(one.reason.startswith(source_crops.NO_FACE) for one in missed)
   return intervals.wilson(shown, shown + found).as_dict()
 
 

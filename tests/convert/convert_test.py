@@ -11,7 +11,7 @@ import pytest
 from qm_vae import convert, embedders
 from qm_vae.convert import keras, torch_file
 from qm_vae.data import celeba_folder
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 from qm_vae.io import networks
 from qm_vae.services import expression
 
@@ -297,7 +297,7 @@ def test_convert_no_checkpoint(tmp_path):
 def test_convert_public_mobilefacenet_equals_onnx_twin(tmp_path):
   """Public mobilefacenet equals its ONNX twin on real faces."""
   networks.save(tmp_path / "net", *convert.READERS["torch-mobilefacenet"](CHECKPOINT))
-  found = cropping.crop_source(celeba_folder.make(root=str(CELEBA)), cropping.Settings(), np.arange(10), show=False)
+  found = source_crops.crop_source(celeba_folder.make(root=str(CELEBA)), cropping.Settings(), np.arange(10), show=False)
   name, ours, *_ = embedders.open_embedder(tmp_path / "net", batch_size=8)
   _, theirs, *_ = embedders.open_embedder(EMBEDDER, batch_size=8)
   assert name == "net" and len(found) > 7  # a second, padded batch

@@ -7,7 +7,7 @@ import pytest
 
 from qm_vae import types
 from qm_vae.data import celeba_folder, synthetic
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 from qm_vae.faces.detectors import weights
 
 SHARED = pathlib.Path(os.environ.get("QM_VAE_DATA", pathlib.Path(__file__).parents[2] / "../shared/data"))
@@ -174,13 +174,13 @@ def test_cropping_eyes_average_not_sought(drawn):
   blank = np.full((64, 64, 3), 90, np.uint8)
   for settings in (cropping.Settings(), cropping.Settings(detector="none")):
     average = settings._replace(eyes="average")
-    found = cropping.crop_source(drawn, average, show=False)
+    found = source_crops.crop_source(drawn, average, show=False)
     np.testing.assert_array_equal(found.eyes, np.tile(cropping.find_eyes(blank, settings), (len(found), 1)))
 
 
 def test_cropping_eyes_drawn_faces_plausible(drawn):
   """Eyes of drawn faces are plausible."""
-  found = cropping.crop_source(drawn, cropping.Settings(), show=False)
+  found = source_crops.crop_source(drawn, cropping.Settings(), show=False)
   left_x, left_y, right_x, right_y = found.eyes.T / 64
   assert ((right_x - left_x > 0.15) & (right_x - left_x < 0.6)).all()
   assert (np.abs(right_y - left_y) < np.tan(np.deg2rad(20)) * (right_x - left_x) + 1e-6).all()
@@ -191,7 +191,9 @@ def test_cropping_crop_source(drawn):
   blank, tiny = np.full((80, 80, 3), 128, np.uint8), np.zeros((1, 1, 3), np.uint8)
   images = [drawn[i].image for i in range(12)]
   face = next(image for image in images if len(cropping.detect(image, cropping.Settings())))
-  found = cropping.crop_source(Listed([blank, face, None, tiny, face]), cropping.Settings(image_size=32), show=False)
+  found = source_crops.crop_source(
+    Listed([blank, face, None, tiny, face]), cropping.Settings(image_size=32), show=False
+  )
   assert found.name == ("1.png", "4.png") and found.index.tolist() == [1, 4] and found.label.tolist() == [1, 0]
   assert found.classes == ("a", "b") and found.identities == ("Ann",) and found.identity.tolist() == [0, 0]
   assert [each.name for each in found.missed] == ["0.png", "2.png", "3.png"]
@@ -215,13 +217,13 @@ def test_cropping_crop_source(drawn):
 def test_cropping_positions_order(drawn):
   """Positions and order."""
   settings = cropping.Settings(detector="none")
-  found = cropping.crop_source(drawn, settings, np.array([5, 2, 9]), show=False)
+  found = source_crops.crop_source(drawn, settings, np.array([5, 2, 9]), show=False)
   assert found.index.tolist() == [5, 2, 9] and found.name == tuple(drawn[i].name for i in (5, 2, 9))
 
 
 def test_cropping_nothing_found_empty_set():
   """Nothing found is an empty set."""
-  found = cropping.crop_source(Listed([None, None]), cropping.Settings(), show=False)
+  found = source_crops.crop_source(Listed([None, None]), cropping.Settings(), show=False)
   assert len(found) == 0 and found.image.shape == (0, 64, 64, 3) and found.eyes.shape == (0, 4)
   assert found.name == () and len(found.missed) == 2
 
@@ -249,7 +251,7 @@ def test_cropping_threads_not_disturb_each_other(drawn):
 def test_cropping_celeba():
   """On celeba."""
   source = celeba_folder.make(root=str(SHARED / "celeba"))
-  found = cropping.crop_source(source, cropping.Settings(), np.arange(100), show=False)
+  found = source_crops.crop_source(source, cropping.Settings(), np.arange(100), show=False)
   # Measured on the first thousand: 0.938 found; four standard errors of 100 below.
   assert len(found) >= 84
   # In this alignment the eyes stand near (34.7, 55.7) and (54.0, 55.7) of the frame; the alignment itself scatters.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qm_vae import types
-from qm_vae.faces import cache, cropping
+from qm_vae.faces import cache, cropping, source_crops
 
 SETTINGS = cropping.Settings(image_size=16, detector="none")
 
@@ -52,7 +52,7 @@ def test_face_cache_second_run_reads_no_image(tmp_path):
   assert reads == 12 and source.reads == reads
   assert len(first) == 10 and isinstance(second.missed[0], types.Missed)
   _assert_equal(first, second)
-  _assert_equal(first, cropping.crop_source(source, SETTINGS, show=False))
+  _assert_equal(first, source_crops.crop_source(source, SETTINGS, show=False))
   assert len(list((tmp_path / "made" / "when absent").iterdir())) == 1
 
 

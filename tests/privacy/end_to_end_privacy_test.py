@@ -3,7 +3,7 @@
 import pytest
 
 from qm_vae import types
-from qm_vae.faces import cropping
+from qm_vae.faces import source_crops
 from qm_vae.privacy import end_to_end
 
 RATE = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 50}
@@ -11,7 +11,7 @@ RATE = {"value": 0.1, "low": 0.05, "high": 0.2, "n": 50}
 
 def test_end_to_end_counts_missed_faces_as_recognised():
   """A quarter shown in clear and a tenth of the rest recognised make 0.25 + 0.75 * 0.1."""
-  missed = [types.Missed(f"{i}", cropping.NO_FACE) for i in range(5)] + [types.Missed("x", "not an image")]
+  missed = [types.Missed(f"{i}", source_crops.NO_FACE) for i in range(5)] + [types.Missed("x", "not an image")]
   report = {"methods": [{"kind": "control"}, {"kind": "model", "headline": {"rank_1": RATE}}]}
   end_to_end.add(report, missed, 15)
   shown, found = report["shown_in_clear"], report["methods"][1]["end_to_end"]

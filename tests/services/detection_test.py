@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from qm_vae.data import DATASETS
-from qm_vae.faces import cropping
+from qm_vae.faces import cropping, source_crops
 from qm_vae.services import detection
 
 
 @pytest.fixture(scope="module")
 def crops():
   source = DATASETS["synthetic"](num_people=6, images_per_person=1, frame_size=96, first_person=0, seed=0)
-  return cropping.crop_source(source, cropping.Settings(image_size=64), show=False)
+  return source_crops.crop_source(source, cropping.Settings(image_size=64), show=False)
 
 
 def test_detection_face_found_none_grey_picture(crops):
