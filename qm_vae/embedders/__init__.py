@@ -4,6 +4,7 @@ import hashlib
 import itertools
 import os
 import pathlib
+import re
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -43,6 +44,10 @@ def on_host(embedder: types.Embedder, batch_size: int = 64) -> types.HostEmbedde
   return lambda image, eyes: in_batches(lambda *batch: of_batch(params, *batch), image, eyes, batch_size)
 
 
+_UNNAMED = re.compile("network|[0-9a-f]{16}")
+"""Folders whose name says nothing: every run's, and those of the package, which are named by a digest."""
+
+
 class LoadedEmbedder(NamedTuple):
   """A recogniser that somebody gave."""
 
@@ -65,7 +70,7 @@ def open_embedder(path: str | os.PathLike, batch_size: int = 64) -> LoadedEmbedd
   given, path = str(path), pathlib.Path(path).expanduser()
   if path.is_dir():
     embedder, meta = EMBEDDERS["network"](path), networks.read_meta(path)
-    name = meta["architecture"] if embedder.name == "network" else embedder.name  # every run calls its folder so
+    name = meta["architecture"] if _UNNAMED.fullmatch(embedder.name) else embedder.name
     return LoadedEmbedder(name, on_host(embedder, batch_size), embedder, given, meta["sha256"])
   if path.suffix.lower() == ".onnx" and path.is_file():
     beside = _beside(path)

@@ -1,5 +1,7 @@
 """The embedder in the graph, and the same on the host."""
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -105,3 +107,10 @@ def test_network_embedder_open_embedder(folder, loaded, tmp_path):
       embedders.open_embedder(path)
   with pytest.raises(ValueError, match=r"network\.json is missing"):
     embedders.open_embedder(tmp_path)
+
+
+@pytest.mark.parametrize(("name", "shown"), [("network", "small"), ("0123456789abcdef", "small"), ("mine", "mine")])
+def test_network_embedder_folder_named_by_nobody_goes_by_architecture(folder, tmp_path, name, shown):
+  """A run's folder and one named by a digest say nothing; the report shows what the network is."""
+  shutil.copytree(folder, tmp_path / name)
+  assert embedders.open_embedder(tmp_path / name).name == shown
