@@ -94,7 +94,8 @@ def test_expression_patch_conv_strided_convolution():
 
 
 @pytest.mark.parametrize(
-  "name, num_params", [("mini_xception", 56_951), ("resnet", 682_207), ("wide_resnet", 1_743_559)]
+  "name, num_params",
+  [("mini_xception", 56_951), ("resnet", 682_207), ("wide_resnet", 1_743_559), ("plain_cnn", 550_055)],
 )
 def test_contract(name, num_params):
   """Every listed network maps grey images to logits, example by example, and trains its batch statistics."""
@@ -118,4 +119,4 @@ def test_contract(name, num_params):
 
 def test_expression_every_network_contract():
   """Every network is in the contract."""
-  assert set(EXPRESSION_NETWORKS.names()) == {"mini_xception", "resnet", "wide_resnet"}
+  assert set(EXPRESSION_NETWORKS.names()) == {"mini_xception", "plain_cnn", "resnet", "wide_resnet"}
