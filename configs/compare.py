@@ -4,27 +4,33 @@ python -m qm_vae.main --config=configs/compare.py:celeba_folder --config.data.ro
     --config.landmarks=LANDMARKS --config.service.checkpoint=NETWORK --config.judges.second.checkpoint=FER2013_JUDGE \
     --config.judges.lfw.checkpoint=LFW_JUDGE --config.judges.smiles.checkpoint=SMILES \
     --config.privacy.embedders="('RECOGNISER',)"
+python -m qm_vae.main --config=configs/compare.py:celeba_folder-private ... --config.ensemble.other.checkpoint=SECOND
 The paper's mode for as many steps as in configs/alpha04.py, on 70 % of the people; the views, classical methods and
-means of other people's faces beside it. LFW_JUDGE comes from configs/expression.py:folder, SMILES from
-configs/attributes.py, both with the same split.
+means of other people's faces beside it. With `-private` or `-stranger` after the data, that mode on the same people,
+with the same judges. LFW_JUDGE comes from configs/expression.py:folder, SMILES from configs/attributes.py, both with
+the same split.
 """
 
-from configs import alpha04, default
+from configs import alpha04, default, private, stranger
 
 BASELINES = (
   "solid", "blur:sigma=4.0", "aligned_mean:context=hide,light=0", "warped_mean:context=hide,light=none",
   "warped_mean:context=hide,light=none,components=2", "warped_mean:context=keep,light=color",
   "warped_mean:context=keep,light=color,components=2",
 )  # fmt: skip
+MODES = {"private": private, "stranger": stranger}
 
 
 def get_config(arg=None):
-  config = alpha04.get_config(arg)
-  config.baselines = BASELINES
+  data, _, mode = (arg or "").partition("-")
+  config = MODES[mode].get_config(data) if mode in MODES else alpha04.get_config(arg)
+  if mode not in MODES:
+    config.baselines = BASELINES
   config.privacy.attackers = ("naive", "linkage", "ridge")
-  if arg in ("celeba_folder", "celeb_a"):
+  if data in ("celeba_folder", "celeb_a"):
     config.data.update(limit=0, split="identity", train_fraction=0.7)
-    config.epochs = 7  # of six times as many faces
+    if mode != "stranger":
+      config.epochs = 7  # of six times as many faces
     config.judges.lfw = default.network("resnet", seed=1)
     config.judges.smiles = default.network("resnet", seed=1)
   return config

@@ -81,7 +81,7 @@ class WideResNet(ResNet):
 
 
 class PlainCNN(nn.Module):
-  """Pairs of 3x3 convolutions with pooling between them: 0.9 million parameters, 160 MFLOP forward at 48 x 48.
+  """Pairs of 3x3 convolutions with pooling between them: 0.4 million parameters, 41 MFLOP forward at 48 x 48.
 
   The kind of network that Qiu et al. 2022 call "a CNN trained on FER2013" (Sec. 4.2), without saying more of it. In
   training the caller gives a "dropout" key.
@@ -91,7 +91,7 @@ class PlainCNN(nn.Module):
   """
 
   num_classes: int = 7
-  widths: tuple[int, ...] = (32, 64, 128)
+  widths: tuple[int, ...] = (16, 32, 64)
   hidden: int = 128
   dropout: float = 0.4
 
