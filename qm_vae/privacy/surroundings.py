@@ -1,7 +1,6 @@
 """Whether the face in a protected picture tells anything about the person that its surroundings do not tell."""
 
 import dataclasses
-import functools
 from collections.abc import Iterable, Mapping
 
 import jax
@@ -33,30 +32,28 @@ def with_average_face(pairs: contract.Pairs) -> contract.Pairs:
 
   A recogniser makes more of hair and head around a face than around a grey oval, although this face is everybody's.
   """
-  height, width = pairs.protected.shape[1:3]
-  canonical = np.multiply(types.AVERAGE_EYES, (width, height) * 2).astype(np.float32)
-
-  @jax.jit
-  def gathered(image, eyes):
-    return jax.vmap(lambda x, e: align(x, e, canonical, (height, width)))(image.astype(jnp.float32), eyes)
-
-  @jax.jit
-  def placed(mean, image, eyes, radius):
-    face = jax.vmap(lambda e: align(mean, canonical, e, (height, width)))(eyes)
-    around = ((radius > 1) & (radius <= 1 + _EDGE)).astype(jnp.float32)
-    colour = lambda x: jnp.sum(x * around, (1, 2), keepdims=True) / jnp.maximum(around.sum((1, 2), keepdims=True), 1)
-    face = face + colour(image.astype(jnp.float32)) - colour(face)
-    weight = jnp.clip((1 + _EDGE - radius) / _EDGE, 0, 1)
-    return jnp.rint(jnp.clip(image + weight * (face - image), 0, 255)).astype(jnp.uint8)
-
-  eyes, radius = _eyes(pairs), _radius(pairs)[..., None].astype(np.float32)
-  total = sum(chunk.sum(0, dtype=np.float64) for chunk in _in_batches(gathered, pairs.protected, eyes))
-  mean = jnp.asarray(total / max(len(pairs), 1), jnp.float32)
-  made = list(_in_batches(functools.partial(placed, mean), pairs.protected, eyes, radius))
-  return _with(pairs, np.concatenate(made) if made else pairs.protected)
+  total = sum(chunk.sum(0, dtype=np.float64) for chunk in _in_batches(_gathered, pairs.protected, _eyes(pairs)))
+  mean = np.float32(total / max(len(pairs), 1))
+  return _placed(pairs, lambda rows: np.broadcast_to(mean, (len(rows), *mean.shape)))
 
 
-WITHOUT = {"blanked": without_face, "averaged": with_average_face}
+def with_other_face(pairs: contract.Pairs) -> contract.Pairs:
+  """The same faces, the oval of each protected one showing that of another person's, drawn by lot, in the colour there.
+
+  Such a picture is as sharp as the published one, and its face tells nothing of the person around it. Where all faces
+  are one person's, `without_face`.
+  """
+  random, count = np.random.default_rng(0), len(pairs)
+  if len(np.unique(pairs.identity)) < 2:
+    return without_face(pairs)
+  donor = np.arange(count)
+  while (own := pairs.identity[donor] == pairs.identity).any():
+    donor[own] = random.integers(0, count, own.sum())
+  eyes = _eyes(pairs)
+  return _placed(pairs, lambda rows: _gathered(pairs.protected[donor[rows]], eyes[donor[rows]]))
+
+
+WITHOUT = {"blanked": without_face, "averaged": with_average_face, "exchanged": with_other_face}
 """Ways to take the face out of its surroundings, by their key in the report."""
 
 
@@ -87,6 +84,37 @@ def compare(pairs: contract.Pairs, chosen: Protocol, tools: Mapping[str, Tools],
     hits[name] = ranking.hits(best, probe, gallery, 1)[first] > 0.5
   most = max(WITHOUT, key=lambda name: found[name]["rank_1"]["value"])
   return found | {"against": most, "test": paired.mcnemar(hits["output"], hits[most])}
+
+
+@jax.jit
+def _gathered(image, eyes):
+  """Images [B, H, W, 3] with their eyes in the average place, float32."""
+  height, width = image.shape[1:3]
+  return jax.vmap(lambda x, e: align(x, e, _canonical(height, width), (height, width)))(image.astype(jnp.float32), eyes)
+
+
+def _canonical(height, width):
+  return jnp.asarray(np.multiply(types.AVERAGE_EYES, (width, height) * 2), jnp.float32)
+
+
+@jax.jit
+def _replaced(face, image, eyes, radius):
+  """Images [B, H, W, 3] with a face as of `_gathered` in their ovals, in the colour of the ring around those."""
+  height, width = image.shape[1:3]
+  face = jax.vmap(lambda x, e: align(x, _canonical(height, width), e, (height, width)))(face, eyes)
+  around = ((radius > 1) & (radius <= 1 + _EDGE)).astype(jnp.float32)
+  colour = lambda x: jnp.sum(x * around, (1, 2), keepdims=True) / jnp.maximum(around.sum((1, 2), keepdims=True), 1)
+  face = face + colour(image.astype(jnp.float32)) - colour(face)
+  weight = jnp.clip((1 + _EDGE - radius) / _EDGE, 0, 1)
+  return jnp.rint(jnp.clip(image + weight * (face - image), 0, 255)).astype(jnp.uint8)
+
+
+def _placed(pairs, faces):
+  """The pairs with faces in their ovals; `faces` gives those of some rows, as `_gathered` does."""
+  eyes, radius = _eyes(pairs), _radius(pairs)[..., None].astype(np.float32)
+  replaced = lambda rows, *arrays: _replaced(faces(rows), *arrays)
+  made = list(_in_batches(replaced, np.arange(len(pairs)), pairs.protected, eyes, radius))
+  return _with(pairs, np.concatenate(made) if made else pairs.protected)
 
 
 def _radius(pairs):

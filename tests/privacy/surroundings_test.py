@@ -30,9 +30,9 @@ def test_without_keeps_what_is_around(pairs, way):
   other = pairs.protected.copy()
   other[0][radius <= 1] = 255 - other[0][radius <= 1]
   changed = surroundings.WITHOUT[way](dataclasses.replace(pairs, protected=other)).protected
-  # The average holds a fifth of each of five faces; a grey oval nothing.
-  limit = {"blanked": 0, "averaged": 255 / 5 + 1}[way]
-  assert np.abs(made.astype(int) - changed)[:, radius <= 1].max() <= limit
+  # The average holds a fifth of each of five faces; a grey oval, and another person's face, nothing.
+  limit = {"blanked": 0, "averaged": 255 / 5 + 1, "exchanged": 0}[way]
+  assert np.abs(made.astype(int) - changed)[0, radius <= 1].max() <= limit
 
 
 def test_average_face_is_the_same_for_all_in_the_colour_around(pairs):
@@ -51,4 +51,24 @@ def test_faces_without_eyes_are_taken_to_be_where_eyes_are_on_average(pairs):
   """Eyes that nobody found say nothing; the picture still loses its middle."""
   lost = dataclasses.replace(pairs, eyes=np.full((5, 4), np.nan, np.float32))
   made = surroundings.without_face(lost).protected
+  assert (made[:, 16, 16] == surroundings.GREY).all()
+
+
+def test_other_face_is_somebody_elses(pairs):
+  """Every oval shows a face, as bright as that of its donor, and never one of the same person."""
+  radius = face_region.radius(EYES, SHAPE)
+  identity = np.int32([0, 0, 0, 1, 2])
+  inside = np.float32([100, 100, 100, 160, 220])  # tells the person; around the ovals all are alike
+  image = np.where(radius[..., None] <= 0.9, inside[:, None, None, None], 50) * np.ones((5, *SHAPE, 3))
+  given = dataclasses.replace(pairs, protected=image.astype(np.uint8), identity=identity)
+  made = surroundings.with_other_face(given).protected
+  shown = made[:, radius < 0.5].reshape(5, -1).astype(float).mean(1)
+  distance = np.abs(shown[:, None] - np.float32([100, 160, 220]))
+  assert distance.min(1).max() < 10
+  assert (distance.argmin(1) != identity).all()
+
+
+def test_other_face_of_one_person_alone_is_blanked(pairs):
+  """Where there is nobody else, nobody's face is shown."""
+  made = surroundings.with_other_face(dataclasses.replace(pairs, identity=np.zeros(5, np.int32))).protected
   assert (made[:, 16, 16] == surroundings.GREY).all()

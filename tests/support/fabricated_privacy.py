@@ -82,7 +82,14 @@ def _method(name, kind, levels, psnr, clear, rng):
   rank_1 = message["headline"]["rank_1"]
   side = {"attacker": "linkage", "embedder": FIRST, "rank_1": rank_1}
   test = {"n": 120, "both": 20, "first_only": 14, "second_only": 2, "neither": 84, "p": 0.0041809}
-  message["surroundings"] = {"output": side, "blanked": side, "averaged": side, "against": "averaged", "test": test}
+  message["surroundings"] = {
+    "output": side,
+    "blanked": side,
+    "averaged": side,
+    "exchanged": side,
+    "against": "averaged",
+    "test": test,
+  }
   message["sessions"] = {"same": side | {"people": 40}, "different": side | {"people": 40}}
   message["end_to_end"] = {**rank_1, "value": rank_1["value"] + 0.01}
   return message
