@@ -6,19 +6,19 @@ python -m qm_vae.main --config=configs/compare.py:celeba_folder --config.data.ro
     --config.privacy.embedders="('RECOGNISER',)"
 python -m qm_vae.main --config=configs/compare.py:celeba_folder-private ... --config.ensemble.other.checkpoint=SECOND
 The paper's mode for as many steps as in configs/alpha04.py, on 70 % of the people; the views, classical methods and
-means of other people's faces beside it. With `-private` or `-stranger` after the data, that mode on the same people,
+means of other people's faces beside it. With `-private` or `-one_code` after the data, that mode on the same people,
 with the same judges. LFW_JUDGE comes from configs/expression.py:folder, SMILES from configs/attributes.py, both with
 the same split.
 """
 
-from configs import alpha04, default, private, stranger
+from configs import alpha04, default, one_code, private
 
 BASELINES = (
   "solid", "blur:sigma=4.0", "aligned_mean:context=hide,light=0", "warped_mean:context=hide,light=none",
   "warped_mean:context=hide,light=none,components=2", "warped_mean:context=keep,light=color",
   "warped_mean:context=keep,light=color,components=2",
 )  # fmt: skip
-MODES = {"private": private, "stranger": stranger}
+MODES = {"private": private, "one_code": one_code}
 
 
 def get_config(arg=None):
@@ -29,7 +29,7 @@ def get_config(arg=None):
   config.privacy.attackers = ("naive", "linkage", "ridge")
   if data in ("celeba_folder", "celeb_a"):
     config.data.update(limit=0, split="identity", train_fraction=0.7)
-    if mode != "stranger":
+    if mode != "private":
       config.epochs = 7  # of six times as many faces
     config.judges.lfw = default.network("resnet", seed=1)
     config.judges.smiles = default.network("resnet", seed=1)

@@ -7,7 +7,7 @@ python -m launch.sweep --config=configs/frontier.py:celeba_folder --runner=local
 Writes frontier.png next to the runs: an independent judge's loss rate against re-identification at rank 1.
 """
 
-from configs import default, private, stranger
+from configs import default, one_code, private
 from qm_vae.experiments import schema
 
 BASELINES = (
@@ -17,14 +17,14 @@ BASELINES = (
 
 
 def get_config(arg=None):
-  config = private.get_config(arg)
+  config = one_code.get_config(arg)
   config.baselines = BASELINES
   return config
 
 
 def sweep():
   """The stranger's face, codes released at four strengths and with more of them, and the paper's mode."""
-  yield _instead(stranger.get_config())
+  yield _instead(private.get_config())
   for epsilon in (0.1, 0.7, 3.0):
     yield {"release.epsilon": epsilon}
   yield {"release.mechanism": "none"}

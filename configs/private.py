@@ -1,11 +1,10 @@
-r"""A formal guarantee: the decoder receives the service's answer and almost nothing else (docs/private.md).
+r"""A stranger's face in the person's position, pose and light (docs/private.md).
 
-python -m qm_vae.main --config=configs/private.py               # embedded synthetic faces
 python -m qm_vae.main --config=configs/private.py:celeba_folder --config.data.root=CELEBA \
-    --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
+    --config.landmarks=LANDMARKS --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
     --config.judges.second.checkpoint=THIRD
-One code of 64 determines the output. The exponential mechanism with epsilon 0.1 draws it almost at random: whatever
-attackers know, it raises their chances by about a tenth over guessing. The answer is released unchanged.
+The only view is a mean of other people's faces, warped into the shape of the face; nothing else of the person enters.
+The network learns what averaging removes: texture, and what the service needs.
 """
 
 from configs import default
@@ -13,19 +12,21 @@ from configs import default
 
 def get_config(arg=None):
   config = default.get_config(arg)
-  config.alpha = 0.5
-  config.epochs = 40
-  config.views = ("blindfold", "mosaic", "cartoon")  # Laplace noise hides nobody
-  config.condition.answer = "class"
-  config.condition.other = 0.2
-  config.model.tokens = 1
-  config.quantizer.vq.num_codes = 64
-  config.release.mechanism = "exponential"
-  config.release.epsilon = 0.1
-  # The decoder receives the answer, so the service need not distort the picture: an eighth of the paper's weight does.
-  config.service_weight = 0.004
+  if arg in ("celeba_folder", "celeb_a"):
+    config.data.update(limit=0, split="identity", train_fraction=0.7)  # all faces, and people who trained nothing
+  config.alpha = 0.4
+  config.epochs = 16
+  config.schedule = "cosine"
+  config.views = ("warped_mean",)
+  config.deid.warped_mean.update(context="hide", light="none")
+  config.model.refine = True
+  config.condition.update(answer="class", soft=True, drop=0.0)
+  config.composite.region = "face"
+  config.service_weight = 0.012
   config.augment_before_service.update(channels=1.0, jpeg=0.3)
+  config.augment_faces.update(contrast=0.0, brightness=0.0)  # an output is judged by its light
   config.ensemble.other = default.network("resnet", seed=2)
-  config.terms.ensemble.weight = 0.002
-  config.terms.discriminator.weight = 0.001
+  config.terms.ensemble.weight = 0.004
+  config.terms.perceptual.weight = 0.01
+  config.terms.discriminator.update(weight=1.0, adaptive=True, hidden=32)
   return config

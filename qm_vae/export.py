@@ -1,7 +1,7 @@
 """Packs a trained run into one file for `qm_vae.deidentify --method=FILE`: networks, codes, config, provenance.
 
-  python -m qm_vae.export runs/stranger stranger.zip
-  python -m qm_vae.deidentify clip.mp4 hidden.mp4 --method=stranger.zip
+  python -m qm_vae.export runs/private private.zip
+  python -m qm_vae.deidentify clip.mp4 hidden.mp4 --method=private.zip
 
 The file needs neither the run's folder nor its data. If the mode averages faces (warped_mean, aligned_mean), the file
 contains these faces: give it only to those who may have them. OUT.md, beside it, is its model card: data and terms,
@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     "python -m qm_vae.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
   )
   parser.add_argument("run", type=pathlib.Path, metavar="RUN", help="folder of a finished QM-VAE run")
-  parser.add_argument("target", type=pathlib.Path, metavar="OUT", help="the file to write, such as stranger.zip")
+  parser.add_argument("target", type=pathlib.Path, metavar="OUT", help="the file to write, such as private.zip")
   parser.add_argument("--overwrite", action="store_true", help="replace OUT where it exists")
   given = parser.parse_args(arguments)
   beside = given.target.with_name(f"{given.target.name}.md")

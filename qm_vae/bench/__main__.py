@@ -2,7 +2,7 @@ r"""How fast this machine trains and uses QM-VAE, where the time goes, and how f
 
   python -m qm_vae.bench                                    # both presets, 64 x 64, batches of 32
   python -m qm_vae.bench --preset=paper --image-size=128 --json=bench.json
-  python -m qm_vae.bench --preset=small --mode=private       # as configs/private.py trains
+  python -m qm_vae.bench --preset=small --mode=one_code      # as configs/one_code.py trains
   python -m qm_vae.bench --only=step --peer=torch            # against a PyTorch twin (requirements-torch.txt)
   python -m qm_vae.bench --preset=small --scaling            # how time and memory grow
 
@@ -35,7 +35,7 @@ def _parser():
   parser.add_argument("--only", choices=MEASURES, action="append", help="default: all of them in turn")
   parser.add_argument("--image-size", type=int, default=64, help="side of the faces, pixels (default %(default)s)")
   parser.add_argument("--batch-size", type=int, default=32, help="faces (default %(default)s)")
-  parser.add_argument("--num-codes", type=int, default=0, help="of the codebook (default: 512, private 64)")
+  parser.add_argument("--num-codes", type=int, default=0, help="of the codebook (default: 512, one_code 64)")
   parser.add_argument(
     "--dtype", choices=("float32", "bfloat16"), default="float32", help="of the convolutions (default %(default)s)"
   )

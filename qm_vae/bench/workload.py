@@ -31,7 +31,7 @@ class Setting(NamedTuple):
   """What a row of figures is about."""
 
   preset: str = "small"  # a name in `PRESETS`
-  mode: str = "published"  # one of `MODES`: the paper's step, or that of configs/private.py
+  mode: str = "published"  # one of `MODES`: the paper's step, or that of configs/one_code.py
   image_size: int = 64  # side of the faces, pixels
   batch_size: int = 32  # faces
   num_codes: int = 0  # K; 0: that of the mode's config
@@ -67,15 +67,15 @@ def make(setting: Setting) -> Workload:
     raise InputError(f"image size {size} must be a multiple of {vqvae.STRIDE}, and at least that")
   if batch_size < 1:
     raise InputError(f"batch size {batch_size} must be at least 1")
-  private = setting.mode == "private"
-  views = tuple(DEIDENTIFIERS[name]() for name in VIEWS if not private or name != "laplace")
-  quantizer = QUANTIZERS["vq"](code_dim=CODE_DIM, num_codes=setting.num_codes or (64 if private else 512))
-  past = {"tokens": 1, "size": size, "condition": "class", "answers": len(EXPRESSIONS)} if private else {}
+  one_code = setting.mode == "one_code"
+  views = tuple(DEIDENTIFIERS[name]() for name in VIEWS if not one_code or name != "laplace")
+  quantizer = QUANTIZERS["vq"](code_dim=CODE_DIM, num_codes=setting.num_codes or (64 if one_code else 512))
+  past = {"tokens": 1, "size": size, "condition": "class", "answers": len(EXPRESSIONS)} if one_code else {}
   dtype, widths = jnp.dtype(setting.dtype), PRESETS[setting.preset]
   made = generators.make(views, widths, CODE_DIM, quantizer, dtype, **past)
   service = _random_service("mini_xception")
   terms, before_service = {}, _BEFORE_SERVICE
-  if private:
+  if one_code:
     ensemble = TERMS["ensemble"]({"other": _random_service("resnet")}, "cross_entropy")
     terms = {"ensemble": ensemble, "discriminator": TERMS["discriminator"](size, 24)}
     before_service = before_service._replace(channels=1.0, jpeg=0.3)

@@ -2,7 +2,7 @@
 
   pip install -r requirements-demo.txt
   python -m qm_vae.demo
-  python -m qm_vae.demo --method=solid --method=runs/stranger --method=exported.zip
+  python -m qm_vae.demo --method=solid --method=runs/private --method=exported.zip
   python -m qm_vae.demo --gallery=consenting/ --landmarks=networks/landmarks
 
 The page shows the original, the paper's views and the means of other people's faces; --method names others. Without

@@ -49,7 +49,7 @@ def test_bench_every_measure_printed_written(mode, tmp_path, capsys, monkeypatch
     assert words in printed
   step = row["measured"]["step"]
   assert step["images_per_second"] > 0 and 0 < step["gflop_of_matrices"] < step["gflop"]
-  assert ("discriminator learns" in step["share_of_step"]) == (mode == "private")
+  assert ("discriminator learns" in step["share_of_step"]) == (mode == "one_code")
 
 
 @pytest.mark.slow

@@ -24,8 +24,8 @@ def test_twin_without_torch_remedy_told(monkeypatch):
 
 def test_twin_only_published_mode_twin():
   """Only the published mode has a twin."""
-  with pytest.raises(ValueError, match="published alone, not of private"):
-    peer.twin_of(asked("private"), None)
+  with pytest.raises(ValueError, match="published alone, not of one_code"):
+    peer.twin_of(asked("one_code"), None)
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from configs import private, smoke, stranger
+from configs import one_code, private, smoke
 from qm_vae.data.batches import batches, to_face
 from qm_vae.embedders import network
 from qm_vae.experiments import assemble, provenance, resolve
@@ -37,7 +37,7 @@ def networks(tmp_path_factory):
 
 @pytest.fixture
 def config(networks, tmp_path):
-  made = private.get_config()
+  made = one_code.get_config()
   small = smoke.get_config()
   made.image_size, made.data, made.batch_size = 32, small.data, 4
   made.data.limit = 24
@@ -102,8 +102,8 @@ def test_qm_vae_run_promises_follow_release(config):
 
 
 def test_qm_vae_run_of_a_stranger(networks, tmp_path):
-  """configs/stranger.py sees the mean of other faces, and replaces the face from brow to chin alone."""
-  made, small = stranger.get_config(), smoke.get_config()
+  """configs/private.py sees the mean of other faces, and replaces the face from brow to chin alone."""
+  made, small = private.get_config(), smoke.get_config()
   made.image_size, made.data, made.batch_size, made.cache_dir = 32, small.data, 4, str(tmp_path)
   made.data.limit, made.deid.warped_mean.k, made.privacy.embedders = 24, 2, (networks["judges"],)
   made.service.checkpoint = networks["service"]

@@ -5,13 +5,13 @@ import types
 import numpy as np
 import pytest
 
-from configs import alpha04, stranger
+from configs import alpha04, private
 from qm_vae.experiments import gallery
 
 
 def test_gallery_is_needed_by_views_that_average():
-  """configs/stranger.py averages faces; the paper's views do not."""
-  assert gallery.is_needed(stranger.get_config())
+  """configs/private.py averages faces; the paper's views do not."""
+  assert gallery.is_needed(private.get_config())
   assert not gallery.is_needed(alpha04.get_config())
 
 
