@@ -8,8 +8,6 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import tensorflow_datasets as tfds
-
 from qm_vae import types
 from qm_vae.errors import InputError, InvalidFile
 from qm_vae.io import images
@@ -72,8 +70,20 @@ class TfdsSource:
     return types.UNKNOWN
 
 
+def _tensorflow_datasets():
+  """The package, which only those need who read its datasets."""
+  try:
+    import tensorflow_datasets
+  except ImportError as error:
+    raise InputError(
+      f"a dataset of tensorflow-datasets needs that package, and {error}: pip install tensorflow-datasets array_record"
+    ) from error
+  return tensorflow_datasets
+
+
 def _open_split(directory: pathlib.Path, split: str) -> Sequence[Mapping[str, Any]]:
   """The features of every record of a split, as a random-access sequence; `image` stays encoded."""
+  tfds = _tensorflow_datasets()
   try:
     builder = tfds.builder_from_directory(directory)
   # Whatever JSON, protobuf or a check of tensorflow-datasets raises.
@@ -113,6 +123,7 @@ def prepared(name: str, data_dir: str, download: bool, manual: str) -> pathlib.P
   root = pathlib.Path(data_dir or os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")).expanduser()
   found = _versions(root / name)
   if not found and download:
+    tfds = _tensorflow_datasets()
     try:
       tfds.builder(name, data_dir=root, file_format="array_record").download_and_prepare()
     # Whatever the network, a checksum or a missing TensorFlow raises, the remedy is the same.

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from qm_vae import types
-from qm_vae.data import celeb_a, lfw
+from qm_vae.data import DATASETS, celeb_a, lfw, tfds_source
 from qm_vae.errors import InputError
 
 
@@ -103,3 +103,11 @@ def test_tfds_source_failed_preparation_tells_manual_way(tmp_path, monkeypatch):
   monkeypatch.setattr("tensorflow_datasets.builder", lambda *args, **kwargs: Refused())
   with pytest.raises(InputError, match=r"quota exceeded(.|\n)*img_align_celeba.zip(.|\n)*celeba_folder"):
     celeb_a.make(data_dir=str(tmp_path), download=True)
+
+
+def test_tfds_source_without_its_package(tmp_path, monkeypatch):
+  """Other datasets are listed and read without tensorflow-datasets; its own say what is missing."""
+  monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+  assert DATASETS["celeb_a"] and DATASETS["lfw"] and DATASETS["celeba_folder"]
+  with pytest.raises(InputError, match="pip install tensorflow-datasets"):
+    tfds_source.prepared("celeb_a", str(tmp_path), True, "files")
