@@ -53,7 +53,8 @@ def make(
 
   Args:
     root: the directory that holds `img_align_celeba/` (also below `Img/`, or once more inside itself) or `img/`. Beside
-      it, or below `Anno/` and `Eval/`, each optional: `identity_CelebA.txt` or `labels.csv` (columns image, identity);
+      it, or below `Anno/` and `Eval/`, each optional: `identity_CelebA.txt` or `labels.csv` (columns image, identity
+      and, optionally, session: pictures of a person with one name there were taken in one sitting);
       `list_landmarks_align_celeba.txt`;
       `list_attr_celeba.txt` or `attributes.csv` (image, then the attributes); `list_eval_partition.txt`.
     partition: 'train', 'valid' or 'test' of list_eval_partition.txt, or 'all'.
@@ -79,11 +80,12 @@ def make(
     names = [name for name in names if part.get(name) == str(PARTITIONS.index(partition))]
     if not names:
       raise InputError(f"no image of {images} is in partition {partition!r} of list_eval_partition.txt")
-  person = _identity(directory)
+  person, session = _people(directory)
   attributes, values = _attributes(directory)
   if having:
     names = _having(directory, names, having, attributes, values)
-  source = CelebaSource(images, names, [person.get(name, "") for name in names])
+  taken = None if session is None else [session.get(name, "") for name in names]
+  source = CelebaSource(images, names, [person.get(name, "") for name in names], session=taken)
   source.attributes = attributes
   if source.attributes:
     absent = np.zeros(len(source.attributes), np.int8)
@@ -129,17 +131,19 @@ def _partition(directory):
   return _pairs(path)
 
 
-def _identity(directory):
+def _people(directory):
+  """({image: identity}, {image: session} or None where no list has sessions)."""
   path = _find(directory, "identity_CelebA.txt")
   if path is not None:
-    return _pairs(path)
+    return _pairs(path), None
   path = _find(directory, "labels.csv")
   if path is None:
-    return {}
+    return {}, None
   header, rows = _table(path)
   if "image" not in header or "identity" not in header:
     raise InvalidFile(path, f"has the columns {', '.join(header)[:300] or 'none'}", "image and identity")
-  return {row[header.index("image")]: row[header.index("identity")] for row in rows}
+  column = lambda name: {row[header.index("image")]: row[header.index(name)] for row in rows}
+  return column("identity"), column("session") if "session" in header else None
 
 
 def _attributes(directory):

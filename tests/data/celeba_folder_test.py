@@ -39,6 +39,16 @@ def test_celeba_folder_csv_layout(tmp_path):
   np.testing.assert_array_equal(source.attribute_values, [[0], [0], [0], [1]])
 
 
+def test_celeba_folder_sessions(tmp_path):
+  """A column `session` of labels.csv says which pictures were taken together; without it none is known."""
+  _images(tmp_path / "img")
+  (tmp_path / "labels.csv").write_text("image,identity,session\n000001.jpg,7,a\n000002.jpg,7,b\n000003.jpg,7,a\n")
+  source = celeba_folder.make(root=str(tmp_path))
+  assert source.session[0] == source.session[2] != source.session[1] and source.session[3] == types.UNKNOWN
+  (tmp_path / "labels.csv").write_text("image,identity\n000001.jpg,7\n")
+  assert celeba_folder.make(root=str(tmp_path)).session is None
+
+
 def test_celeba_folder_short_row_refused_file(tmp_path):
   """A short row is refused by file."""
   _images(tmp_path / "img")
