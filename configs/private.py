@@ -4,7 +4,9 @@ python -m qm_vae.main --config=configs/private.py:celeba_folder --config.data.ro
     --config.landmarks=LANDMARKS --config.service.checkpoint=NETWORK --config.ensemble.other.checkpoint=SECOND \
     --config.judges.second.checkpoint=THIRD
 The only view is a mean of other people's faces, warped into the shape of the face; nothing else of the person enters.
-The network learns what averaging removes: texture, and what the service needs.
+The network learns what averaging removes: texture, and what the service needs. Of the shape two components are left,
+little more than the pose; twelve (--config.deid.warped_mean.components=12) follow mouth and brows more closely and leave
+more of the person. --config.composite.region=crop hides hair and background of the crop too.
 """
 
 from configs import default
@@ -18,7 +20,7 @@ def get_config(arg=None):
   config.epochs = 16
   config.schedule = "cosine"
   config.views = ("warped_mean",)
-  config.deid.warped_mean.update(context="hide", light="none")
+  config.deid.warped_mean.update(context="hide", light="none", components=2)
   config.model.refine = True
   config.condition.update(answer="class", soft=True, drop=0.0)
   config.composite.region = "face"
