@@ -36,6 +36,8 @@ class Face(NamedTuple):
   # [..., 4] float32, pixels of the crop: x, y of the eye at the image's left, x, y of the one at its right
   eyes: jax.Array
   landmarks: jax.Array | None = None  # [..., 68, 2] float32, x, y in pixels of the crop, in the order of iBUG 300-W
+  # [..., C] float32, probabilities that count as the answer of the service on this face; None: who needs it asks
+  answer: jax.Array | None = None
 
 
 NEEDS = ("eyes", "landmarks")

@@ -28,7 +28,8 @@ def aligned_mean(params, face, key, *, k, light, context, classify, find_landmar
   Args:
     params: {"gallery" uint8 [N, S, S, 3] aligned, "answer" int32 [N], "service": parameters of `classify`,
       "landmarker": those of `find_landmarks`}.
-    face: Face with image [H, W, 3] float32 in [0, 1], mask [H, W, 1] in {0, 1} and eyes [4].
+    face: Face with image [H, W, 3] float32 in [0, 1], mask [H, W, 1] in {0, 1} and eyes [4]; its answer, where
+      it has one, stands for that of `classify`.
     key: of the lot.
     k: gallery faces that are averaged.
     light: standard deviation, share of the crop's width, of the Gaussian below which light and colour are the
@@ -46,7 +47,9 @@ def aligned_mean(params, face, key, *, k, light, context, classify, find_landmar
   shown = jnp.where(inside, face.image, 0.0)
   if find_landmarks:
     face = face._replace(eyes=eyes_of(find_landmarks(params["landmarker"], shown)))
-  answer = jnp.argmax(classify(params["service"], shown)) if classify else 0
+  answer = 0
+  if classify:
+    answer = jnp.argmax(classify(params["service"], shown) if face.answer is None else face.answer)
   lot = jax.random.uniform(key, params["answer"].shape) + (params["answer"] == answer)
   _, chosen = jax.lax.top_k(lot, k)
   mean = jnp.mean(params["gallery"][chosen].astype(jnp.float32), 0) / 255

@@ -24,7 +24,7 @@ def warped_mean(params, face, key, *, k, context, light, classify, find_landmark
   Args:
     params: see `appearance.prepare`; with "service" and "landmarker", parameters of the two functions below.
     face: Face with image [H, W, 3] float32 in [0, 1], mask [H, W, 1] in {0, 1}; its landmarks count where
-      it has some, else its eyes [4] where `find_landmarks` is None.
+      it has some, else its eyes [4] where `find_landmarks` is None. So does its answer where it has one.
     key: of the lot.
     k: no face of the gallery weighs more than 1/k.
     context: 'keep': outside the region from brow to chin the original; 'hide': the mean everywhere.
@@ -42,7 +42,9 @@ def warped_mean(params, face, key, *, k, context, light, classify, find_landmark
   landmarks = face.landmarks
   if landmarks is None:
     landmarks = find_landmarks(params["landmarker"], shown) if find_landmarks else shape.by_eyes(face.eyes)
-  answer = jax.nn.softmax(classify(params["service"], shown)) if classify else jnp.zeros(1)
+  answer = jnp.zeros(1)
+  if classify:
+    answer = jax.nn.softmax(classify(params["service"], shown)) if face.answer is None else face.answer
   wanted = appearance.condition(answer, shape.descriptor(landmarks))
   texture = appearance.mean_texture(params, wanted, key, k)
   placed = appearance.place(params["shape"], texture, landmarks, face.image.shape[:2])

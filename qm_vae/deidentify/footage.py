@@ -11,6 +11,7 @@ import numpy as np
 
 from qm_vae.deidentify import scores, video
 from qm_vae.deidentify.contact_sheet import ContactSheet
+from qm_vae.deidentify.foresight import Foresight, columns
 from qm_vae.deidentify.hiding import Hider
 from qm_vae.deidentify.reviewed import Review
 from qm_vae.deidentify.selection import Selection
@@ -147,6 +148,7 @@ class _State:
     self._reached = 0.0
     self._blanked = collections.Counter()
     self._latencies = collections.deque(maxlen=_LATENCIES)
+    self._foresight = Foresight(hider, selection, self._places)
 
   def look(self, group, pool):
     """Begins to look for faces in a group of frames; `take` waits for what is found."""
@@ -255,10 +257,11 @@ class _State:
     """The protected pictures; None for those that are to be blanked."""
     clear = [i for i, reason in enumerate(reasons) if not reason]
     faces = [[place for place, hidden in chosen[i] if hidden] for i in clear]
-    boxes, tracks = ([[getattr(p, name) for p in of_frame] for of_frame in faces] for name in ("box", "track"))
-    made = [None] * len(group)
+    boxes, tracks = columns(faces)
+    made, times = [None] * len(group), [group[i].frame.time for i in clear]
+    self._foresight(group[-1].frame, (seen.frame for seen in self._seen if not seen.trouble))
     try:
-      done = self._hider([group[i].frame.pixels() for i in clear], boxes, tracks)
+      done = self._hider([group[i].frame.pixels() for i in clear], boxes, tracks, times)
     except Exception:  # one by one, so that the others of the group are not blanked with it
       done = [self._alone(group[i], *one) for i, *one in zip(clear, boxes, tracks, strict=True)]
     for i, picture in zip(clear, done, strict=True):
@@ -267,7 +270,7 @@ class _State:
 
   def _alone(self, seen, boxes, tracks):
     try:
-      return self._hider([seen.frame.pixels()], [boxes], [tracks])[0]
+      return self._hider([seen.frame.pixels()], [boxes], [tracks], [seen.frame.time])[0]
     except Exception:  # whatever went wrong in there, the frame is blanked
       return None
 

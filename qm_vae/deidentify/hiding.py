@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from qm_vae.deidentify import methods, protector
+from qm_vae.deidentify.answers import Answers
 from qm_vae.deidentify.tracking.smoothing import Smoother
 from qm_vae.errors import InputError
 from qm_vae.faces import cropping, framing, pasting
@@ -63,6 +64,7 @@ class Hider:
       self._find = landmarkers.on_host(method.landmarker, TOGETHER)
     self._landmarks = landmarker if "landmarks" in method.needs else None
     self._smoother = Smoother()
+    self._answers = Answers(method.service, TOGETHER) if method.service else None
     self._plain: dict[int, int] = {}  # for how many frames more a track is painted over
     self.description = {"margin": self._settings.margin - feather, "feather": feather, "shape": shape, "seed": seed}
 
@@ -72,10 +74,38 @@ class Hider:
     for word in np.frombuffer(hashlib.sha256(shown).digest(), np.uint32)[:4]:
       own._key = jax.random.fold_in(own._key, word)
     own._smoother, own._plain = Smoother(), {}
+    own._answers = self._answers.anew() if self._answers else None
     return own
 
+  @property
+  def foresight(self) -> float:
+    """Seconds after a frame in which faces are of use to it; 0 where the method asks no service."""
+    return self._answers.reach if self._answers else 0.0
+
+  def foresee(
+    self,
+    pictures: Sequence[np.ndarray],
+    boxes: Sequence[Sequence[np.ndarray]],
+    tracks: Sequence[Sequence[int]],
+    times: Sequence[float],
+  ) -> None:
+    """Asks the method's service about faces that are to be hidden later, so that earlier ones change towards them.
+
+    The arguments are those of the call, and it raises what the call raises.
+    """
+    faces = _faces(pictures, boxes, tracks)
+    if not faces or not self._answers:
+      return
+    images, squares, _ = self._cropped([(pictures[which], box) for which, _, box in faces])
+    large = np.flatnonzero(squares[:, 2] >= self._smallest)
+    self._answers.add(images[large], [faces[i][1] for i in large], [times[faces[i][0]] for i in large])
+
   def __call__(
-    self, pictures: Sequence[np.ndarray], boxes: Sequence[Sequence[np.ndarray]], tracks: Sequence[Sequence[int]]
+    self,
+    pictures: Sequence[np.ndarray],
+    boxes: Sequence[Sequence[np.ndarray]],
+    tracks: Sequence[Sequence[int]],
+    times: Sequence[float] | None = None,
   ) -> list[np.ndarray | None]:
     """The pictures with the faces in `boxes` hidden; the faces of all pictures go through the method together.
 
@@ -83,17 +113,16 @@ class Hider:
       pictures: uint8 [H, W, 3] RGB each; they are not changed.
       boxes: for each picture its faces' boxes [4]: x, y, width, height, pixels.
       tracks: for each picture its faces' numbers; a number stands for one appearance.
+      times: of the pictures, seconds of one video, in which what the service answers on a track is smoothed; None: the
+        pictures stand for themselves.
 
     Returns:
       uint8 [H, W, 3] each; None for a picture of which a face could not be hidden.
+
+    Raises:
+      ValueError: where a network answers with numbers that are not finite.
     """
-    faces = [
-      (which, number, np.asarray(box))
-      for which, (of_picture, numbers) in enumerate(zip(boxes, tracks, strict=True))
-      for box, number in zip(of_picture, numbers, strict=True)
-    ]
-    if len(boxes) != len(pictures):
-      raise InputError(f"{len(pictures)} pictures, but boxes of {len(boxes)}; give those of each")
+    faces = _faces(pictures, boxes, tracks)
     made = [picture.copy() for picture in pictures]
     if not faces:
       return made
@@ -108,12 +137,16 @@ class Hider:
     if self._of_square is not None:
       hidden = np.stack([self._of_square(*one) for one in zip(images, squares[:, 2].astype(int), strict=True)])
       chosen = chosen[:0]
+    numbers, answers = [faces[i][1] for i in chosen], None
+    if self._answers and times is not None and len(chosen):
+      answers = self._answers(images[chosen], numbers, [times[faces[i][0]] for i in chosen])
     hidden[chosen], fine[chosen] = self._protector(
       images[chosen],
       eyes[chosen],
       None if landmarks is None else landmarks[chosen],
-      np.array([number for _, number, _ in faces])[chosen],
+      np.array(numbers, int),
       self._key,
+      answers,
     )
     for i, by_method in zip(order, large, strict=True):
       which, crop, face, square, good = faces[i][0], images[i], hidden[i], squares[i], fine[i]
@@ -181,6 +214,17 @@ class Hider:
     inner, third = region[edge : side - edge, edge : side - edge], side // 3
     middle = region[third + side // 12 : side - third - side // 12, third + side // 12 : side - third - side // 12]
     return bool(inner.mean() >= _COVERED and middle.all())
+
+
+def _faces(pictures, boxes, tracks):
+  """(number of the picture, track, box) of every face."""
+  if not len(pictures) == len(boxes) == len(tracks):
+    raise InputError(f"{len(pictures)} pictures, but boxes of {len(boxes)}; give those of each")
+  return [
+    (which, number, np.asarray(box))
+    for which, (of_picture, numbers) in enumerate(zip(boxes, tracks, strict=True))
+    for box, number in zip(of_picture, numbers, strict=True)
+  ]
 
 
 def _checked(points, image):

@@ -138,7 +138,7 @@ def _deidentifier(name, given, gallery, service, landmarks):
     landmarker = landmarkers.load(landmarks)
     options = options | {"landmarker": landmarker}
     description |= {"landmarks": str(landmarks)}
-  return protector.of_deidentifier(factory(**options), size, description, landmarker)
+  return protector.of_deidentifier(factory(**options), size, description, landmarker, options.get("service"))
 
 
 def crop_settings(method: protector.Method, margin: float | None, feather: float) -> cropping.Settings:

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae.errors import InputError
-from qm_vae.types import Deidentifier, Face, Landmarker
+from qm_vae.types import Deidentifier, Face, Landmarker, Service
 
 SIZES = (4, 16)
 """Faces at a time: a batch is padded to the smallest size that holds it, so that two programs are compiled in all."""
@@ -34,10 +34,15 @@ class Method(NamedTuple):
   keeps_context: bool = False  # around the face it leaves the crop as it is, and the frame's own pixels may stay there
   of_square: Callable[[np.ndarray, int], np.ndarray] | None = None  # instead of `apply`, for what counts in pixels of
   # the frame: (crop uint8 [S, S, 3], side of its square in the frame) -> uint8 [S, S, 3]
+  service: Service | None = None  # whose answer the method keeps; it takes Face.answer for that of a face that has one
 
 
 def of_deidentifier(
-  deidentifier: Deidentifier, size: int, description: dict[str, Any], landmarker: Landmarker | None = None
+  deidentifier: Deidentifier,
+  size: int,
+  description: dict[str, Any],
+  landmarker: Landmarker | None = None,
+  service: Service | None = None,
 ) -> Method:
   """A de-identifier as a method for crops of `size` pixels."""
   return Method(
@@ -50,6 +55,7 @@ def of_deidentifier(
     description,
     landmarker,
     deidentifier.keeps_context,
+    service=service,
   )
 
 
@@ -83,8 +89,9 @@ class Protector:
     self._params = jax.device_put(method.params)
 
     @jax.jit
-    def protect(params, image, eyes, landmarks, track, key):
-      face = Face(image.astype(jnp.float32) / 255, jnp.ones((*image.shape[:-1], 1), jnp.float32), eyes, landmarks)
+    def protect(params, image, eyes, landmarks, track, key, answer):
+      mask = jnp.ones((*image.shape[:-1], 1), jnp.float32)
+      face = Face(image.astype(jnp.float32) / 255, mask, eyes, landmarks, answer)
       keys = jax.vmap(jax.random.fold_in, (None, 0))(key, track)
       made = jax.vmap(method.apply, (None, 0, 0))(params, face, keys)
       if made.shape != image.shape:
@@ -99,7 +106,13 @@ class Protector:
     self._protect = protect
 
   def __call__(
-    self, image: np.ndarray, eyes: np.ndarray, landmarks: np.ndarray | None, track: np.ndarray, key: jax.Array
+    self,
+    image: np.ndarray,
+    eyes: np.ndarray,
+    landmarks: np.ndarray | None,
+    track: np.ndarray,
+    key: jax.Array,
+    answer: np.ndarray | None = None,
   ) -> tuple[np.ndarray, np.ndarray]:
     """Protected faces.
 
@@ -112,6 +125,7 @@ class Protector:
       landmarks: float32 [N, 68, 2], as in Face; None where the method needs none.
       track: integers [N]; the same number draws the same noise.
       key: of what is shown; all noise follows from it and a face's track.
+      answer: float32 [N, C], as in Face; None where the method asks its service itself, or has none.
 
     Returns:
       uint8 [N, S, S, 3], and bool [N]: False where the method gave no picture in [0, 1]; nothing of it may be shown.
@@ -121,8 +135,9 @@ class Protector:
       count = len(image[start : start + SIZES[-1]])
       size = next(size for size in SIZES if size >= count)
       rows = start + np.minimum(np.arange(size), count - 1)
-      points = None if landmarks is None else landmarks[rows]
-      result = self._protect(self._params, image[rows], eyes[rows], points, np.asarray(track, np.uint32)[rows], key)
+      points, told = (None if x is None else x[rows] for x in (landmarks, answer))
+      numbers = np.asarray(track, np.uint32)[rows]
+      result = self._protect(self._params, image[rows], eyes[rows], points, numbers, key, told)
       result = jax.device_get(result)
       made.append(result[0][:count])
       finite.append(result[1][:count])

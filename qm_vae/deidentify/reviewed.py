@@ -237,20 +237,41 @@ class ByTrack:
     others = {name: hider.of(shown + name.encode()) for name, hider in self._others.items()}
     return ByTrack(self._usual.of(shown), others, self._chosen)
 
-  def __call__(self, pictures, boxes, tracks) -> list[np.ndarray | None]:
+  @property
+  def foresight(self) -> float:
+    """As `Hider.foresight`."""
+    return max(hider.foresight for hider in (self._usual, *self._others.values()))
+
+  def foresee(self, pictures, boxes, tracks, times) -> None:
+    """As `Hider.foresee`."""
+    for hider, rows in self._rows(tracks):
+      hider.foresee(pictures, _taken(boxes, rows), _taken(tracks, rows), times)
+
+  def __call__(self, pictures, boxes, tracks, times=None) -> list[np.ndarray | None]:
     """As `Hider.__call__`; what the usual method hid is what the others see."""
     made: list[np.ndarray | None] = list(pictures)
-    for name, hider in [("", self._usual), *self._others.items()]:
-      rows = [[i for i, t in enumerate(numbers) if self._chosen.get(int(t), "") == name] for numbers in tracks]
+    for hider, rows in self._rows(tracks):
       whole = {i: picture for i, picture in enumerate(made) if picture is not None}
+      of_whole = lambda column, whole=whole: [column[i] for i in whole]
       done = hider(
         list(whole.values()),
-        [[boxes[i][k] for k in rows[i]] for i in whole],
-        [[tracks[i][k] for k in rows[i]] for i in whole],
+        of_whole(_taken(boxes, rows)),
+        of_whole(_taken(tracks, rows)),
+        None if times is None else of_whole(times),
       )
       for i, picture in zip(whole, done, strict=True):
         made[i] = picture
     return made
+
+  def _rows(self, tracks):
+    """Every hider with the positions of its own faces in each picture."""
+    for name, hider in [("", self._usual), *self._others.items()]:
+      yield hider, [[i for i, t in enumerate(numbers) if self._chosen.get(int(t), "") == name] for numbers in tracks]
+
+
+def _taken(columns, rows):
+  """Of each picture's column the members at its rows."""
+  return [[column[i] for i in chosen] for column, chosen in zip(columns, rows, strict=True)]
 
 
 def by_track(work: job.Job, chosen: dict[int, str]) -> Hider | ByTrack:

@@ -4,9 +4,11 @@ import pathlib
 from collections.abc import Mapping
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import landmarkers, types
+from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.deidentify import protector
 from qm_vae.errors import InputError
 from qm_vae.experiments import config_file, export_file, qm_vae, schema, settings
@@ -15,6 +17,7 @@ from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import checkpoints as checkpoint
 from qm_vae.io import networks, run_folder
 from qm_vae.models.generator import condition_of
+from qm_vae.options import trait
 from qm_vae.services import SERVICES
 
 _SMALLEST = 0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose in codes
@@ -87,13 +90,19 @@ def _method(folder, config, arrays, step, origin):
   needs = tuple({need for view in views.values() for need in view.needs})
   landmarker = landmarkers.load(config.landmarks) if settings.landmarks_shape(config) else None
   in_place = config.composite.region == "face"
-  return protector.Method(given, apply, size, margin, needs, smallest, description, landmarker, in_place)
+  return protector.Method(
+    given, apply, size, margin, needs, smallest, description, landmarker, in_place, service=service
+  )
 
 
 def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax.Array:
   """What a generator makes of one face: the one place that knows how a generator is called."""
   batch = jax.tree.map(lambda x: x[None], face)
-  answer = condition_of(generator.condition_in_use, service.apply(given["service"], batch.image)) if service else None
+  answer = None
+  if service:
+    # Logs of probabilities are logits that have them.
+    logits = service.apply(given["service"], batch.image) if face.answer is None else jnp.log(batch.answer)
+    answer = condition_of(generator.condition_in_use, logits)
   made = generator.apply(
     given["trained"], given["model_state"], given["views"], batch, key, train=False, mask=None, answer=answer
   )
@@ -101,8 +110,9 @@ def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax
 
 
 def _service(folder, config):
-  """The service whose answer a conditioned decoder receives, the one of the training; None without a condition."""
-  if config.condition.answer == "none":
+  """The service whose answer the decoder or a view receives, the one of the training; None where none does."""
+  in_views = config.service.checkpoint and any(trait(DEIDENTIFIERS[name], "needs_service") for name in config.views)
+  if config.condition.answer == "none" and not in_views:
     return None
   _check_trained_with(folder, "service", config.service.checkpoint)
   return SERVICES["expression"](config.service.checkpoint)

@@ -78,6 +78,10 @@ def test_aligned_mean_takes_faces_of_the_same_answer():
     images = [made.apply(made.params, face(np.full((SIDE, SIDE, 3), level)), jax.random.key(i)) for i in range(6)]
     assert all(low < float(image.mean()) < high for image in images)
     assert len({round(float(image.mean()), 5) for image in images}) > 1
+    # An answer that the face comes with counts in place of the service's.
+    wanted = jnp.float32([0.4, 0.6] if level < 0.5 else [0.6, 0.4])
+    other = face(np.full((SIDE, SIDE, 3), level))._replace(answer=wanted)
+    assert not low < float(made.apply(made.params, other, jax.random.key(0)).mean()) < high
 
 
 def test_aligned_mean_keeps_context_and_light():

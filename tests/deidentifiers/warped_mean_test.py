@@ -60,6 +60,21 @@ def test_warped_mean_averages_faces_with_the_same_answer():
     assert image[..., :2].mean((0, 1))[np.argmax(color)] > 0.5
 
 
+def test_warped_mean_takes_the_answer_that_a_face_comes_with():
+  """An answer beside the face counts in place of the service's; the service's own changes nothing, bit for bit."""
+  deidentifier, red = made(context="hide", light="none"), face((0.7, 0, 0))
+  own = jax.nn.softmax(service().apply((), red.image))
+  asked, given, other = (
+    deidentifier.apply(deidentifier.params, red._replace(answer=answer), jax.random.key(0))
+    for answer in (None, own, own[::-1])
+  )
+  np.testing.assert_array_equal(asked, given)
+  assert other[..., 0].mean() < 0.05 and other[..., 1].mean() > 0.5
+  plain = made(context="hide", light="none", service=None)
+  images = [plain.apply(plain.params, red._replace(answer=a), jax.random.key(0)) for a in (None, own)]
+  np.testing.assert_array_equal(*images)  # where no service was given, no answer counts
+
+
 def test_warped_mean_draws_its_faces_by_key():
   """Another key averages other faces; the same key the same."""
   deidentifier = made(context="hide", light="none")

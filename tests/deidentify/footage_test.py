@@ -177,12 +177,15 @@ def test_footage_frame_faces_cannot_hidden_blanked():
   """A frame whose faces cannot be hidden is blanked and its neighbours are not."""
   real = hiding.Hider(methods.open_method("solid:size=16"))
 
-  def failing(pictures, boxes, tracks):
-    if any(image.tobytes() == picture(6).tobytes() for image in pictures):
-      raise RuntimeError("no memory")
-    return real(pictures, boxes, tracks)
+  class Failing:
+    foresight = 0.0
 
-  sink, result = run(frames(12), failing)
+    def __call__(self, pictures, boxes, tracks, times):
+      if any(image.tobytes() == picture(6).tobytes() for image in pictures):
+        raise RuntimeError("no memory")
+      return real(pictures, boxes, tracks, times)
+
+  sink, result = run(frames(12), Failing())
   assert [n for n in range(12) if not sink.pictures[n][1].any()] == [6]
   assert result.blanked == {"a face could not be hidden": 1}
 

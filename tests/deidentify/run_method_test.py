@@ -4,6 +4,7 @@ import hashlib
 import json
 import zipfile
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,9 +13,12 @@ import untrained_run
 from qm_vae import export
 from qm_vae.deidentify import hiding, methods, protector, trained
 from qm_vae.errors import InvalidFile
-from qm_vae.experiments import export_file
+from qm_vae.experiments import config_file, export_file, schema
 from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
+from qm_vae.models import generator
+from qm_vae.services import expression
+from qm_vae.types import EXPRESSIONS, Face, Service
 
 
 @pytest.fixture(scope="module")
@@ -116,6 +120,56 @@ def test_run_method_refused_needs_faces_another_network(tmp_path):
   )
   with pytest.raises(ValueError, match=r"config\.deid\.ugatit in .* is not the one"):
     trained._check_trained_with(tmp_path, "deid.ugatit", str(tmp_path / "network"))
+
+
+@pytest.mark.parametrize("condition", ["none", "class", "probabilities"])
+def test_run_method_generator_is_told_the_answer_of_the_face(condition):
+  """The generator and its views are told a face's answer where it has one, else what the service answers."""
+  logits = jnp.float32([0.5, 2.0, -1.0])
+  service = Service((), lambda params, image: jnp.broadcast_to(logits, (len(image), 3)), ("a", "b", "c"))
+  told = []
+
+  def apply(params, model_state, views, face, key, *, train, mask, answer):
+    told.append((face.answer, answer))
+    return generator.Generated(face.image, face.image[:, None], None)
+
+  made = generator.Generator(None, apply, None, None, None, condition, condition)
+  given = {"trained": (), "model_state": (), "views": (), "service": ()}
+  face = Face(jnp.zeros((8, 8, 3)), jnp.ones((8, 8, 1)), jnp.zeros(4))
+  for answer in (None, jnp.float32([0.7, 0.3, 0.0])):
+    trained.generate(made, service, given, face._replace(answer=answer), jax.random.key(0))
+  (in_views, asked), (in_views_given, kept) = told
+  assert in_views is None and in_views_given.shape == (1, 3)
+  if condition == "none":
+    assert asked is None and kept is None
+  else:
+    np.testing.assert_array_equal(asked, generator.condition_of(condition, logits[None]))
+    np.testing.assert_allclose(kept, [[1, 0, 0]] if condition == "class" else [[0.7, 0.3, 0]], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_run_method_names_the_service_whose_answer_it_keeps(folder, tmp_path):
+  """A run's service is named where its decoder or a view keeps its answer, and must be that of the training."""
+  meta = expression.describe("mini_xception", 48, EXPRESSIONS)
+  shapes = jax.eval_shape(expression.network(meta).init, jax.random.key(0), jnp.zeros((1, 48, 48, 1)))
+  networks.save(tmp_path / "network", meta, jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), shapes))
+  digest = networks.read_meta(tmp_path / "network")["sha256"]
+  run = tmp_path / "run"
+  run.mkdir()
+  (run / "provenance.json").write_text(json.dumps({"train": "a", "test": "b", "networks": {"service": digest}}))
+  config = config_file.load(folder)
+  for views, condition, named in (
+    (config.views, "none", False),
+    (config.views, "class", True),
+    (("warped_mean",), "none", True),
+  ):
+    with config.unlocked():
+      config.views, config.condition.answer, config.service.checkpoint = views, condition, str(tmp_path / "network")
+    found = trained._service(run, schema.view(config))
+    assert (found is not None and found.classes == EXPRESSIONS) is named
+  (run / "provenance.json").write_text(json.dumps({"train": "a", "test": "b", "networks": {}}))
+  with pytest.raises(ValueError, match=r"config\.service .*is not the one"):
+    trained._service(run, schema.view(config))
 
 
 def test_run_method_every_array_checkpoint_read_path(tmp_path):
