@@ -5,8 +5,8 @@ python -m qm_vae.main --config=configs/private.py:celeba_folder --config.data.ro
     --config.judges.second.checkpoint=THIRD
 The only view is a mean of other people's faces, warped into the shape of the face; nothing else of the person enters.
 The network learns what averaging removes: texture, and what the service needs. Of the shape two components are left,
-little more than the pose; twelve (--config.deid.warped_mean.components=12) follow mouth and brows more closely and leave
-more of the person. --config.composite.region=crop hides hair and background of the crop too.
+little more than the pose; twelve (--config.deid.warped_mean.components=12) follow mouth and brows more closely
+and leave more of the person. --config.composite.region=crop hides hair and background of the crop too.
 """
 
 from configs import default

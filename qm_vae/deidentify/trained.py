@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from qm_vae import landmarkers, types
-from qm_vae.deidentifiers import DEIDENTIFIERS
 from qm_vae.deidentify import protector
 from qm_vae.errors import InputError
 from qm_vae.experiments import config_file, export_file, qm_vae, schema, settings
@@ -17,7 +16,6 @@ from qm_vae.experiments.deidentifiers import deidentifier
 from qm_vae.io import checkpoints as checkpoint
 from qm_vae.io import networks, run_folder
 from qm_vae.models.generator import condition_of
-from qm_vae.options import trait
 from qm_vae.services import SERVICES
 
 _SMALLEST = 0.75  # of the side that a QM-VAE was trained for: an enlarged face has too little detail to lose in codes
@@ -111,8 +109,7 @@ def generate(generator, service, given, face: types.Face, key: jax.Array) -> jax
 
 def _service(folder, config):
   """The service whose answer the decoder or a view receives, the one of the training; None where none does."""
-  in_views = config.service.checkpoint and any(trait(DEIDENTIFIERS[name], "needs_service") for name in config.views)
-  if config.condition.answer == "none" and not in_views:
+  if not settings.asks_service(config):
     return None
   _check_trained_with(folder, "service", config.service.checkpoint)
   return SERVICES["expression"](config.service.checkpoint)

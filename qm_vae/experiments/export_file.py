@@ -174,7 +174,7 @@ def _unpack(path, archive, folder):
 
 def _networks(config):
   """Folders of the networks that the generator needs, by their name in provenance.json."""
-  found = {"service": config.service.checkpoint} if config.condition.answer != "none" else {}
+  found = {"service": config.service.checkpoint} if settings.asks_service(config) else {}
   for name in config.views:
     if path := config.deid.get(name, {}).get("checkpoint", ""):
       found[f"deid.{name}"] = path

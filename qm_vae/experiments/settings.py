@@ -65,6 +65,12 @@ def landmarks_shape(config: AnyConfig) -> bool:
   return bool(config.landmarks) and (placed or config.composite.region == "face")
 
 
+def asks_service(config: AnyConfig) -> bool:
+  """Whether the service's answer on a face has a part in what a run makes of it: its decoder or a view receives it."""
+  in_views = any(trait(DEIDENTIFIERS[name], "needs_service") for name in config.views)
+  return config.condition.answer != "none" or (bool(config.service.checkpoint) and in_views)
+
+
 def networks_of(config: AnyConfig) -> dict[str, Any]:
   """The expression networks of a QM-VAE run, by the name of their key: the service, its ensemble, the judges."""
   groups = {f"{group}.{name}": one for group in ("ensemble", "judges") for name, one in getattr(config, group).items()}

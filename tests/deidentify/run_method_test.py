@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import untrained_run
 
+from configs import alpha04, private
 from qm_vae import export
 from qm_vae.deidentify import hiding, methods, protector, trained
 from qm_vae.errors import InvalidFile
-from qm_vae.experiments import config_file, export_file, schema
+from qm_vae.experiments import config_file, export_file, schema, settings
 from qm_vae.io import networks
 from qm_vae.io.checkpoints import Checkpoints
 from qm_vae.models import generator
@@ -65,6 +66,14 @@ def test_run_method_exported_file_makes_same_pictures(folder, tmp_path):
 
 
 @pytest.mark.slow
+def test_run_method_service_of_a_view_is_asked():
+  """A decoder without a condition still hides by a view that keeps the service's answer; the paper's views do not."""
+  config = private.get_config()
+  config.condition.answer, config.service.checkpoint = "none", "networks/service"
+  assert settings.asks_service(config)
+  assert not settings.asks_service(alpha04.get_config())
+
+
 def test_run_method_exported_file_damaged_foreign_refused(folder, tmp_path):
   """A damaged export, a foreign archive, and one with files elsewhere are refused by name, and write nothing."""
   target, changed = tmp_path / "run.zip", tmp_path / "changed.zip"
