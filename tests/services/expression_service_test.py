@@ -97,5 +97,5 @@ def test_expression_not_fit_refused(folder, tmp_path):
   networks.save(tmp_path / "classes", meta | {"classes": ["a", "b"]}, variables)
   with pytest.raises(ValueError, match=r"2 arrays do not fit.*logits"):
     expression.load(tmp_path / "classes")
-  with pytest.raises(KeyError, match="mini_xception, resnet"):
+  with pytest.raises(KeyError, match="mini_xception, plain_cnn, resnet"):
     expression.describe("unknown", 16, CLASSES)
