@@ -50,7 +50,7 @@ def of_picture(faces: list[dict], failures: list[str], threshold: float) -> list
     return [Moment("failed", 0, 0, 0, 0)]
   if not faces:
     return [Moment("empty", 0, 0, 0, 0)]
-  weak = [i + 1 for i, face in enumerate(faces) if face["score"] < threshold]
+  weak = [i + 1 for i, face in enumerate(faces) if face["score"] < threshold and face["hidden"]]
   left = [i + 1 for i, face in enumerate(faces) if not face["hidden"]]
   return [Moment("weak", weak[0], 0, 0, 0) if weak else Moment("left", left[0], 0, 0, 0) if left else _FOUND]
 
@@ -76,16 +76,18 @@ def of_video(record: Record) -> list[Moment]:
 def _of_track(record, track, rows, frames, threshold, size):
   """Of one track, whose faces are `rows` of the record's arrays, in `frames`."""
   how = np.array([record.ways[i] for i in record.how[rows]])
-  found, lost = how == "found", record.lost[rows]
+  found, lost, hidden = how == "found", record.lost[rows], record.hidden[rows]
   doubts = {
-    "lost": lost,
-    "held": (how == "held") & ~lost,
-    "weak": found & (record.scores[rows] < threshold),
-    "left": ~record.hidden[rows],
+    "lost": lost & hidden,
+    "held": (how == "held") & ~lost & hidden,
+    "weak": found & (record.scores[rows] < threshold) & hidden,
+    "left": ~hidden,  # one doubt is enough: whether it may be seen
   }
   for why, chosen in doubts.items():
     at = frames[chosen]
     yield from (Moment(why, track, first, last, _middle(at, first, last)) for first, last in _runs(at))
+  if not hidden.any():
+    return
   if 0 < found.sum() <= _BRIEF:
     yield Moment("brief", track, int(frames[0]), int(frames[-1]), int(frames[found][0]))
   if found.any() and frames[found][0] > 0:

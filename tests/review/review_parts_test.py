@@ -63,6 +63,18 @@ def test_moments_of_doubts_that_are_near_are_one(tmp_path):
   assert [(one.first, one.last) for one in made if one.why == "weak"] == [(3, 6), (40, 40)]
 
 
+def test_moments_of_a_visible_track_say_only_that_it_is_visible(tmp_path):
+  """What was dropped or kept is not called held or weak once that is applied; what is still hidden is."""
+  held = place(1, "held", lost=True)
+  rows = [([place(1, score=0.3, x=1.0), place(2, score=0.3)], "")] * 3 + [([held], "")] * 2
+  made = recorded(tmp_path, [([], ""), *rows])
+  made.hidden[made.tracks == 1] = False
+  assert [(one.why, one.track, one.first, one.last) for one in moments.of_video(made)] == [
+    ("weak", 2, 1, 3),
+    ("left", 1, 1, 5),
+  ]
+
+
 @pytest.mark.parametrize(
   ("faces", "failures", "why"),
   [
@@ -70,6 +82,7 @@ def test_moments_of_doubts_that_are_near_are_one(tmp_path):
     ([FACE], [], "found"),
     ([FACE, FACE | {"score": 0.3}], [], "weak"),
     ([FACE | {"hidden": False}], [], "left"),
+    ([FACE | {"hidden": False, "score": 0.3}], [], "left"),
     ([], ["disk full"], "failed"),
   ],
 )

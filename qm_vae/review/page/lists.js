@@ -57,7 +57,7 @@ function choice(label, options, value, change) {
   return made;
 }
 
-const DONE = [["hide", "hidden"], ["drop", "no face"], ["keep", "kept visible"]];
+const DONE = [["hide", "hidden"], ["drop", "no face"], ["keep", "visible"]];
 
 export function methods(job) {
   return [["", "as the job"], ...job.methods.map((name) => [name, name])];
